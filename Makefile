@@ -1,0 +1,59 @@
+# Two commands set everything up on a machine with Python 3.11+ and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+
+.PHONY: help demo test check lint types floors format lock wheel clean bench
+
+help:  ## Show what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## Run the shop behind Envoy, kill a replica under load, restart another service.
+	@$(BIN)/python -m mainstay demo
+
+test: $(VENV)/.dev  ## Run every test.
+	@$(BIN)/python -m pytest
+
+check: lint types floors test  ## Everything that CI checks, but the wheel.
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+floors: $(VENV)/.dev
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev  ## Format the code and mend what ruff can.
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+wheel: $(VENV)/.dev  ## Build the wheel into dist/.
+	@rm -rf dist && $(BIN)/python -m hatchling build --target wheel
+
+lock:  ## Resolve the locks anew (needs uv on the path).
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra all --group dev --output-file requirements/dev.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra all --group demo --constraint requirements/dev.lock --output-file requirements/demo.lock
+
+clean:  ## Remove what was built, the environment included.
+	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mainstay needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV) || { echo "could not make $(VENV): is the venv module of $(PYTHON) installed?"; exit 1; }
+
+$(VENV)/.demo: requirements/demo.lock pyproject.toml | $(BIN)/python
+	@echo "installing what the demo needs into $(VENV) (once) ..."
+	@$(LOCKED) --requirement requirements/demo.lock
+	@$(EDITABLE)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
+	@echo "installing what the tests need into $(VENV) (once) ..."
+	@$(LOCKED) --requirement requirements/dev.lock
+	@$(EDITABLE)
+	@touch $(VENV)/.demo $@

@@ -1,0 +1,93 @@
+"""The `mainstay` command: finds the subcommand, turns errors into one sentence and a code.
+
+Exit codes: 0 done; 1 it failed, and one sentence on stderr says why; 2 the input was wrong (an
+unknown option, an invalid declaration); 130 interrupted.
+"""
+
+import importlib
+import json
+import sys
+from typing import Any
+
+import click
+
+from mainstay import __version__
+from mainstay.core.errors import ConfigInvalid, MainstayError
+
+# Name -> (module, one line of help). A module is imported only when its command runs or is asked
+# for help, so `mainstay --version` and completion stay fast.
+COMMANDS = {
+    "validate": ("mainstay.cli.validate", "Check declarations; every fault with file and line."),
+    "schema": ("mainstay.cli.schema", "Print the JSON Schema of mainstay.yaml."),
+    "up": ("mainstay.cli.up", "Run a system: proxy, replicas, supervision."),
+    "down": ("mainstay.cli.down", "Stop a system; nothing of it stays behind."),
+    "status": ("mainstay.cli.status", "Show services, replicas, health and traffic."),
+    "logs": ("mainstay.cli.logs", "Show what the replicas wrote."),
+    "scale": ("mainstay.cli.scale", "Change how many replicas of a service run."),
+    "restart": ("mainstay.cli.restart", "Replace the replicas of a service one by one."),
+    "load": ("mainstay.cli.load", "Load a URL at a constant rate, with a latency histogram."),
+    "completion": ("mainstay.cli.completion", "Print the completion script for a shell."),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands live in modules of their own, imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a new user meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="mainstay %(version)s")
+def main() -> None:
+    """Mainstay: run Python services behind a real proxy, from one declaration each."""
+
+
+def run(argv: list[str] | None = None) -> None:
+    """Run the command line and exit. ``argv`` is for tests; None takes the process's own."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        code = main.main(args=arguments, prog_name="mainstay", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except MainstayError as error:
+        report(error, as_json="--json" in arguments)
+        sys.exit(2 if isinstance(error, ConfigInvalid) else 1)
+    except BrokenPipeError:
+        # The reader of a pipe (`mainstay logs | head`) went away: not an error of ours.
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def report(error: MainstayError, *, as_json: bool) -> None:
+    """Write an error for people to stderr or, with ``--json``, as one object to stdout."""
+    if not as_json:
+        click.echo(f"mainstay: {error}", err=True)
+        return
+    answer: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
+    if isinstance(error, ConfigInvalid):
+        answer["faults"] = [
+            fault.as_json() if hasattr(fault, "as_json") else str(fault) for fault in error.faults
+        ]
+    click.echo(json.dumps(answer))

@@ -1,0 +1,1 @@
+"""What watches and acts: engines, the control API, load tests."""

@@ -1,0 +1,1 @@
+"""Engines run the replicas of a system."""

@@ -1,0 +1,1 @@
+"""The local engine: replicas as processes of this machine."""

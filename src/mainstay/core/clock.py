@@ -1,0 +1,35 @@
+"""Time as an argument. The only module of Mainstay that reads a clock."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where a component that acts gets its time from. Pure decisions take ``now_s`` instead."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back; their zero means nothing. For durations."""
+        ...
+
+    def wall_s(self) -> float:
+        """Return seconds since 1970-01-01 UTC. For people and records; it may jump."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def monotonic_s(self) -> float:
+        """Return the machine's monotonic seconds."""
+        return time.monotonic()
+
+    def wall_s(self) -> float:
+        """Return the machine's wall time in seconds since 1970-01-01 UTC."""
+        return time.time()
+
+
+def utc_text(wall_s: float) -> str:
+    """Return ``wall_s`` as RFC 3339 in UTC with milliseconds: ``2026-01-31T12:00:00.000Z``."""
+    whole_s = int(wall_s)
+    millis = int((wall_s - whole_s) * 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole_s)) + f".{millis:03d}Z"

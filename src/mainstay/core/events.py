@@ -1,0 +1,68 @@
+"""Events: frozen values that say what was decided, handed to listeners.
+
+A concept emits; logs, metrics and views are made from events elsewhere. A listener that fails
+never hurts the one who emitted: its error is handed to ``on_listener_error``, once per call.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened. Subclasses add fields; every field is a plain value.
+
+    Attributes:
+        at_s: Wall time in seconds since 1970 (for people and records, not for durations).
+    """
+
+    at_s: float
+
+
+Listener = Callable[[Event], None]
+
+
+def report_to_stderr(listener: Listener, error: Exception) -> None:
+    """Say on stderr that a listener failed; the default of ``Listeners``."""
+    sys.stderr.write(f"mainstay: listener {listener!r} failed: {error!r}\n")
+
+
+class Listeners:
+    """A bounded list of listeners, each isolated from the others' failures.
+
+    Args:
+        listeners_max: How many may be added; one more raises ValueError.
+        on_listener_error: Told about each failure; must not raise.
+    """
+
+    __slots__ = ("_listeners", "_max", "_on_error")
+
+    def __init__(
+        self,
+        *,
+        listeners_max: int = 64,
+        on_listener_error: Callable[[Listener, Exception], None] = report_to_stderr,
+    ) -> None:
+        self._listeners: tuple[Listener, ...] = ()
+        self._max = listeners_max
+        self._on_error = on_listener_error
+
+    def add(self, listener: Listener) -> None:
+        """Add a listener; it hears every event emitted from now on."""
+        if len(self._listeners) >= self._max:
+            raise ValueError(f"more than {self._max} listeners: is one added for every request?")
+        # A new tuple, so that a thread that is emitting keeps the list it started with.
+        self._listeners = (*self._listeners, listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Remove a listener; one that was never added is not an error."""
+        self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+    def emit(self, event: Event) -> None:
+        """Hand ``event`` to every listener, in the order they were added."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception as error:  # noqa: BLE001  The one place that isolates listeners.
+                self._on_error(listener, error)

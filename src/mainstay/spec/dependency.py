@@ -1,0 +1,204 @@
+"""``dependencies:`` what a service calls, and the one policy of each."""
+
+from dataclasses import dataclass
+
+from mainstay.spec.edge import URL_PATH
+from mainstay.spec.keys import key
+from mainstay.spec.kinds import (
+    Choice,
+    Either,
+    Section,
+    Text,
+    Whole,
+    duration,
+    duration_range,
+    percentage,
+    rate,
+    share_of_calls,
+)
+from mainstay.spec.secret import Secret
+from mainstay.spec.units import Between, ShareOfCalls
+
+SERVICE_NAME = Text(
+    what="a service's name: lower-case letters, digits and dashes, at most 40",
+    pattern=r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?",
+)
+DEPENDENCY_NAME = Text(
+    what="a dependency's name: lower-case letters, digits, dashes and underscores, at most 40",
+    pattern=r"[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a call may take. None means: the default of the dependency's kind."""
+
+    connect_s: float | None = key(
+        "connect", duration("500ms"), default=None, doc="To open a connection."
+    )
+    read_s: float | None = key("read", duration("2s"), default=None, doc="Between two reads.")
+    write_s: float | None = key("write", duration("2s"), default=None, doc="Of one write.")
+    attempt_s: float | str | None = key(
+        "attempt",
+        Either((duration("800ms"), Choice(("auto",)))),
+        default=None,
+        doc="Of one attempt; auto is three times the 99th percentile of recent attempts "
+        "(best practices, circuit breaker: 3 × p99).",
+    )
+    total_s: float | None = key(
+        "total", duration("2s"), default=None, doc="Of the whole call, retries and pauses included."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Further attempts after one that failed."""
+
+    attempts: int = key(
+        "attempts",
+        Whole(minimum=1, maximum=20),
+        default=3,
+        doc="Tries in all, the first included. Starter pack: 3.",
+    )
+    backoff: Between = key(
+        "backoff",
+        duration_range("50ms..1s"),
+        default=Between(low_s=0.05, high_s=1.0),
+        doc="Pause before the second attempt, doubled up to the longest; with full jitter.",
+    )
+    budget: float = key(
+        "budget",
+        percentage("20%"),
+        default=0.2,
+        doc="Retries are at most this share of the calls to the dependency.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """Stop calling a dependency that fails."""
+
+    failures: int = key(
+        "failures",
+        Whole(minimum=1, maximum=10_000),
+        default=5,
+        doc="Failures in a row that open the circuit. Starter pack: 5.",
+    )
+    rate: ShareOfCalls | None = key(
+        "rate",
+        share_of_calls("50% of 20 in 30s"),
+        default=None,
+        off=True,
+        doc="Share of failures that opens it, with a minimum of calls, over a window.",
+    )
+    open_s: float = key(
+        "open",
+        duration("60s"),
+        default=60.0,
+        doc="How long it stays open before a probe is let through. Starter pack: 60 s.",
+    )
+    successes: int = key(
+        "successes",
+        Whole(minimum=1, maximum=1000),
+        default=2,
+        doc="Good probes in a row that close it. Starter pack: 2.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulkhead:
+    """How many calls to the dependency may be in flight."""
+
+    limit: int = key("limit", Whole(minimum=1, maximum=100_000), default=32, doc="At once.")
+    queue: int = key(
+        "queue",
+        Whole(minimum=0, maximum=100_000),
+        default=0,
+        doc="How many more may wait; 0 fails fast (best practices, bulkhead).",
+    )
+    wait_s: float = key(
+        "wait", duration("100ms"), default=0.1, doc="How long one may wait for its place."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hedge:
+    """A second attempt beside a slow first one."""
+
+    after_s: float = key("after", duration("100ms"), doc="Start it after this.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRate:
+    """How often the dependency may be called."""
+
+    rate_per_s: float = key("rate", rate("50/s"), doc="Calls to the dependency.")
+    burst: int = key(
+        "burst", Whole(minimum=1, maximum=1_000_000), default=1, doc="At once after a pause."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """How health asks after the dependency. None means: the default of its kind."""
+
+    path: str | None = key(
+        "path", URL_PATH, default=None, doc="What is asked of an HTTP dependency."
+    )
+    timeout_s: float | None = key(
+        "timeout", duration("1s", maximum_s=60), default=None, doc="Of one check."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """Something that the service calls."""
+
+    service: str | None = key(
+        "service", SERVICE_NAME, default=None, doc="Another service of this system."
+    )
+    url: str | Secret | None = key(
+        "url",
+        Text(
+            what="a URL such as https://api.example.com",
+            pattern=r"[a-z][a-z0-9+.-]{0,31}://[!-~]{1,2000}",
+            secret=True,
+        ),
+        default=None,
+        doc="Anything else: http, https, postgresql, redis, nats and so on.",
+    )
+    criticality: str = key(
+        "criticality",
+        Choice(("required", "optional")),
+        default="required",
+        doc="required: without it the service is not ready; optional: the service is degraded.",
+    )
+    timeout: Timeouts = key(
+        "timeout",
+        Section(Timeouts, shorthand="total"),
+        default=Timeouts(),
+        doc="How long a call may take.",
+    )
+    retry: Retry | None = key(
+        "retry", Section(Retry, shorthand="attempts"), default=Retry(), off=True, doc="Retries."
+    )
+    breaker: Breaker | None = key(
+        "breaker", Section(Breaker, shorthand="failures"), default=Breaker(), off=True,
+        doc="The circuit breaker.",
+    )  # fmt: skip
+    bulkhead: Bulkhead | None = key(
+        "bulkhead", Section(Bulkhead, shorthand="limit"), default=Bulkhead(), off=True,
+        doc="Calls in flight.",
+    )  # fmt: skip
+    rate_limit: CallRate | None = key(
+        "rate_limit", Section(CallRate, shorthand="rate"), default=None, off=True,
+        doc="Calls a second.",
+    )  # fmt: skip
+    hedge: Hedge | None = key(
+        "hedge", Section(Hedge, shorthand="after"), default=None, off=True,
+        doc="A second attempt beside a slow first one.",
+    )  # fmt: skip
+    check: Check | None = key(
+        "check", Section(Check, shorthand="path"), default=Check(), off=True,
+        doc="How health asks after it.",
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""``inbound:`` what the wrapper does with requests that arrive."""
+
+from dataclasses import dataclass
+
+from mainstay.spec.edge import URL_PATH
+from mainstay.spec.keys import key
+from mainstay.spec.kinds import Choice, Flag, Section, Text, Whole, duration, percentage, rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """How often one client may ask."""
+
+    rate_per_s: float = key("rate", rate("100/s"), doc="Requests a client may make.", acts=False)
+    burst: int = key(
+        "burst",
+        Whole(minimum=1, maximum=1_000_000),
+        default=1,
+        doc="Requests it may make at once after a pause.",
+        acts=False,
+    )
+    by: str = key(
+        "by",
+        Text(what="client_ip, or header:NAME", pattern=r"client_ip|header:[A-Za-z0-9-]{1,64}"),
+        default="client_ip",
+        doc="What tells one client from another.",
+        acts=False,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What the health endpoints look at, beside the declared dependencies."""
+
+    path: str = key(
+        "path", URL_PATH, default="/health", doc="Where the four endpoints are mounted."
+    )
+    timeout_s: float = key(
+        "timeout",
+        duration("2s", maximum_s=60),
+        default=2.0,
+        doc="Of one check that has no timeout of its own. Best practices: 2 s.",
+    )
+    cache_s: float = key(
+        "cache",
+        duration("1s", minimum_s=0.0, maximum_s=600),
+        default=1.0,
+        doc="An answer is used again for this long, so that probes can't overload a dependency.",
+    )
+    disk_free_min: float = key(
+        "disk_free_min",
+        percentage("10%"),
+        default=0.1,
+        doc="With less free space the disk check warns. Best practices: 10 %.",
+    )
+    memory_max: float = key(
+        "memory_max",
+        percentage("90%"),
+        default=0.9,
+        doc="Above this share of memory_max (or of the machine) the check warns. "
+        "Best practices: 90 %.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """Requests that arrive."""
+
+    deadline_s: float = key(
+        "deadline",
+        duration("5s", maximum_s=86400),
+        default=5.0,
+        doc="A request must be answered within this. Best practices, API gateway: 5 s.",
+    )
+    drain_s: float = key(
+        "drain",
+        duration("20s", maximum_s=3600),
+        default=20.0,
+        doc="After SIGTERM, requests in flight have this long to finish.",
+    )
+    drain_delay_s: float = key(
+        "drain_delay",
+        duration("0s", minimum_s=0.0, maximum_s=600),
+        default=0.0,
+        doc="After SIGTERM, the app reports itself unready and keeps serving for this long, so "
+        "that a proxy which polls can move away. `mainstay up` moves its edge away first and "
+        "needs no pause.",
+    )
+    health: Health = key(
+        "health", Section(Health), default=Health(), off=False, doc="The health endpoints."
+    )
+    access_log: bool = key(
+        "access_log", Flag(), default=True, doc="One JSON line for each request."
+    )
+    rate_limit: RateLimit | None = key(
+        "rate_limit",
+        Section(RateLimit, shorthand="rate"),
+        default=None,
+        off=True,
+        doc="How often one client may ask.",
+        acts=False,
+    )
+    shed: str = key(
+        "shed",
+        Choice(("off", "adaptive")),
+        default="off",
+        doc="Whether requests are turned away under overload.",
+        acts=False,
+    )

@@ -1,0 +1,367 @@
+"""What a value of the declaration may be: how it is read, written and described.
+
+A leaf kind turns one raw value (text, number, flag or a list of texts) into the value the program
+uses, or raises ``Mismatch`` with what was expected. Sections, lists and maps are structure: the
+door (``load.py``) walks them, since only it knows lines. ``keys.py`` binds a kind to a field.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mainstay.spec import units
+from mainstay.spec.secret import Secret
+
+TEXT_MAX = 4096
+"""No single text of a declaration is longer, in characters: enough for any URL or command."""
+
+Raw = str | int | float | bool | None | Secret | list[Any]
+"""What YAML gives for a leaf. Any: the items of a list are raw themselves."""
+
+
+class Mismatch(ValueError):
+    """A raw value is not of the kind; the message says what was expected, as a noun phrase."""
+
+
+class Leaf(Protocol):
+    """A kind without structure."""
+
+    def read(self, raw: Raw) -> Any:
+        """Return the value for ``raw``, or raise Mismatch. Any: each kind has its own type."""
+        ...
+
+    def write(self, value: Any) -> Raw:
+        """Return the raw value that ``read`` turns into ``value``."""
+        ...
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the raw value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A number with a unit, within bounds; ``what`` and ``example`` make the error sentence."""
+
+    what: str
+    example: str
+    parse: Callable[[str], Any]
+    text: Callable[[Any], str]
+    pattern: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def read(self, raw: Raw) -> Any:
+        """Read the text; a bare number has no unit and is refused."""
+        if not isinstance(raw, str):
+            raise Mismatch(self._expected())
+        try:
+            value = self.parse(raw.strip())
+        except units.UnitError as error:
+            raise Mismatch(self._expected()) from error
+        if (self.minimum is not None and value < self.minimum) or (
+            self.maximum is not None and value > self.maximum
+        ):
+            raise Mismatch(self._expected())
+        return value
+
+    def write(self, value: Any) -> Raw:
+        """Write the shortest text of the value."""
+        return self.text(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a string schema with the pattern of the unit."""
+        return {"type": "string", "pattern": self.pattern, "examples": [self.example]}
+
+    def _expected(self) -> str:
+        sentence = f"{self.what} such as {self.example}"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{sentence}, {self.text(self.minimum)} to {self.text(self.maximum)}"
+        if self.minimum is not None:
+            return f"{sentence}, {self.text(self.minimum)} or more"
+        if self.maximum is not None:
+            return f"{sentence}, {self.text(self.maximum)} or less"
+        return sentence
+
+
+_N = r"\d+(\.\d+)?"
+
+
+def duration(
+    example: str = "800ms", *, minimum_s: float = 0.001, maximum_s: float = units.DURATION_S_MAX
+) -> Quantity:
+    """A duration; by default at least a millisecond, since none at all is never meant."""
+    return Quantity(
+        what="a duration",
+        example=example,
+        parse=units.duration_s,
+        text=units.duration_text,
+        pattern=rf"^({_N}\s?(us|ms|s|m|h|d))+$",
+        minimum=minimum_s,
+        maximum=maximum_s,
+    )
+
+
+def size(example: str = "512MiB", *, minimum: int = 1, maximum: int = 2**44) -> Quantity:
+    """A size in bytes."""
+    return Quantity(
+        what="a size",
+        example=example,
+        parse=units.size_bytes,
+        text=units.size_text,
+        pattern=rf"^{_N}\s?([KMGT]i?)?B$",
+        minimum=minimum,
+        maximum=maximum,
+    )
+
+
+def percentage(example: str = "20%", *, minimum: float = 0.0, maximum: float = 1.0) -> Quantity:
+    """A percentage, kept as a share in [0, 1]."""
+    return Quantity(
+        what="a percentage",
+        example=example,
+        parse=units.share,
+        text=units.share_text,
+        pattern=rf"^{_N}\s?%$",
+        minimum=minimum,
+        maximum=maximum,
+    )
+
+
+def rate(example: str = "100/s") -> Quantity:
+    """A rate, kept as a number per second; above zero."""
+    return Quantity(
+        what="a rate",
+        example=example,
+        parse=units.rate_per_s,
+        text=units.rate_text,
+        pattern=rf"^{_N}\s?/\s?(s|min|m|h|d)$",
+    )
+
+
+def duration_range(example: str = "50ms..1s") -> Quantity:
+    """Two durations with dots between them."""
+    return Quantity(
+        what="a range of durations",
+        example=example,
+        parse=units.between,
+        text=units.between_text,
+        pattern=r"^.+\.\..+$",
+    )
+
+
+def share_of_calls(example: str = "50% of 20 in 30s") -> Quantity:
+    """A share of a minimum of calls over a window."""
+    return Quantity(
+        what="a share of calls",
+        example=example,
+        parse=units.share_of_calls,
+        text=units.share_of_calls_text,
+        pattern=r"^.+ of \d+ in .+$",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A whole number within bounds."""
+
+    minimum: int
+    maximum: int
+
+    def read(self, raw: Raw) -> int:
+        """Read a whole number; True is not 1."""
+        if isinstance(raw, bool) or not isinstance(raw, int):
+            raise Mismatch(self._expected())
+        if not self.minimum <= raw <= self.maximum:
+            raise Mismatch(self._expected())
+        return raw
+
+    def write(self, value: int) -> Raw:
+        """Write the number."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return an integer schema with its bounds."""
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+
+    def _expected(self) -> str:
+        return f"a whole number, {self.minimum} to {self.maximum}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """``true`` or ``false``."""
+
+    def read(self, raw: Raw) -> bool:
+        """Read a flag; nothing else is one."""
+        if not isinstance(raw, bool):
+            raise Mismatch("true or false")
+        return raw
+
+    def write(self, value: bool) -> Raw:  # noqa: FBT001  It is the value itself.
+        """Write the flag."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a boolean schema."""
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A text of a given form.
+
+    Attributes:
+        what: The noun phrase of the error sentence.
+        pattern: What the whole text must match; None admits every text.
+        secret: Whether ``${file:...}`` may stand in it.
+    """
+
+    what: str = "a text"
+    pattern: str | None = None
+    secret: bool = False
+    maximum: int = TEXT_MAX
+
+    def read(self, raw: Raw) -> str | Secret:
+        """Read a text of the form; where secrets may stand, numbers count as their text."""
+        if isinstance(raw, Secret):
+            if not self.secret:
+                raise Mismatch(f"{self.what}; a secret may not stand here, since it would be shown")
+            return raw
+        if self.secret and isinstance(raw, int | float) and not isinstance(raw, bool):
+            raw = str(raw)
+        if not isinstance(raw, str) or len(raw) > self.maximum or "\x00" in raw:
+            raise Mismatch(self.what)
+        if self.pattern is not None and re.fullmatch(self.pattern, raw) is None:
+            raise Mismatch(self.what)
+        return raw
+
+    def write(self, value: str | Secret) -> Raw:
+        """Write the text; a secret as its reference."""
+        return value.reference if isinstance(value, Secret) else value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a string schema."""
+        schema: dict[str, Any] = {"type": ["string", "number"] if self.secret else "string"}
+        if self.pattern is not None:
+            schema["pattern"] = f"^(?:{self.pattern})$"
+        return schema
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def read(self, raw: Raw) -> str:
+        """Read one of the words."""
+        if not isinstance(raw, str) or raw not in self.words:
+            raise Mismatch("one of " + ", ".join(self.words))
+        return raw
+
+    def write(self, value: str) -> Raw:
+        """Write the word."""
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return an enumeration."""
+        return {"enum": list(self.words)}
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """The first of several leaf kinds that takes the value: ``800ms`` or ``auto``."""
+
+    kinds: tuple[Leaf, ...]
+
+    def read(self, raw: Raw) -> Any:
+        """Read with the first kind that takes it."""
+        expected = []
+        for kind in self.kinds:
+            try:
+                return kind.read(raw)
+            except Mismatch as error:
+                expected.append(str(error))
+        raise Mismatch(", or ".join(expected))
+
+    def write(self, value: Any) -> Raw:
+        """Write with the first kind that reads its own text back as the value."""
+        for kind in self.kinds:
+            try:
+                raw = kind.write(value)
+                if kind.read(raw) == value:
+                    return raw
+            except (Mismatch, TypeError, ValueError):
+                continue
+        raise AssertionError(f"no kind writes {value!r}")
+
+    def schema(self) -> dict[str, Any]:
+        """Return the union of the kinds."""
+        return {"anyOf": [kind.schema() for kind in self.kinds]}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line: one text, split as a shell would without running one, or a list of words."""
+
+    def read(self, raw: Raw) -> tuple[str, ...]:
+        """Read the words; at least one, at most 256."""
+        expected = "a command such as `gunicorn shop:app`, or a list of its words"
+        if isinstance(raw, str):
+            try:
+                words = shlex.split(raw)
+            except ValueError as error:
+                raise Mismatch(f"{expected}; {error}") from error
+        elif isinstance(raw, list) and all(isinstance(word, str) for word in raw):
+            words = list(raw)
+        else:
+            raise Mismatch(expected)
+        if not 1 <= len(words) <= 256 or any("\x00" in word for word in words):  # noqa: PLR2004
+            raise Mismatch(expected)
+        return tuple(words)
+
+    def write(self, value: tuple[str, ...]) -> Raw:
+        """Write the list of words."""
+        return list(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a string or a list of strings."""
+        words = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 256}
+        return {"anyOf": [{"type": "string", "minLength": 1}, words]}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A mapping whose keys are the fields of a dataclass made with ``keys.key``.
+
+    Attributes:
+        cls: The dataclass.
+        shorthand: The key that a bare scalar or list stands for, or None where only a mapping
+            will do: ``bulkhead: 32`` for ``bulkhead: {limit: 32}``.
+    """
+
+    cls: type
+    shorthand: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list of one kind, kept as a tuple."""
+
+    item: "Kind"
+    maximum: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A mapping from names to one kind, kept as pairs in declared order (hashable)."""
+
+    name: Text
+    item: "Kind"
+    maximum: int = 256
+
+
+Kind = Leaf | Section | ListOf | MapOf
