@@ -1,0 +1,51 @@
+"""One health check: what it asks, how long it may take, how much it matters."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mainstay.service.inbound.health import Finding, Status
+
+Answer = Finding | bool | None
+"""What the function of a check may return: False fails, None and True pass."""
+
+CheckFunction = Callable[[], Answer] | Callable[[], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A check that health runs when it is asked.
+
+    Attributes:
+        name: Its key in the answer; unique within the service.
+        run: The function. A coroutine function runs on the event loop under ASGI; any other runs
+            in a thread of its own, so that one which hangs holds up nothing but itself.
+        critical: Whether the service can't be ready when it fails.
+        timeout_s: How long an answer is waited for.
+        component_type: ``component``, ``datastore`` or ``system``.
+    """
+
+    name: str
+    run: CheckFunction
+    critical: bool
+    timeout_s: float
+    component_type: str = "component"
+
+    @property
+    def is_async(self) -> bool:
+        """Whether ``run`` is a coroutine function."""
+        return inspect.iscoroutinefunction(self.run)
+
+
+def finding_of(answer: Answer) -> Finding:
+    """Return what a check's answer says."""
+    if isinstance(answer, Finding):
+        return answer
+    if answer is False:
+        return Finding(status=Status.FAIL, output="the check answered no")
+    return Finding(status=Status.PASS)
+
+
+def failure_of(error: BaseException) -> Finding:
+    """Return the finding of a check that raised: the class of the error and nothing of its text."""
+    return Finding(status=Status.FAIL, output=type(error).__name__)

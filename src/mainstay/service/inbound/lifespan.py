@@ -1,0 +1,73 @@
+"""The ASGI lifespan of a wrapped app: watched for its end, and spoken for apps that have none."""
+
+from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.drain import Drain
+from mainstay.service.inbound.stop import chain_sigterm, leave_alone
+
+_STARTED = "lifespan.startup.complete"
+_START_FAILED = "lifespan.startup.failed"
+_STOPPED = "lifespan.shutdown.complete"
+_STOP_FAILED = "lifespan.shutdown.failed"
+
+
+class Lifespan:
+    """One lifespan.
+
+    Servers differ on an app that raises there: one says that it has no lifespan, another that its
+    start failed. Here the difference is whether the app had begun to listen. One that had not
+    knows nothing of lifespans, and the shell answers for it; one that had failed to start, and
+    the server is told so.
+
+    Args:
+        drain: Learns that the app has started.
+        receive: What the server says.
+        send: What the server is told.
+    """
+
+    __slots__ = ("_asked", "_drain", "_receive", "_said", "_send", "_unchain")
+
+    def __init__(self, drain: Drain, receive: Receive, send: Send) -> None:
+        self._drain = drain
+        self._receive = receive
+        self._send = send
+        self._asked = False
+        self._said: set[str] = set()
+        self._unchain = leave_alone
+
+    async def run(self, app: AsgiApp, scope: Scope) -> None:
+        """Let the app live its lifespan, or live it in its place."""
+        try:
+            await app(scope, self.receive, self.send)
+        except Exception as error:
+            if self._asked:
+                if not self._said:
+                    why = f"{type(error).__name__}: {error}"
+                    await self.send({"type": _START_FAILED, "message": why})
+                raise
+        if not self._asked:
+            await self._live_in_its_place()
+
+    async def _live_in_its_place(self) -> None:
+        await self.receive()
+        await self.send({"type": _STARTED})
+        await self.receive()
+        await self.send({"type": _STOPPED})
+
+    async def receive(self) -> Message:
+        """Hand on what the server says."""
+        self._asked = True
+        return await self._receive()
+
+    async def send(self, message: Message) -> None:
+        """Hand on what the app says, and note that it has started."""
+        kind = message["type"]
+        if kind not in {_STARTED, _START_FAILED, _STOPPED, _STOP_FAILED}:
+            # An app that answers every scope as if it were a request has no lifespan.
+            raise RuntimeError(f"not a message of a lifespan: {kind}")
+        self._said.add(kind)
+        await self._send(message)
+        if kind == _STARTED:
+            self._drain.started = True
+            self._unchain = chain_sigterm(self._drain)
+        else:
+            self._unchain()

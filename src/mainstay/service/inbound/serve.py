@@ -1,0 +1,303 @@
+"""Serve one app in this one process: ``python -m mainstay.service.inbound.serve --app shop:app``.
+
+One process, so that its pid is the one that works: killing it kills the work, and SIGTERM reaches
+the code that drains. Exit codes: 0 stopped as asked; 1 the server can't run (the port is in use,
+the server is not installed); 2 wrong arguments; 3 the app can't be loaded or failed to start.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mainstay.core.clock import SystemClock, utc_text
+from mainstay.core.errors import MainstayError, PartMissing
+from mainstay.core.events import Listeners
+from mainstay.service.inbound.asgi import AsgiShell
+from mainstay.service.inbound.drain import Drain
+from mainstay.service.inbound.guest import Guest
+from mainstay.service.inbound.stop import Stopper
+from mainstay.service.inbound.target import AppUnusable, interface_of, load_app
+from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.spec.inbound import Inbound
+from mainstay.spec.units import UnitError, duration_s
+
+BACKLOG = 1024
+KEEP_ALIVE_S = 75
+"""Idle connections are kept longer than Envoy keeps them (30 s here), so that it is never Envoy
+that sends a request into a connection which the server is closing."""
+
+CANNOT_SERVE = 1
+WRONG_ARGUMENTS = 2
+APP_UNUSABLE = 3
+
+
+class CannotServe(MainstayError):
+    """The server can't run here, whatever the app: the port is in use, for instance."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until a signal comes; return the exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        app = load_app(options.app)
+        interface = _interface(app, options)
+        drain = _drain_of(app, options)
+        require_free(options.host, options.port)
+        _announce(options, interface)
+        _server(options.server, interface)(app, drain, options)
+    except AppUnusable as error:
+        sys.stderr.write(f"{error.trail}mainstay: {error}\n")
+        return APP_UNUSABLE
+    except (CannotServe, PartMissing) as error:
+        sys.stderr.write(f"mainstay: {error}\n")
+        return CANNOT_SERVE
+    if not drain.stopping:
+        sys.stderr.write(f"mainstay: {options.app} failed to start\n")
+        return APP_UNUSABLE
+    return 0
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise CannotServe unless ``port`` can be listened on.
+
+    Granian shares a port with whoever shares it too, and would then get a part of the requests
+    without a word; a socket that doesn't share finds out.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise CannotServe(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mainstay.service.inbound.serve",
+        description="Serve one ASGI or WSGI app in one process.",
+    )
+    parser.add_argument("--app", required=True, help="module:attribute; () calls it first")
+    parser.add_argument("--port", required=True, type=_port)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--server", default="granian", choices=("granian", "uvicorn"))
+    parser.add_argument("--interface", default="auto", choices=("auto", "asgi", "wsgi"))
+    parser.add_argument("--threads", default=16, type=_threads, help="of a WSGI app, 1 to 512")
+    parser.add_argument("--drain", type=_duration, help="as inbound.drain; without it, as declared")
+    parser.add_argument("--drain-delay", type=_duration, help="as inbound.drain_delay")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 2**16:
+        raise argparse.ArgumentTypeError(f"not a port: {text}")
+    return port
+
+
+def _threads(text: str) -> int:
+    threads = int(text)
+    if not 0 < threads <= 512:  # noqa: PLR2004  As run.threads.
+        raise argparse.ArgumentTypeError(f"not between 1 and 512: {text}")
+    return threads
+
+
+def _duration(text: str) -> float:
+    try:
+        return duration_s(text)
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(f"{error} (write 20s)") from error
+
+
+def _interface(app: Any, options: argparse.Namespace) -> str:
+    """Return ``asgi`` or ``wsgi``, as asked or as the app looks. Any: any framework's app."""
+    interface: str = interface_of(app) if options.interface == "auto" else options.interface
+    if options.server == "uvicorn" and interface == "wsgi":
+        raise AppUnusable(f"uvicorn serves ASGI only, and {options.app} is WSGI: use granian")
+    return interface
+
+
+def _drain_of(app: Any, options: argparse.Namespace) -> Drain:
+    """Return the app's own drain, or one for an app that has none. Any: any framework's app."""
+    if isinstance(app, AsgiShell | WsgiShell):
+        drain = app.inbound.drain
+    else:
+        defaults = Inbound()
+        drain = Drain(
+            delay_s=defaults.drain_delay_s,
+            bound_s=defaults.drain_s,
+            clock=SystemClock(),
+            events=Listeners(),
+        )
+    drain.managed = True
+    if options.drain is not None:
+        drain.bound_s = options.drain
+    if options.drain_delay is not None:
+        drain.delay_s = options.drain_delay
+    return drain
+
+
+def _announce(options: argparse.Namespace, interface: str) -> None:
+    """Say in one JSON line what starts. Prints of the app appear line by line from here on."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+    line = {
+        "time": utc_text(SystemClock().wall_s()),
+        "level": "info",
+        "message": f"serving {options.app}",
+        "server": options.server,
+        "interface": interface,
+        "address": f"{options.host}:{options.port}",
+        "pid": os.getpid(),
+    }
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write(json.dumps(line) + "\n")
+
+
+def _server(server: str, interface: str) -> Callable[[Any, Drain, argparse.Namespace], None]:
+    if server == "uvicorn":
+        return serve_uvicorn
+    return serve_granian_asgi if interface == "asgi" else serve_granian_wsgi
+
+
+def _take_signals(drain: Drain, stop_server: Callable[[], object]) -> None:
+    """Let SIGTERM and SIGINT drain, then call ``stop_server`` in another thread."""
+    stopper = Stopper(drain=drain, stop_server=stop_server)
+    stopper.start()
+    # Not the loop's own handlers: those wait for the loop, which a handler may be blocking.
+    signal.signal(signal.SIGTERM, stopper.handle)
+    signal.signal(signal.SIGINT, stopper.handle)
+
+
+def _drainable(app: Any, drain: Drain) -> Any:
+    return app if isinstance(app, AsgiShell) else Guest(app, drain)
+
+
+def serve_granian_asgi(app: Any, drain: Drain, options: argparse.Namespace) -> None:
+    """Serve in Granian's embedded server on uvloop, or on asyncio's own loop without it."""
+    try:
+        from granian.errors import FatalError  # noqa: PLC0415  Servers are extras.
+        from granian.server.embed import Server  # noqa: PLC0415
+    except ImportError as error:
+        raise PartMissing("granian is not installed: pip install 'mainstay[asgi]'") from error
+
+    async def serve() -> None:
+        server = Server(
+            _drainable(app, drain), interface=_asgi_interface(), **_granian_settings(options)
+        )
+        loop = asyncio.get_running_loop()
+        _take_signals(drain, functools.partial(loop.call_soon_threadsafe, server.stop))
+        # Granian has logged why.
+        with contextlib.suppress(FatalError):
+            await server.serve()
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve())
+
+
+def serve_granian_wsgi(app: Any, drain: Drain, options: argparse.Namespace) -> None:
+    """Serve in Granian's threaded server: the worker is a thread of this process."""
+    try:
+        from granian.constants import Interfaces  # noqa: PLC0415  Servers are extras.
+        from granian.server.mt import MTServer  # noqa: PLC0415
+    except ImportError as error:
+        raise PartMissing("granian is not installed: pip install 'mainstay[asgi]'") from error
+
+    class ThreadedServer(MTServer):
+        def _check_gil(self) -> None:
+            """Serve under the GIL too: WSGI needs one worker, and its threads release it."""
+
+    server = ThreadedServer(
+        "app",
+        interface=Interfaces.WSGI,
+        blocking_threads=options.threads,
+        **_granian_settings(options),
+    )
+    drain.started = True
+    # Granian sets handlers of its own as it starts, and calls this afterwards.
+    server.on_startup(functools.partial(_take_signals, drain, server.signal_handler_interrupt))
+    server.serve(target_loader=lambda: app, wrap_loader=False)
+
+
+def serve_uvicorn(app: Any, drain: Drain, options: argparse.Namespace) -> None:
+    """Serve in uvicorn."""
+    try:
+        import uvicorn  # noqa: PLC0415  Servers are extras.
+    except ImportError as error:
+        raise PartMissing("uvicorn is not installed: pip install uvicorn") from error
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """Leave the signals to us; uvicorn's own handler would end the process by them."""
+            yield
+
+        def leave(self) -> None:
+            """Take no more and finish; safe from any thread, since uvicorn looks every 0.1 s."""
+            self.should_exit = True
+
+    server = Server(
+        uvicorn.Config(
+            _drainable(app, drain),
+            host=options.host,
+            port=options.port,
+            interface="asgi3",
+            lifespan="on",
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+        )
+    )
+    _take_signals(drain, server.leave)
+    # uvicorn ends by SystemExit where the app failed to start, and has logged why.
+    with contextlib.suppress(SystemExit):
+        server.run()
+
+
+def _asgi_interface() -> Any:
+    from granian.constants import Interfaces  # noqa: PLC0415  Servers are extras.
+
+    return Interfaces.ASGI
+
+
+def _granian_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what both of Granian's servers are given. Any: keyword arguments of a constructor."""
+    from granian.http import HTTP1Settings  # noqa: PLC0415  Servers are extras.
+    from granian.log import LogLevels  # noqa: PLC0415
+
+    return {
+        "address": options.host,
+        "port": options.port,
+        "backlog": BACKLOG,
+        # hyper counts the idle time between two requests as reading the head of the next one.
+        "http1_settings": HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000),
+        "log_level": LogLevels.error,
+        # Incremental: a full configuration would close the log files that the app has opened.
+        "log_dictconfig": {"incremental": True, "handlers": {}},
+    }
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415  An extra.
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+if __name__ == "__main__":
+    sys.exit(main())

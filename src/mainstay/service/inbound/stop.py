@@ -1,0 +1,139 @@
+"""Acting on SIGTERM: a thread of its own waits out the drain, so that even a blocked loop ends."""
+
+import asyncio
+import functools
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from mainstay.service.inbound.drain import Drain, Phase
+
+POLL_S = 0.02
+GRACE_S = 1.0
+"""After the bound, the server has this long to close what is left; then the process ends."""
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+class Stopper:
+    """Turns the first signal into a drain and the second into an end.
+
+    Args:
+        drain: What is in flight. An app that isn't wrapped has one too, in which nothing ever is,
+            so that its server is stopped once ``drain_delay`` is over.
+        stop_server: Tells the server to take no more and finish; called in the stopper's thread.
+        end: Ends the process at once, whatever it is doing (``os._exit``).
+        complain: Writes one line to stderr.
+        pause: Waits for a moment between two looks; None waits ``POLL_S``.
+    """
+
+    def __init__(
+        self,
+        *,
+        drain: Drain,
+        stop_server: Callable[[], object],
+        end: Callable[[int], object] = os._exit,
+        complain: Callable[[str], object] = sys.stderr.write,
+        pause: Callable[[], object] | None = None,
+    ) -> None:
+        self._drain = drain
+        self._stop_server = stop_server
+        self._end = end
+        self._complain = complain
+        # SimpleQueue.put may be called in a signal handler; a lock or an Event may not.
+        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Nothing sets that event: it is a pause that needs no clock.
+        self._pause = pause or functools.partial(threading.Event().wait, POLL_S)
+
+    def start(self) -> None:
+        """Start the thread now: a signal handler is no place to start one."""
+        threading.Thread(target=self._run, name="mainstay-drain", daemon=True).start()
+
+    def handle(self, signum: int = 0, frame: FrameType | None = None) -> None:
+        """Take a signal."""
+        del signum, frame
+        if self._drain.begin():
+            self._asked.put(None)
+        else:
+            self._complain("mainstay: asked twice to stop: ending at once\n")
+            self._end(0)
+
+    def _run(self) -> None:
+        self._asked.get()
+        drain = self._drain
+        if not drain.started:
+            # Nothing can be in flight, and a start that hangs would not hear that it should stop.
+            self._end(0)
+        drain.announce_begin()
+        cut = self._wait_out()
+        drain.announce_end(cut=cut)
+        self._stop_server()
+        self._wait_for_end()
+
+    def _wait_out(self) -> int:
+        """Wait until the server may stop; return how many requests the bound cut off.
+
+        What begins after the delay is not waited for here: the server finishes it by itself once
+        it is stopped, and a client that never lets up can't hold the process.
+        """
+        drain = self._drain
+        while drain.phase(pending=0) is Phase.LINGERING:
+            self._pause()
+        pending = set(drain.flights)
+        while drain.phase(pending=len(pending)) is Phase.FINISHING:
+            self._pause()
+            pending &= drain.flights
+        return len(pending)
+
+    def _wait_for_end(self) -> None:
+        """End the process when its server did not: this thread dies with it if it does."""
+        drain = self._drain
+        last_s = drain.delay_s + drain.bound_s + GRACE_S
+        while (drain.waited_s() or 0.0) < last_s:
+            self._pause()
+        self._complain(
+            f"mainstay: the drain's bound of {drain.bound_s:g} s is over: "
+            f"cutting off {len(drain.flights) or 'unknown'} requests in flight\n"
+        )
+        self._end(0)
+
+
+def chain_sigterm(drain: Drain) -> Callable[[], None]:
+    """Drain before a foreign ASGI server sees SIGTERM; return what takes that back.
+
+    For servers that set their handler by ``signal.signal``, as uvicorn does. Where serve.py or
+    anything else handles signals, or this is not the main thread, nothing is changed.
+    """
+    if drain.managed or threading.current_thread() is not threading.main_thread():
+        return leave_alone
+    previous = signal.getsignal(signal.SIGTERM)
+    if previous is None:
+        # Set by C code, which Python can't put back.
+        return leave_alone
+    restore = functools.partial(signal.signal, signal.SIGTERM, previous)
+    loop = asyncio.get_running_loop()
+    stopper = Stopper(
+        drain=drain, stop_server=functools.partial(loop.call_soon_threadsafe, _redeliver, restore)
+    )
+    stopper.start()
+    signal.signal(signal.SIGTERM, stopper.handle)
+    return functools.partial(_take_back, stopper.handle, restore)
+
+
+def _redeliver(restore: Callable[[], object]) -> None:
+    restore()
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _take_back(ours: Handler, restore: Callable[[], object]) -> None:
+    # Whoever set a handler after us keeps it.
+    if signal.getsignal(signal.SIGTERM) == ours:
+        restore()
+
+
+def leave_alone() -> None:
+    """Take back nothing, because nothing was changed."""

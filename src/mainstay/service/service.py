@@ -1,0 +1,218 @@
+"""``Service``: what a declaration makes of an app in this process."""
+
+import os
+import random
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from mainstay.core.clock import Clock, SystemClock
+from mainstay.core.errors import ConfigInvalid
+from mainstay.core.events import Listeners
+from mainstay.service.address import base_url
+from mainstay.service.inbound.access import AccessLog
+from mainstay.service.inbound.asgi import AsgiShell
+from mainstay.service.inbound.asgi_types import AsgiApp
+from mainstay.service.inbound.board import Board
+from mainstay.service.inbound.builtin import builtin_checks
+from mainstay.service.inbound.check import Check, CheckFunction
+from mainstay.service.inbound.drain import Drain
+from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.probes import Probes
+from mainstay.service.inbound.wsgi import WsgiApp, WsgiShell
+from mainstay.spec.declaration import Declaration, System
+
+_DECLARATION_VARIABLE = "MAINSTAY_DECLARATION"
+_SERVICE_VARIABLE = "MAINSTAY_SERVICE"
+_REPLICA_VARIABLE = "MAINSTAY_REPLICA"
+_DECLARATION_FILE = "mainstay.yaml"
+_STDOUT = 1
+
+F = TypeVar("F", bound=CheckFunction)
+
+
+class Service:
+    """One service, in its own process.
+
+    ::
+
+        service = Service.load()
+        app = service.asgi(FastAPI())
+
+    Args:
+        declaration: What the service declares.
+        clock: Where time comes from; None takes the machine's.
+        environ: Where the engine's words are found; None takes this process's environment.
+        write_access: Takes one access line at a time; None writes to stdout.
+
+    Attributes:
+        declaration: As given.
+        events: Listeners of what the service does (``DrainBegan`` and others).
+    """
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        *,
+        clock: Clock | None = None,
+        environ: Mapping[str, str] | None = None,
+        write_access: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self.declaration = declaration
+        self.events = Listeners()
+        self._environ = dict(os.environ if environ is None else environ)
+        clock = clock or SystemClock()
+        inbound = declaration.inbound
+        self._board = Board(clock=clock, cache_s=inbound.health.cache_s)
+        for check in builtin_checks(declaration, self._environ):
+            self._board.add(check)
+        drain = Drain(
+            delay_s=inbound.drain_delay_s,
+            bound_s=inbound.drain_s,
+            clock=clock,
+            events=self.events,
+        )
+        self._inbound = Inbound(
+            clock=clock,
+            rng=_forking_rng(),
+            probes=Probes(
+                path=inbound.health.path,
+                service=declaration.service,
+                version=declaration.version,
+                board=self._board,
+                drain=drain,
+            ),
+            drain=drain,
+            access=self._access_log(write_access) if inbound.access_log else None,
+            complain=_complain,
+        )
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, *, env: str | None = None) -> "Service":
+        """Read the declaration of this process's service.
+
+        Args:
+            path: A file or its folder; None takes $MAINSTAY_DECLARATION, else ./mainstay.yaml.
+                Where that is a system, $MAINSTAY_SERVICE says which of its services this is.
+            env: Which overlay (``mainstay.<env>.yaml``) lies over it; None as the door decides.
+
+        Raises:
+            ConfigInvalid: With every fault of the file, or because nobody said which service.
+        """
+        # Only here: reading needs PyYAML, and a Service can be made without a file.
+        from mainstay.spec.load import load_system  # noqa: PLC0415
+
+        source = path or os.environ.get(_DECLARATION_VARIABLE) or _DECLARATION_FILE
+        loaded = load_system(Path(source), env=env, environ=os.environ)
+        return cls(own_declaration(loaded.system, os.environ.get(_SERVICE_VARIABLE)))
+
+    @property
+    def name(self) -> str:
+        """The declared name."""
+        return self.declaration.service
+
+    def asgi(self, app: AsgiApp) -> AsgiShell:
+        """Return ``app`` with health, drain, access line and trace around it."""
+        return AsgiShell(app, self._inbound)
+
+    def wsgi(self, app: WsgiApp) -> WsgiShell:
+        """Return ``app`` with health, drain, access line and trace around it."""
+        return WsgiShell(app, self._inbound)
+
+    def url(self, name: str) -> str:
+        """Return the base URL of a dependency, without a slash at its end.
+
+        Args:
+            name: As declared under ``dependencies``, or the name of the service it names.
+
+        Raises:
+            AddressUnknown: It is not declared, or nobody said where it is.
+        """
+        return base_url(name, self.declaration, self._environ)
+
+    def check(
+        self, name: str, *, critical: bool = True, timeout_s: float | None = None
+    ) -> Callable[[F], F]:
+        """Return a decorator that makes a function one of the service's health checks.
+
+        The function raises or returns False when something is wrong; it may return a ``Finding``.
+        A coroutine function runs on the app's event loop, any other in a thread of its own.
+
+        Args:
+            name: Its key in the answer of health.
+            critical: Whether the service is not ready when it fails.
+            timeout_s: How long it may take; None takes ``inbound.health.timeout``.
+
+        Raises:
+            ValueError: The name is taken, or there are too many checks.
+        """
+        timeout_s = self.declaration.inbound.health.timeout_s if timeout_s is None else timeout_s
+
+        def register(function: F) -> F:
+            self._board.add(Check(name=name, run=function, critical=critical, timeout_s=timeout_s))
+            return function
+
+        return register
+
+    def drain(self) -> None:
+        """Turn unready and ask clients to close their connections, for good.
+
+        For servers whose signals the shells can't see, such as gunicorn: call it where the
+        server tells that it is about to stop. Elsewhere SIGTERM does it.
+        """
+        if self._inbound.drain.begin():
+            self._inbound.drain.announce_begin()
+
+    def _access_log(self, write: Callable[[bytes], object] | None) -> AccessLog:
+        return AccessLog(
+            service=self.declaration.service,
+            version=self.declaration.version,
+            replica=self._environ.get(_REPLICA_VARIABLE),
+            write=_write_stdout if write is None else write,
+        )
+
+
+def own_declaration(system: System, service: str | None) -> Declaration:
+    """Return the declaration of this process's service.
+
+    Args:
+        system: What was loaded.
+        service: What $MAINSTAY_SERVICE says, or None.
+
+    Raises:
+        ConfigInvalid: The system has several services and none, or an unknown one, was named.
+    """
+    names = ", ".join(member.name for member in system.members)
+    if service:
+        try:
+            return system.member(service).declaration
+        except KeyError:
+            raise ConfigInvalid(
+                (f"{_SERVICE_VARIABLE} says {service!r}, but {system.name} has: {names}",)
+            ) from None
+    if len(system.members) == 1:
+        return system.members[0].declaration
+    raise ConfigInvalid(
+        (f"{system.name} has several services ({names}): set {_SERVICE_VARIABLE} to one of them",)
+    )
+
+
+def _forking_rng() -> random.Random:
+    """Return a generator of public ids, seeded anew in every process that forks off this one."""
+    rng = random.Random()
+    os.register_at_fork(after_in_child=rng.seed)
+    return rng
+
+
+def _write_stdout(line: bytes) -> None:
+    os.write(_STDOUT, line)
+
+
+def _complain(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # Nobody listens on stderr, and there is nowhere left to say so.
+        return
