@@ -1,0 +1,1 @@
+"""The Quayside Store: a small shop of four services that shows how a system is declared."""

@@ -1,0 +1,1 @@
+"""What the shop sells: products by category, by id and by search."""

@@ -1,0 +1,1 @@
+"""Charges, each at most once for its key."""

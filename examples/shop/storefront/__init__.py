@@ -1,0 +1,1 @@
+"""The shop as people and programs see it: pages, JSON, orders."""

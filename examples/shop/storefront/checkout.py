@@ -1,0 +1,68 @@
+"""Placing an order so that it may be sent again at any moment, and is paid once.
+
+The order is kept before it is charged, with its prices; the charge carries the order's id as its
+key. Whatever dies in between, the same request finds the order and goes on from where it stands.
+"""
+
+from dataclasses import replace
+
+from starlette.concurrency import run_in_threadpool
+
+from shop.storefront.catalog import Catalog
+from shop.storefront.errors import PaymentDeclined
+from shop.storefront.order import Order, OrderRequest, priced
+from shop.storefront.orderbook import OrderBook
+from shop.storefront.payments import Payments
+
+
+class Checkout:
+    """Validate against the catalog, keep, charge, confirm."""
+
+    def __init__(self, catalog: Catalog, payments: Payments, orders: OrderBook) -> None:
+        self._catalog = catalog
+        self._payments = payments
+        self._orders = orders
+
+    async def place(self, request: OrderRequest, *, key: str, order_id: str) -> Order:
+        """Return the confirmed order of ``key``, which is placed if need be.
+
+        Args:
+            request: What was ordered.
+            key: The customer's Idempotency-Key, or a fresh one.
+            order_id: The id of the order, should it be a new one.
+
+        Raises:
+            ShopError: The order is refused, declined, or a service is away; see errors.py.
+            sqlite3.OperationalError: The order book can't be written now.
+        """
+        fingerprint = request.fingerprint()
+        order = await run_in_threadpool(self._orders.by_key, key, fingerprint)
+        if order is None:
+            products = await self._catalog.products([item.product_id for item in request.items])
+            order = await run_in_threadpool(
+                self._orders.place,
+                priced(request, products, order_id=order_id),
+                key=key,
+                fingerprint=fingerprint,
+            )
+        return await self._pay(order)
+
+    async def _pay(self, order: Order) -> Order:
+        if order.state == "confirmed":
+            return order
+        try:
+            charge_id = await self._payments.charge(
+                amount_cents=order.total_cents,
+                method=order.payment,
+                reference=order.id,
+                key=order.id,
+            )
+        except PaymentDeclined:
+            await run_in_threadpool(self._orders.settle, order.id, "declined", None)
+            raise
+        await run_in_threadpool(self._orders.settle, order.id, "confirmed", charge_id)
+        return replace(order, state="confirmed")
+
+    async def find(self, order_id: str) -> Order | None:
+        """Return a kept order, or None."""
+        return await run_in_threadpool(self._orders.find, order_id)

@@ -1,0 +1,51 @@
+"""The storefront: pages and JSON in one app."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from shop.database import Database
+from shop.storefront import api, basket, pages
+from shop.storefront.refuse import HANDLERS
+from shop.storefront.wiring import Peers, wired
+
+STATIC = Path(__file__).with_name("static")
+
+
+def build(
+    peers: Peers,
+    database: Database,
+    transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+) -> FastAPI:
+    """Return the storefront.
+
+    Args:
+        peers: The services that it calls.
+        database: Where orders are kept; open while the app runs.
+        transports: For tests: what answers in place of the network, for each base URL.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with wired(peers, database, transports) as wiring:
+            app.state.wiring = wiring
+            yield
+
+    app = FastAPI(
+        title="The Quayside Store",
+        lifespan=lifespan,
+        # The interactive pages would load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        exception_handlers=HANDLERS,
+    )
+    app.include_router(api.router)
+    app.include_router(pages.router)
+    app.include_router(basket.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app

@@ -1,0 +1,70 @@
+"""What the routes work with, joined in one place and kept for the life of the process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+import httpx
+from fastapi import Depends, Request
+
+from shop.database import Database
+from shop.products import Category
+from shop.storefront.catalog import Catalog
+from shop.storefront.checkout import Checkout
+from shop.storefront.orderbook import OrderBook
+from shop.storefront.payments import Payments
+from shop.storefront.recommendations import Recommendations
+from shop.storefront.upstream import Peer, Upstream, http_client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peers:
+    """The services that the storefront calls."""
+
+    catalog: Peer
+    recommendations: Peer
+    payments: Peer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What the routes work with."""
+
+    catalog: Catalog
+    recommendations: Recommendations
+    checkout: Checkout
+
+    async def categories(self) -> tuple[Category, ...]:
+        """Return the categories for the navigation of a page."""
+        return await self.catalog.categories(now_s=asyncio.get_running_loop().time())
+
+
+@asynccontextmanager
+async def wired(
+    peers: Peers,
+    database: Database,
+    transports: Mapping[str, httpx.AsyncBaseTransport] | None,
+) -> AsyncIterator[Wiring]:
+    """Open the pool of connections and the order book; close both at the end."""
+    database.open()
+    async with http_client(transports) as client:
+        catalog = Catalog(Upstream(peers.catalog, client))
+        payments = Payments(Upstream(peers.payments, client))
+        yield Wiring(
+            catalog=catalog,
+            recommendations=Recommendations(Upstream(peers.recommendations, client), catalog),
+            checkout=Checkout(catalog, payments, OrderBook(database)),
+        )
+    database.close()
+
+
+async def wiring_of(request: Request) -> Wiring:
+    """Return the wiring of the app that the request came to."""
+    # A coroutine though nothing is awaited: FastAPI runs plain functions in a thread.
+    wiring: Wiring = request.app.state.wiring
+    return wiring
+
+
+Wired = Annotated[Wiring, Depends(wiring_of)]
