@@ -1,0 +1,48 @@
+"""The files that Envoy reads: private, and never seen half written."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from mainstay.core.errors import EdgeUnavailable
+from mainstay.edge.protojson import JsonObject
+
+PRIVATE_MODE = 0o600
+READ_BYTES_MAX = 64 * 2**20
+"""A file of ours that is longer is not ours: 120 services make 1 MB."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` by an atomic rename, which is also what Envoy watches for.
+
+    Raises:
+        EdgeUnavailable: The file could not be written; what was there is as it was.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise EdgeUnavailable(f"cannot write {path}: {error.strerror}") from error
+
+
+def read_discovery(path: Path) -> tuple[JsonObject, ...]:
+    """Return the resources in a file that ``discovery_text`` made; none where it is not one."""
+    try:
+        if path.stat().st_size > READ_BYTES_MAX:
+            return ()
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ()
+    resources = found.get("resources") if isinstance(found, dict) else None
+    if not isinstance(resources, list):
+        return ()
+    return tuple(
+        one for one in resources if isinstance(one, dict) and isinstance(one.get("name"), str)
+    )
