@@ -1,7 +1,8 @@
 """Errors as answers: a page for people, a problem document for programs."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -64,7 +65,7 @@ async def orders_busy(request: Request, error: Exception) -> Response:
     return _page(request, 503, message)
 
 
-HANDLERS: dict[int | type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     ShopError: shop_error,
     HTTPException: framework_error,
     RequestValidationError: wrong_input,
