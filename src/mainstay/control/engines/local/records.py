@@ -1,0 +1,220 @@
+"""What a daemon must know of its predecessor: ``state.json``, replaced whole or not at all."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from mainstay.control.engines.local.identity import ProcessIdentity
+from mainstay.control.engines.local.wire import WireInvalid, from_wire, to_wire
+from mainstay.core.errors import EngineRefused
+
+FORMAT = 1
+"""Goes up with every change that an older reader would misread."""
+
+STATE_BYTES_MAX = 16 * 2**20
+"""Far more than a machine can run; a longer file is not ours."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class StateNotSaved(EngineRefused):
+    """The state could not be written; the file still has the state before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaRecord:
+    """One replica that runs.
+
+    Attributes:
+        identity: Its processes and files.
+        service: The service.
+        number: Its number within the service, from 1.
+        port: Where it listens, on loopback.
+        version: Version of the service.
+        revision: What of the declaration it was started from.
+        check: How the edge checks it, ``http`` or ``tcp``; None as long as it was not ready.
+        started_at_s: Wall time of its start in seconds since 1970, for people.
+    """
+
+    identity: ProcessIdentity
+    service: str
+    number: int
+    port: int
+    version: str
+    revision: str
+    check: str | None = None
+    started_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishRecord:
+    """What ``scale`` and ``restart`` asked of a service, beyond its declaration."""
+
+    service: str
+    replicas: int
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All that a daemon knows and the next one needs.
+
+    Attributes:
+        boot_id: The boot in which the processes were started.
+        system: Name of the system.
+        edge: The proxy; None if none was started.
+        replicas: What runs.
+        wishes: What was asked for beyond the declarations.
+        internal_ports: Service -> loopback port of its internal listener; the same for good.
+        revisions: Service -> revision that is wanted.
+    """
+
+    boot_id: str
+    system: str
+    edge: ProcessIdentity | None = None
+    replicas: tuple[ReplicaRecord, ...] = ()
+    wishes: tuple[WishRecord, ...] = ()
+    internal_ports: tuple[tuple[str, int], ...] = ()
+    revisions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What was found.
+
+    Attributes:
+        record: The state; None if there is none, or it cannot be read.
+        trouble: Why it cannot be read, and where it was moved to; None if all is well.
+    """
+
+    record: Record | None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survivors:
+    """What of a record still runs.
+
+    Attributes:
+        edge: The proxy, if it does.
+        replicas: The replicas that do.
+        rest: The others. ``sweep`` ends what may be left of them.
+        rebooted: The machine was started since; nothing of the record can be alive.
+    """
+
+    edge: ProcessIdentity | None
+    replicas: tuple[ReplicaRecord, ...]
+    rest: tuple[ProcessIdentity, ...]
+    rebooted: bool
+
+
+def survivors(
+    record: Record, *, boot_id: str, alive: Callable[[ProcessIdentity], bool]
+) -> Survivors:
+    """Decide what of ``record`` can be taken over in the boot ``boot_id``."""
+    if record.boot_id != boot_id:
+        return Survivors(edge=None, replicas=(), rest=(), rebooted=True)
+    living = tuple(replica for replica in record.replicas if alive(replica.identity))
+    edge = record.edge if record.edge is not None and alive(record.edge) else None
+    everyone = [replica.identity for replica in record.replicas]
+    if record.edge is not None:
+        everyone.append(record.edge)
+    kept = {edge, *(replica.identity for replica in living)}
+    rest = tuple(identity for identity in everyone if identity not in kept)
+    return Survivors(edge=edge, replicas=living, rest=rest, rebooted=False)
+
+
+def boot_id() -> str:
+    """Return what names this boot of the machine, and no other one."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return f"booted-at-{round(psutil.boot_time())}"
+
+
+def load(path: Path) -> Loaded:
+    """Read the state. What cannot be read is moved aside to ``<path>.unreadable`` and reported."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(STATE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return Loaded(record=None)
+    except OSError as error:
+        return Loaded(record=None, trouble=_move_aside(path, os.strerror(error.errno or 0)))
+    try:
+        return Loaded(record=parse(data))
+    except WireInvalid as error:
+        return Loaded(record=None, trouble=_move_aside(path, str(error)))
+
+
+def parse(data: bytes) -> Record:
+    """Return the record in ``data``.
+
+    Raises:
+        WireInvalid: It was not written by us, or by a newer Mainstay.
+    """
+    if len(data) > STATE_BYTES_MAX:
+        raise WireInvalid(f"it is longer than {STATE_BYTES_MAX} bytes")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise WireInvalid("it is not JSON") from error
+    if not isinstance(document, dict):
+        raise WireInvalid("it is not an object")
+    written = document.pop("format", None)
+    if type(written) is not int or written < 1:
+        raise WireInvalid("it was not written by Mainstay")
+    if written > FORMAT:
+        raise WireInvalid(
+            f"it is of format {written}, from a newer Mainstay; this one knows {FORMAT}"
+        )
+    return from_wire(Record, document)
+
+
+def dump(record: Record) -> bytes:
+    """Return ``record`` as ``parse`` reads it."""
+    return json.dumps({"format": FORMAT, **to_wire(record)}, indent=1).encode() + b"\n"
+
+
+def open_private(path: Path) -> IO[bytes]:
+    """Open a new file for writing that only its owner can read."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0)
+
+
+def save(path: Path, record: Record, *, opener: Callable[[Path], IO[bytes]] = open_private) -> None:
+    """Replace the state by ``record``: after a crash, of the machine too, one of both is there.
+
+    Raises:
+        StateNotSaved: A full disk, a missing folder, or no right to write there.
+    """
+    temporary = path.with_name(f"{path.name}.new")
+    rest = dump(record)
+    try:
+        with opener(temporary) as file:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        why = os.strerror(error.errno or 0)
+        raise StateNotSaved(f"the state cannot be written to {path}: {why}") from error
+
+
+def _move_aside(path: Path, why: str) -> str:
+    aside = path.with_name(f"{path.name}.unreadable")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        where = f"and cannot be moved aside: {os.strerror(error.errno or 0)}"
+    else:
+        where = f"and was moved to {aside.name}"
+    return f"{path} cannot be read: {why}; it is not used, {where}"

@@ -1,0 +1,1 @@
+"""The shim: a small program that owns one child, its output, its memory bound and its end."""
