@@ -110,15 +110,22 @@ class Declaration:
         acts=False,
     )
 
-    def faults(self) -> Iterator[tuple[str, str]]:
-        """Yield (key, sentence) for what no single key can know."""
+    def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield (keys, sentence) for what no single key can know; the keys are dotted paths."""
         if (self.app is None) == (self.command is None):
-            yield "app", "exactly one of `app` and `command` is needed"
+            yield ("app", "command"), "exactly one of `app` and `command` is needed"
         if self.app is None and self.run.server != Run().server:
-            yield "run", "`run.server` serves an `app`; this service has a `command`"
+            yield (
+                ("run.server", "app"),
+                "`run.server` serves an `app`; this service has a `command`",
+            )
+        if self.run.server == "uvicorn" and self.run.interface == "wsgi":
+            yield ("run.interface", "run.server"), "uvicorn serves ASGI only; granian serves WSGI"
         for name, dependency in self.dependencies:
             if (dependency.service is None) == (dependency.url is None):
-                yield f"dependencies.{name}", "exactly one of `service` and `url` is needed"
+                path = f"dependencies.{name}"
+                keys = (f"{path}.service", f"{path}.url")
+                yield keys, "exactly one of `service` and `url` is needed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import (
+    Address,
     Choice,
     Flag,
     ListOf,
@@ -219,7 +220,7 @@ class Edge:
     )
     host: str = key(
         "host",
-        Text(what="an IP address to listen on", pattern=r"[0-9A-Fa-f:.]{2,45}"),
+        Address(),
         default="127.0.0.1",
         doc="Address that `port` is opened on: loopback by default; 0.0.0.0 opens it to all.",
     )

@@ -5,6 +5,7 @@ uses, or raises ``Mismatch`` with what was expected. Sections, lists and maps ar
 door (``load.py``) walks them, since only it knows lines. ``keys.py`` binds a kind to a field.
 """
 
+import ipaddress
 import re
 import shlex
 from collections.abc import Callable
@@ -14,8 +15,13 @@ from typing import Any, Protocol
 from mainstay.spec import units
 from mainstay.spec.secret import Secret
 
+SECRET_MAX = 65_536
+"""No secret is longer, in characters: enough for a chain of certificates."""
 TEXT_MAX = 4096
 """No single text of a declaration is longer, in characters: enough for any URL or command."""
+
+_QUANTITY_MAX = 120
+_WORDS_MAX = 256
 
 Raw = str | int | float | bool | None | Secret | list[Any]
 """What YAML gives for a leaf. Any: the items of a list are raw themselves."""
@@ -34,6 +40,10 @@ class Leaf(Protocol):
 
     def write(self, value: Any) -> Raw:
         """Return the raw value that ``read`` turns into ``value``."""
+        ...
+
+    def expected(self) -> str:
+        """Return what may stand here, as a noun phrase: for faults and the reference page."""
         ...
 
     def schema(self) -> dict[str, Any]:
@@ -55,27 +65,24 @@ class Quantity:
 
     def read(self, raw: Raw) -> Any:
         """Read the text; a bare number has no unit and is refused."""
-        if not isinstance(raw, str):
-            raise Mismatch(self._expected())
+        if not isinstance(raw, str) or len(raw) > _QUANTITY_MAX:
+            raise Mismatch(self.expected())
         try:
             value = self.parse(raw.strip())
         except units.UnitError as error:
-            raise Mismatch(self._expected()) from error
+            raise Mismatch(self.expected()) from error
         if (self.minimum is not None and value < self.minimum) or (
             self.maximum is not None and value > self.maximum
         ):
-            raise Mismatch(self._expected())
+            raise Mismatch(self.expected())
         return value
 
     def write(self, value: Any) -> Raw:
         """Write the shortest text of the value."""
         return self.text(value)
 
-    def schema(self) -> dict[str, Any]:
-        """Return a string schema with the pattern of the unit."""
-        return {"type": "string", "pattern": self.pattern, "examples": [self.example]}
-
-    def _expected(self) -> str:
+    def expected(self) -> str:
+        """Name the quantity, an example and the bounds."""
         sentence = f"{self.what} such as {self.example}"
         if self.minimum is not None and self.maximum is not None:
             return f"{sentence}, {self.text(self.minimum)} to {self.text(self.maximum)}"
@@ -85,8 +92,13 @@ class Quantity:
             return f"{sentence}, {self.text(self.maximum)} or less"
         return sentence
 
+    def schema(self) -> dict[str, Any]:
+        """Return a string schema with the pattern of the unit."""
+        return {"type": "string", "pattern": self.pattern, "examples": [self.example]}
 
-_N = r"\d+(\.\d+)?"
+
+_N = r"[0-9]{1,15}(\.[0-9]{1,9})?"
+_DURATION = rf"({_N} ?(us|ms|s|m|h|d))+"
 
 
 def duration(
@@ -98,7 +110,7 @@ def duration(
         example=example,
         parse=units.duration_s,
         text=units.duration_text,
-        pattern=rf"^({_N}\s?(us|ms|s|m|h|d))+$",
+        pattern=rf"^{_DURATION}$",
         minimum=minimum_s,
         maximum=maximum_s,
     )
@@ -111,7 +123,7 @@ def size(example: str = "512MiB", *, minimum: int = 1, maximum: int = 2**44) -> 
         example=example,
         parse=units.size_bytes,
         text=units.size_text,
-        pattern=rf"^{_N}\s?([KMGT]i?)?B$",
+        pattern=rf"^{_N} ?([KMGT]i?)?B$",
         minimum=minimum,
         maximum=maximum,
     )
@@ -124,7 +136,7 @@ def percentage(example: str = "20%", *, minimum: float = 0.0, maximum: float = 1
         example=example,
         parse=units.share,
         text=units.share_text,
-        pattern=rf"^{_N}\s?%$",
+        pattern=rf"^{_N} ?%$",
         minimum=minimum,
         maximum=maximum,
     )
@@ -137,7 +149,7 @@ def rate(example: str = "100/s") -> Quantity:
         example=example,
         parse=units.rate_per_s,
         text=units.rate_text,
-        pattern=rf"^{_N}\s?/\s?(s|min|m|h|d)$",
+        pattern=rf"^{_N} ?/ ?(s|min|m|h|d)$",
     )
 
 
@@ -148,7 +160,7 @@ def duration_range(example: str = "50ms..1s") -> Quantity:
         example=example,
         parse=units.between,
         text=units.between_text,
-        pattern=r"^.+\.\..+$",
+        pattern=rf"^{_DURATION} *\.\. *{_DURATION}$",
     )
 
 
@@ -159,7 +171,7 @@ def share_of_calls(example: str = "50% of 20 in 30s") -> Quantity:
         example=example,
         parse=units.share_of_calls,
         text=units.share_of_calls_text,
-        pattern=r"^.+ of \d+ in .+$",
+        pattern=rf"^{_N} ?% +of +[0-9]{{1,9}} +in +([0-9]{{1,9}} +calls|{_DURATION})$",
     )
 
 
@@ -173,21 +185,22 @@ class Whole:
     def read(self, raw: Raw) -> int:
         """Read a whole number; True is not 1."""
         if isinstance(raw, bool) or not isinstance(raw, int):
-            raise Mismatch(self._expected())
+            raise Mismatch(self.expected())
         if not self.minimum <= raw <= self.maximum:
-            raise Mismatch(self._expected())
+            raise Mismatch(self.expected())
         return raw
 
     def write(self, value: int) -> Raw:
         """Write the number."""
         return value
 
+    def expected(self) -> str:
+        """Name the bounds."""
+        return f"a whole number, {self.minimum} to {self.maximum}"
+
     def schema(self) -> dict[str, Any]:
         """Return an integer schema with its bounds."""
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
-
-    def _expected(self) -> str:
-        return f"a whole number, {self.minimum} to {self.maximum}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +210,16 @@ class Flag:
     def read(self, raw: Raw) -> bool:
         """Read a flag; nothing else is one."""
         if not isinstance(raw, bool):
-            raise Mismatch("true or false")
+            raise Mismatch(self.expected())
         return raw
 
     def write(self, value: bool) -> Raw:  # noqa: FBT001  It is the value itself.
         """Write the flag."""
         return value
+
+    def expected(self) -> str:
+        """Name the two."""
+        return "true or false"
 
     def schema(self) -> dict[str, Any]:
         """Return a boolean schema."""
@@ -225,26 +242,33 @@ class Text:
     maximum: int = TEXT_MAX
 
     def read(self, raw: Raw) -> str | Secret:
-        """Read a text of the form; where secrets may stand, numbers count as their text."""
+        """Read a text of the form; the door gives numbers as they were written."""
         if isinstance(raw, Secret):
             if not self.secret:
                 raise Mismatch(f"{self.what}; a secret may not stand here, since it would be shown")
+            if not self._fits(raw.reveal(), SECRET_MAX):
+                raise Mismatch(f"{self.what}; what the secret holds is not")
             return raw
-        if self.secret and isinstance(raw, int | float) and not isinstance(raw, bool):
-            raw = str(raw)
-        if not isinstance(raw, str) or len(raw) > self.maximum or "\x00" in raw:
-            raise Mismatch(self.what)
-        if self.pattern is not None and re.fullmatch(self.pattern, raw) is None:
+        if not isinstance(raw, str) or not self._fits(raw, self.maximum):
             raise Mismatch(self.what)
         return raw
+
+    def _fits(self, text: str, maximum: int) -> bool:
+        if len(text) > maximum or "\x00" in text:
+            return False
+        return self.pattern is None or re.fullmatch(self.pattern, text) is not None
 
     def write(self, value: str | Secret) -> Raw:
         """Write the text; a secret as its reference."""
         return value.reference if isinstance(value, Secret) else value
 
+    def expected(self) -> str:
+        """Name the form."""
+        return self.what
+
     def schema(self) -> dict[str, Any]:
-        """Return a string schema."""
-        schema: dict[str, Any] = {"type": ["string", "number"] if self.secret else "string"}
+        """Return a string schema; numbers too, where one written plainly would fit."""
+        schema: dict[str, Any] = {"type": ["string", "number"] if self._fits("1", 1) else "string"}
         if self.pattern is not None:
             schema["pattern"] = f"^(?:{self.pattern})$"
         return schema
@@ -259,16 +283,47 @@ class Choice:
     def read(self, raw: Raw) -> str:
         """Read one of the words."""
         if not isinstance(raw, str) or raw not in self.words:
-            raise Mismatch("one of " + ", ".join(self.words))
+            raise Mismatch(self.expected())
         return raw
 
     def write(self, value: str) -> Raw:
         """Write the word."""
         return value
 
+    def expected(self) -> str:
+        """Name the words."""
+        return "one of " + ", ".join(self.words)
+
     def schema(self) -> dict[str, Any]:
-        """Return an enumeration."""
-        return {"enum": list(self.words)}
+        """Return an enumeration; a word of digits may stand without quotes."""
+        numerals = [int(word) for word in self.words if word.isdecimal()]
+        return {"enum": [*self.words, *numerals]}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An IP address."""
+
+    def read(self, raw: Raw) -> str:
+        """Read an address of either version, without a zone."""
+        try:
+            if isinstance(raw, str) and "%" not in raw:
+                return str(ipaddress.ip_address(raw))
+        except ValueError as error:
+            raise Mismatch(self.expected()) from error
+        raise Mismatch(self.expected())
+
+    def write(self, value: str) -> Raw:
+        """Write the address."""
+        return value
+
+    def expected(self) -> str:
+        """Name it, with the two that are meant most often."""
+        return "an IP address such as 127.0.0.1, or 0.0.0.0 for every IPv4 address"
+
+    def schema(self) -> dict[str, Any]:
+        """Return a string schema."""
+        return {"type": "string", "pattern": "^[0-9A-Fa-f:.]{2,45}$", "examples": ["127.0.0.1"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,13 +334,12 @@ class Either:
 
     def read(self, raw: Raw) -> Any:
         """Read with the first kind that takes it."""
-        expected = []
         for kind in self.kinds:
             try:
                 return kind.read(raw)
-            except Mismatch as error:
-                expected.append(str(error))
-        raise Mismatch(", or ".join(expected))
+            except Mismatch:
+                continue
+        raise Mismatch(self.expected())
 
     def write(self, value: Any) -> Raw:
         """Write with the first kind that reads its own text back as the value."""
@@ -298,6 +352,10 @@ class Either:
                 continue
         raise AssertionError(f"no kind writes {value!r}")
 
+    def expected(self) -> str:
+        """Name all of them."""
+        return ", or ".join(kind.expected() for kind in self.kinds)
+
     def schema(self) -> dict[str, Any]:
         """Return the union of the kinds."""
         return {"anyOf": [kind.schema() for kind in self.kinds]}
@@ -308,28 +366,33 @@ class Command:
     """A command line: one text, split as a shell would without running one, or a list of words."""
 
     def read(self, raw: Raw) -> tuple[str, ...]:
-        """Read the words; at least one, at most 256."""
-        expected = "a command such as `gunicorn shop:app`, or a list of its words"
-        if isinstance(raw, str):
+        """Read the words: 1 to 256, each and all together bounded as a text is."""
+        if isinstance(raw, str) and len(raw) <= TEXT_MAX:
             try:
                 words = shlex.split(raw)
             except ValueError as error:
-                raise Mismatch(f"{expected}; {error}") from error
+                raise Mismatch(f"{self.expected()}; {error}") from error
         elif isinstance(raw, list) and all(isinstance(word, str) for word in raw):
             words = list(raw)
         else:
-            raise Mismatch(expected)
-        if not 1 <= len(words) <= 256 or any("\x00" in word for word in words):  # noqa: PLR2004
-            raise Mismatch(expected)
+            raise Mismatch(self.expected())
+        too_long = sum(len(word) for word in words) > TEXT_MAX
+        if not 1 <= len(words) <= _WORDS_MAX or too_long or any("\x00" in word for word in words):
+            raise Mismatch(self.expected())
         return tuple(words)
 
     def write(self, value: tuple[str, ...]) -> Raw:
         """Write the list of words."""
         return list(value)
 
+    def expected(self) -> str:
+        """Name both forms."""
+        return "a command such as `gunicorn shop:app`, or a list of its words"
+
     def schema(self) -> dict[str, Any]:
-        """Return a string or a list of strings."""
-        words = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 256}
+        """Return a string or a list of words."""
+        word = {"type": ["string", "number"]}
+        words = {"type": "array", "items": word, "minItems": 1, "maxItems": _WORDS_MAX}
         return {"anyOf": [{"type": "string", "minLength": 1}, words]}
 
 
@@ -365,3 +428,8 @@ class MapOf:
 
 
 Kind = Leaf | Section | ListOf | MapOf
+
+
+def takes_numerals(kind: Leaf) -> bool:
+    """Return whether a plain number is taken as the text it was written as: version 1.10."""
+    return isinstance(kind, Text | Command | Choice | Address)

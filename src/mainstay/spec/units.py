@@ -4,28 +4,38 @@ Every reader takes text (or a bare number where that can't be mistaken) and retu
 in the base unit; every writer is its inverse, so that a declaration survives load, dump, load.
 """
 
-import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 DURATION_S_MAX = 366 * 86400.0
 """No duration of a declaration may be longer than a year: a longer one is a typing error."""
 
-_DURATION_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+SIZE_BYTES_MAX = 2**49
+"""No size of a declaration may be larger than half a pebibyte; fifteen digits write each one."""
+RATE_PER_S_MAX = 1e12
+"""No rate of a declaration may be higher."""
+
+# Quantities are read and written as exact numbers: nanoseconds, bytes, and percent and rates with
+# nine decimals. Floats appear only at the end, so that each text has one value and back.
+_NS = 10**9
+_DURATION_UNITS_NS = {
+    "us": 10**3, "ms": 10**6, "s": _NS, "m": 60 * _NS, "h": 3600 * _NS, "d": 86400 * _NS,
+}  # fmt: skip
 _SIZE_UNITS = {
     "B": 1,
     "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
-_PERIODS_S = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_PERIODS_S = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
-_NUMBER = r"\d{1,15}(?:\.\d{1,9})?"
-_DURATION_PART = re.compile(rf"({_NUMBER})\s?(us|ms|s|m|h|d)")
-_SIZE = re.compile(rf"({_NUMBER})\s?([KMGT]i?B|B)")
-_PERCENT = re.compile(rf"({_NUMBER})\s?%")
-_RATE = re.compile(rf"({_NUMBER})\s?/\s?(s|min|m|h|d)")
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
+_DURATION_PART = re.compile(rf"({_NUMBER}) ?(us|ms|s|m|h|d)")
+_SIZE = re.compile(rf"({_NUMBER}) ?([KMGT]i?B|B)")
+_PERCENT = re.compile(rf"({_NUMBER}) ?%")
+_RATE = re.compile(rf"({_NUMBER}) ?/ ?(s|min|m|h|d)")
 _FAILURE_RATE = re.compile(
-    rf"({_NUMBER}\s?%)\s+of\s+(\d{{1,9}})\s+in\s+(\d{{1,9}}\s+calls|[\w. ]+)"
+    rf"({_NUMBER} ?%) +of +([0-9]{{1,9}}) +in +(?:([0-9]{{1,9}}) +calls|([0-9a-z. ]{{1,60}}))"
 )
 
 
@@ -37,53 +47,65 @@ def duration_s(text: str) -> float:
     """Read ``800ms``, ``1.5s``, ``1m30s``, ``30d``; return seconds in [0, one year].
 
     Raises:
-        UnitError: Not a duration, a unit is missing, or it is longer than a year.
+        UnitError: Not a duration, a unit is missing, it is longer than a year, or finer than a
+            nanosecond.
     """
-    total_s, end = 0.0, 0
+    total_ns, end = Fraction(0), 0
     for part in _DURATION_PART.finditer(text):
         if part.start() != end:
             break
-        total_s += float(part[1]) * _DURATION_UNITS_S[part[2]]
+        total_ns += Fraction(part[1]) * _DURATION_UNITS_NS[part[2]]
         end = part.end()
     if end == 0 or end != len(text):
         raise UnitError(f"not a duration: {text!r}")
-    if total_s > DURATION_S_MAX:
+    if total_ns > DURATION_S_MAX * _NS:
         raise UnitError(f"longer than a year: {text!r}")
-    return total_s
+    if total_ns.denominator != 1:
+        raise UnitError(f"finer than a nanosecond: {text!r}")
+    return total_ns.numerator / _NS
 
 
 def duration_text(seconds: float) -> str:
-    """Return the shortest text that ``duration_s`` reads back as exactly ``seconds``."""
-    for unit in ("d", "h", "m", "s", "ms", "us"):
-        amount = seconds / _DURATION_UNITS_S[unit]
-        whole = round(amount)
-        if whole >= 1 and whole * _DURATION_UNITS_S[unit] == seconds:
-            return f"{whole}{unit}"
-    if seconds == 0:
+    """Return the shortest usual text of ``seconds``, to the nanosecond.
+
+    ``duration_s`` reads it back as exactly ``seconds`` for every value that it returned.
+    """
+    total_ns = round(Fraction(seconds) * _NS)
+    if total_ns == 0:
         return "0s"
-    # Not a whole number of any unit: the number of seconds, without an exponent.
-    text = f"{seconds:.9f}".rstrip("0")
-    return f"{text}s"
+    for unit in ("d", "h", "m"):
+        if total_ns % _DURATION_UNITS_NS[unit] == 0:
+            return f"{total_ns // _DURATION_UNITS_NS[unit]}{unit}"
+    unit = next((one for one in ("s", "ms") if total_ns >= _DURATION_UNITS_NS[one]), "us")
+    return _decimal(Fraction(total_ns, _DURATION_UNITS_NS[unit])) + unit
+
+
+def _decimal(number: Fraction) -> str:
+    """Return ``number`` as a plain decimal, rounded to nine places."""
+    scaled = round(number * 10**9)
+    return f"{scaled // 10**9}.{scaled % 10**9:09d}".rstrip("0").rstrip(".")
 
 
 def size_bytes(text: str) -> int:
     """Read ``512MiB``, ``10MB``, ``64KiB``, ``100B``; return bytes.
 
     Raises:
-        UnitError: Not a size, or not a whole number of bytes.
+        UnitError: Not a size, not a whole number of bytes, or above SIZE_BYTES_MAX.
     """
     match = _SIZE.fullmatch(text)
     if match is None:
         raise UnitError(f"not a size: {text!r}")
-    amount = float(match[1]) * _SIZE_UNITS[match[2]]
-    if amount != math.floor(amount):
+    amount = Fraction(match[1]) * _SIZE_UNITS[match[2]]
+    if amount.denominator != 1:
         raise UnitError(f"not a whole number of bytes: {text!r}")
-    return int(amount)
+    if amount > SIZE_BYTES_MAX:
+        raise UnitError(f"larger than half a pebibyte: {text!r}")
+    return amount.numerator
 
 
 def size_text(size: int) -> str:
     """Return the shortest text that ``size_bytes`` reads back as ``size``."""
-    for unit in ("TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "KB"):
+    for unit in ("TiB", "TB", "GiB", "GB", "MiB", "MB", "KiB", "KB"):
         if size and size % _SIZE_UNITS[unit] == 0:
             return f"{size // _SIZE_UNITS[unit]}{unit}"
     return f"{size}B"
@@ -98,39 +120,45 @@ def share(text: str) -> float:
     match = _PERCENT.fullmatch(text)
     if match is None:
         raise UnitError(f"not a percentage: {text!r}")
-    percent = float(match[1])
+    percent = Fraction(match[1])
     if percent > 100:  # noqa: PLR2004  A share of a whole.
         raise UnitError(f"above 100%: {text!r}")
-    return percent / 100
+    return float(percent / 100)
 
 
 def share_text(value: float) -> str:
     """Return ``value`` in [0, 1] as a percentage that ``share`` reads back."""
-    return f"{value * 100:.9f}".rstrip("0").rstrip(".") + "%"
+    return _decimal(Fraction(value) * 100) + "%"
 
 
 def rate_per_s(text: str) -> float:
     """Read ``100/s``, ``5/min``, ``1000/h``; return how many a second.
 
     Raises:
-        UnitError: Not a rate, or nothing at all per period.
+        UnitError: Not a rate, nothing at all per period, or above RATE_PER_S_MAX.
     """
     match = _RATE.fullmatch(text)
     if match is None:
         raise UnitError(f"not a rate: {text!r}")
-    amount = float(match[1])
-    if amount <= 0:
-        raise UnitError(f"not above zero: {text!r}")
-    return amount / _PERIODS_S[match[2]]
+    per_s = Fraction(match[1]) / _PERIODS_S[match[2]]
+    if not 0 < per_s <= RATE_PER_S_MAX:
+        raise UnitError(f"not above zero, or above any real rate: {text!r}")
+    return float(per_s)
 
 
 def rate_text(per_s: float) -> str:
-    """Return ``per_s`` as a rate that ``rate_per_s`` reads back."""
-    for unit in ("s", "min", "h", "d"):
-        amount = per_s * _PERIODS_S[unit]
-        if round(amount) >= 1 and rate_per_s(f"{round(amount)}/{unit}") == per_s:
-            return f"{round(amount)}/{unit}"
-    return f"{per_s:.9f}".rstrip("0").rstrip(".") + "/s"
+    """Return ``per_s`` as a rate that ``rate_per_s`` reads back; whole numbers where it can."""
+    exact = Fraction(per_s)
+    whole = [f"{round(exact * _PERIODS_S[unit])}/{unit}" for unit in ("s", "min", "h", "d")]
+    parts = [f"{_decimal(exact * _PERIODS_S[unit])}/{unit}" for unit in ("s", "min", "h", "d")]
+    for text in whole + parts:
+        try:
+            if rate_per_s(text) == per_s:
+                return text
+        except UnitError:
+            # Rounded down to nothing, or more digits than a number has: the next unit fits.
+            continue
+    return parts[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,15 +211,17 @@ def share_of_calls(text: str) -> ShareOfCalls:
     match = _FAILURE_RATE.fullmatch(text)
     if match is None:
         raise UnitError(f"not a share of calls: {text!r}")
-    part, calls_min, window = share(match[1]), int(match[2]), match[3]
+    part, calls_min = share(match[1]), int(match[2])
     if calls_min < 1 or part <= 0:
         raise UnitError(f"at least one call and more than 0% are needed: {text!r}")
-    if window.endswith("calls"):
-        window_calls = int(window.removesuffix("calls"))
-        if window_calls < calls_min:
+    if match[3] is not None:
+        if int(match[3]) < calls_min:
             raise UnitError(f"the window has fewer calls than the minimum: {text!r}")
-        return ShareOfCalls(share=part, calls_min=calls_min, window_calls=window_calls)
-    return ShareOfCalls(share=part, calls_min=calls_min, window_s=duration_s(window.strip()))
+        return ShareOfCalls(share=part, calls_min=calls_min, window_calls=int(match[3]))
+    window_s = duration_s(match[4].strip())
+    if window_s == 0:
+        raise UnitError(f"the window is empty: {text!r}")
+    return ShareOfCalls(share=part, calls_min=calls_min, window_s=window_s)
 
 
 def share_of_calls_text(value: ShareOfCalls) -> str:

@@ -1,0 +1,58 @@
+"""Overlays: ``mainstay.<env>.yaml`` over ``mainstay.yaml``, node by node, places kept.
+
+Mappings are merged key by key; lists and scalars are replaced. A shorthand counts as the mapping
+that it stands for: ``edge: 8080`` under ``edge: {host: 0.0.0.0}`` keeps its port.
+"""
+
+from mainstay.spec.document import Entry, Mapping, Node, Scalar
+from mainstay.spec.keys import Key, keys_of
+from mainstay.spec.kinds import Kind, MapOf, Section
+from mainstay.spec.scalars import resolve
+
+OFF = "off"
+
+
+def merged(base: Node, over: Node, kind: Kind) -> Node:
+    """Return ``over`` laid over ``base``, both of ``kind``."""
+    if isinstance(kind, Section):
+        base, over = expanded(base, kind), expanded(over, kind)
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    entries = {entry.name: entry for entry in base.entries}
+    for entry in over.entries:
+        under = entries.get(entry.name)
+        if under is None:
+            entries[entry.name] = entry
+            continue
+        child = _child(kind, entry.name)
+        value = entry.value if child is None else merged(under.value, entry.value, child)
+        entries[entry.name] = Entry(name=entry.name, place=entry.place, value=value)
+    return Mapping(place=base.place, entries=tuple(entries.values()))
+
+
+def expanded(node: Node, kind: Section) -> Node:
+    """Return the mapping that a shorthand stands for; anything else as it is."""
+    if kind.shorthand is None or isinstance(node, Mapping) or is_off(node):
+        return node
+    entry = Entry(name=kind.shorthand, place=node.place, value=node)
+    return Mapping(place=node.place, entries=(entry,))
+
+
+def is_off(node: Node) -> bool:
+    """Return whether a node is ``off`` or null."""
+    return is_null(node) or (isinstance(node, Scalar) and node.text == OFF)
+
+
+def is_null(node: Node) -> bool:
+    """Return whether a node is null, or nothing at all."""
+    return isinstance(node, Scalar) and node.plain and resolve(node.text) is None
+
+
+def _child(kind: Kind, name: str) -> Kind | None:
+    """Return the kind of one key of a structure, or None where the key is unknown."""
+    if isinstance(kind, MapOf):
+        return kind.item
+    if isinstance(kind, Section):
+        known: dict[str, Key] = {key.name: key for _, key, _ in keys_of(kind.cls)}
+        return known[name].kind if name in known else None
+    return None
