@@ -33,3 +33,8 @@ def utc_text(wall_s: float) -> str:
     whole_s = int(wall_s)
     millis = int((wall_s - whole_s) * 1000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole_s)) + f".{millis:03d}Z"
+
+
+def pause(seconds: float) -> None:
+    """Block the calling thread. For command lines that poll; never within an event loop."""
+    time.sleep(seconds)

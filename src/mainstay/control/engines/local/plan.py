@@ -163,6 +163,16 @@ def after_end(
     return (*failures, now_s)[-FAILURES_MAX:]
 
 
+def stable_from_s(observed: Sequence[Replica], wanted: Wanted) -> float | None:
+    """Return the monotonic time at which a wanted replica is stable, or None while none serves."""
+    ready = [
+        one.since_s
+        for one in observed
+        if one.phase is Phase.READY and one.revision == wanted.revision
+    ]
+    return min(ready) + STABLE_S if ready else None
+
+
 def _ailing(observed: Sequence[Replica], wanted: Wanted, now_s: float) -> list[Stop]:
     """Return the stops of replicas that never got ready or that hang."""
     stops = []

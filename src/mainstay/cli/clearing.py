@@ -1,0 +1,51 @@
+"""Ends what a daemon that was killed left running, without starting another one."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from mainstay.cli.place import control_socket
+from mainstay.control.engines.local import records
+from mainstay.control.engines.local.ends import running
+from mainstay.control.engines.local.folder import SystemLock
+from mainstay.control.engines.local.identity import ProcessIdentity, alive
+from mainstay.control.engines.local.process import adopt, sweep
+from mainstay.core.sockets import short_socket_path
+
+DRAIN_S: Final = 20.0
+"""The declaration may be unreadable by now, so every process gets the default drain bound."""
+
+
+async def clear(state: Path) -> bool:
+    """End every process that is known from ``state``; return whether there was one.
+
+    The proxy goes first, so that no request comes any more, then the replicas, all at once.
+
+    Raises:
+        AlreadyRunning: A daemon appeared meanwhile.
+    """
+    with SystemLock(state / "lock"):
+        record = records.load(state / "state.json").record
+        found = set(running(state / "ends", logs=state / "logs"))
+        if record is not None and record.boot_id == records.boot_id():
+            found |= {one.identity for one in record.replicas}
+            found |= {record.edge} if record.edge is not None else set()
+        proxies = [one for one in found if record is not None and one == record.edge]
+        ended = await asyncio.gather(*map(_end, proxies))
+        ended += await asyncio.gather(*(_end(one) for one in found if one not in proxies))
+        for path in (
+            state / "state.json",
+            control_socket(state),
+            short_socket_path(state / "edge", "admin.sock"),
+        ):
+            path.unlink(missing_ok=True)
+        return any(ended)
+
+
+async def _end(identity: ProcessIdentity) -> bool:
+    lived = alive(identity)
+    process = adopt(identity)
+    if process is not None:
+        await process.stop(DRAIN_S)
+    await sweep(identity)
+    return lived

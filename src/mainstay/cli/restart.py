@@ -1,0 +1,31 @@
+"""`mainstay restart SERVICE`."""
+
+from pathlib import Path
+
+import click
+
+from mainstay.cli import place
+from mainstay.cli.drawing import print_status
+from mainstay.cli.telling import quiet, tell
+from mainstay.control.api.client import call
+
+
+@click.command()
+@click.argument("service")
+@place.path_option
+@place.json_option
+def command(service: str, path: Path, *, as_json: bool) -> None:
+    """Replace the replicas of SERVICE one by one; no request is lost.
+
+    Each new replica is ready before an old one leaves. A new one that does not start leaves the
+    old ones serving, and the command fails with its last log lines.
+    """
+    socket = place.control_socket(place.running_state(path))
+    answer = call(
+        socket,
+        "restart",
+        service=service,
+        timeout_s=120.0,
+        on_event=quiet if as_json else tell,
+    )
+    print_status(answer, as_json=as_json)

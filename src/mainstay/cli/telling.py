@@ -1,0 +1,49 @@
+"""Events of the daemon as lines for people."""
+
+import json
+import sys
+
+import click
+
+from mainstay.control.api.wire import Json
+
+_LINES = {
+    "ReplicaStarted": "{replica} starting (pid {pid}, port {port})",
+    "ReplicaAdopted": "{replica} adopted (pid {pid})",
+    "ReplicaReady": "{replica} ready after {after_s:.2f} s",
+    "ReplicaStopping": "{replica} leaving: {reason}",
+    "ReplicaEnded": "{replica} ended: {reason}",
+    "CrashLooping": "{reason}",
+    "RoutingTrouble": "the edge did not take a change: {reason}",
+    "EdgeStarted": "edge started (pid {pid})",
+    "EdgeDied": "edge died; starting it again",
+}
+
+
+def line_of(event: Json) -> str | None:
+    """Return the line for an event, or None for one that people need not see."""
+    form = _LINES.get(str(event.get("event")))
+    if form is None:
+        return None
+    try:
+        return form.format_map(event)
+    except (KeyError, ValueError, TypeError):
+        # A daemon of another version may leave a field out; the rest is still worth a line.
+        return json.dumps(event)
+
+
+def tell(event: Json) -> None:
+    """Print an event to stderr, where progress belongs."""
+    line = line_of(event)
+    if line is not None:
+        click.echo(f"  {line}", err=True)
+
+
+def quiet(event: Json) -> None:
+    """Hear an event and say nothing: with ``--json`` or in a pipe of another program."""
+    del event
+
+
+def interactive() -> bool:
+    """Return whether a person watches stderr."""
+    return sys.stderr.isatty()

@@ -1,0 +1,338 @@
+"""The one place that joins the rooms: a daemon from a declaration, an engine and a proxy."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from mainstay.cli.place import control_socket, state_of
+from mainstay.control.api.server import ControlServer
+from mainstay.control.api.wire import Json
+from mainstay.control.daemon import Daemon
+from mainstay.control.engines.local import folder, ports, records
+from mainstay.control.engines.local.ends import running
+from mainstay.control.engines.local.engine import LocalEngine
+from mainstay.control.engines.local.environment import child_environment
+from mainstay.control.engines.local.happenings import RecordTrouble
+from mainstay.control.engines.local.identity import ProcessIdentity, alive
+from mainstay.control.engines.local.keeping import record_of, wishes_of
+from mainstay.control.engines.local.launching import HOST, Launchpad
+from mainstay.control.engines.local.process import (
+    LocalProcess,
+    ShimSpec,
+    SpawnFailed,
+    adopt,
+    launch,
+    sweep,
+)
+from mainstay.control.engines.local.wire import to_wire
+from mainstay.control.monitor import Monitor
+from mainstay.control.overview import service_statuses
+from mainstay.control.status import ProcessStatus, SystemStatus
+from mainstay.core.clock import SystemClock
+from mainstay.core.errors import EngineRefused
+from mainstay.core.events import Listener, Listeners
+from mainstay.edge.envoy import compile_edge
+from mainstay.edge.resources import Resources
+from mainstay.edge.runtime import EdgeRuntime
+from mainstay.edge.topology import Topology
+from mainstay.spec.declaration import System
+from mainstay.spec.load import load_system
+
+EDGE_LOG_BYTES_MAX: Final = 64 * 2**20
+"""Of one file of the proxy's access log; four are kept."""
+
+
+class ProxyProcess:
+    """A process of the local engine, as the edge wants it."""
+
+    def __init__(self, process: LocalProcess) -> None:
+        self.process = process
+
+    @property
+    def pid(self) -> int:
+        """The proxy itself, not its shim."""
+        return self.process.pid
+
+    async def wait(self) -> None:
+        """Return when the process is gone."""
+        await self.process.exited()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process."""
+        self.process.signal(number)
+
+
+class ProxyLauncher:
+    """Starts the proxy as a process of the local engine, and remembers which it is.
+
+    Args:
+        state: ``.mainstay/``.
+        environ: The daemon's environment.
+        changed: Called when there is a new process to record.
+    """
+
+    def __init__(
+        self, state: Path, environ: Mapping[str, str], changed: Callable[[], None]
+    ) -> None:
+        self._state = state
+        self._environ = environ
+        self._changed = changed
+        self.present: LocalProcess | None = None
+        self.launches = 0
+
+    async def launch(self, name: str, argv: Sequence[str]) -> ProxyProcess:
+        """Start ``argv``; raises OSError if that fails."""
+        try:
+            self.present = await launch(
+                ShimSpec(
+                    name=name,
+                    argv=tuple(argv),
+                    cwd=str(self._state),
+                    env=tuple(child_environment(self._environ, {}).items()),
+                    log_path=str(self._state / "logs" / f"{name}.log"),
+                    end_path=str(self._state / "ends" / f"{name}.json"),
+                    log_bytes_max=EDGE_LOG_BYTES_MAX,
+                )
+            )
+        except SpawnFailed as error:
+            raise OSError(str(error)) from error
+        self.launches += 1
+        self._changed()
+        return ProxyProcess(self.present)
+
+
+class Site:
+    """A system on this machine with everything that runs it. One run, one instance.
+
+    Args:
+        root: Folder of the declaration.
+        env: Name of the overlay, or None.
+        environ: The environment of the daemon.
+        on_event: Hears every event.
+
+    Raises:
+        ConfigInvalid: The declaration has faults.
+    """
+
+    def __init__(
+        self, root: Path, *, env: str | None, environ: Mapping[str, str], on_event: Listener
+    ) -> None:
+        self._root = root
+        self._env = env
+        self._environ = environ
+        self._state = state_of(root)
+        self._clock = SystemClock()
+        self._ports = ports.Ports(self._clock)
+        self._listeners = Listeners()
+        self._listeners.add(on_event)
+        self._internal_ports: dict[str, int] = {}
+        self._system = self._load()
+        self._launcher = ProxyLauncher(self._state, environ, self._save)
+        self._edge = EdgeRuntime(
+            self._state / "edge",
+            launcher=self._launcher,
+            clock=self._clock,
+            on_event=self._listeners.emit,
+        )
+        self._engine = LocalEngine(
+            router=self,
+            clock=self._clock,
+            ports=self._ports,
+            emit=self._listeners.emit,
+            save=self._save,
+        )
+        self._monitor = Monitor(self._engine, self._edge.stats, self._clock)
+
+    async def run(self) -> None:
+        """Run the system until a signal or ``down`` ends it.
+
+        Raises:
+            AlreadyRunning: Another daemon holds the system.
+            EngineRefused: A port is taken, or the state folder can't be used.
+            EdgeRefused: The proxy can't be configured.
+            PartMissing: The proxy is not installed.
+        """
+        folder.prepare(self._state)
+        with folder.SystemLock(self._state / "lock"):
+            found = await self._survivors()
+            self._claim_ports(found)
+            await self._serve(found)
+            (self._state / "state.json").unlink(missing_ok=True)
+
+    async def route(self, topology: Topology) -> None:
+        """Make traffic follow ``topology``; this is the engine's router."""
+        await self._edge.push(self._resources(self._system, topology))
+
+    async def drain(self, grace_s: float) -> None:
+        """End the proxy gracefully."""
+        await self._edge.drain(grace_s)
+
+    async def kill(self) -> None:
+        """End the proxy at once, whatever it works on."""
+        await self._edge.leave()
+        if self._launcher.present is not None:
+            self._launcher.present.signal(signal.SIGKILL)
+            await self._launcher.present.wait()
+
+    # Beginning --------------------------------------------------------------------------------
+
+    def _load(self) -> System:
+        return load_system(self._root, env=self._env, environ=self._environ).system
+
+    async def _survivors(self) -> records.Survivors:
+        """Return what an earlier daemon left running, and sweep what it left half-dead."""
+        loaded = records.load(self._state / "state.json")
+        if loaded.trouble is not None:
+            self._listeners.emit(RecordTrouble(at_s=self._clock.wall_s(), reason=loaded.trouble))
+        record = loaded.record or records.Record(boot_id=records.boot_id(), system="")
+        found = records.survivors(record, boot_id=records.boot_id(), alive=alive)
+        self._internal_ports = dict(record.internal_ports)
+        self._wishes = wishes_of(record)
+        if found.rebooted:
+            return found
+        known = {found.edge, *(one.identity for one in found.replicas)}
+        lost = running(self._state / "ends", logs=self._state / "logs")
+        for identity in {*found.rest, *lost} - known:
+            # Started by a daemon that died before it could write that down, or half-dead.
+            await sweep(identity)
+        return found
+
+    def _claim_ports(self, found: records.Survivors) -> None:
+        """Give every service that others call its internal port; refuse public ones in use."""
+        if found.edge is None:
+            for service, port in tuple(self._internal_ports.items()):
+                if not ports.is_free(HOST, port):
+                    del self._internal_ports[service]
+            refuse_taken_ports(self._system, known=frozenset())
+        self._complete_internal_ports(self._system)
+
+    def _complete_internal_ports(self, system: System) -> None:
+        for member in system.members:
+            for _, dependency in member.declaration.dependencies:
+                if dependency.service is not None:
+                    port = self._internal_ports.get(dependency.service) or self._ports.free()
+                    self._internal_ports[dependency.service] = port
+                    self._ports.taken(port)
+
+    async def _serve(self, found: records.Survivors) -> None:
+        daemon = Daemon(
+            engine=self._engine,
+            proxy=self,
+            monitor=self._monitor,
+            renew=self._renew,
+            describe=self._describe,
+            listeners=self._listeners,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, daemon.leave)
+        server = ControlServer(control_socket(self._state), daemon.handlers)
+        self._engine.apply(self._system, self._launchpad(), self._wishes)
+        self._engine.adopt(found.replicas)
+        await server.start()
+        try:
+            await self._begin_edge(found.edge)
+            await daemon.run()
+        finally:
+            await server.stop()
+
+    async def _begin_edge(self, identity: ProcessIdentity | None) -> None:
+        resources = self._resources(self._system, self._engine.topology())
+        process = adopt(identity) if identity is not None else None
+        if process is None:
+            await self._edge.start(resources)
+            return
+        self._launcher.present = process
+        await self._edge.adopt(ProxyProcess(process), resources)
+
+    # Going on ---------------------------------------------------------------------------------
+
+    async def _renew(self) -> None:
+        """Follow the declarations as they are now; see ``Daemon.renew``."""
+        system = self._load()
+        refuse_taken_ports(system, known=public_ports(self._system))
+        self._complete_internal_ports(system)
+        await self._edge.push(self._resources(system, self._engine.topology()))
+        self._system = system
+        self._engine.apply(system, self._launchpad())
+
+    def _launchpad(self) -> Launchpad:
+        return Launchpad(
+            state=self._state,
+            environ=self._environ,
+            env_name=self._env,
+            urls={name: f"http://{HOST}:{port}" for name, port in self._internal_ports.items()},
+        )
+
+    def _resources(self, system: System, topology: Topology) -> Resources:
+        declared = {member.name for member in system.members}
+        internal = tuple(
+            sorted((name, port) for name, port in self._internal_ports.items() if name in declared)
+        )
+        return compile_edge(system, replace(topology, internal_ports=internal))
+
+    def _save(self) -> None:
+        edge = self._launcher.present
+        record = record_of(
+            self._engine,
+            system=self._system.name,
+            boot_id=records.boot_id(),
+            edge=edge.identity if edge is not None else None,
+            internal_ports=self._internal_ports,
+        )
+        try:
+            records.save(self._state / "state.json", record)
+        except records.StateNotSaved as error:
+            # A full disk must not stop what serves; the record before is still there.
+            self._listeners.emit(RecordTrouble(at_s=self._clock.wall_s(), reason=str(error)))
+
+    def _describe(self) -> Json:
+        proxy = self._launcher.present
+        me = psutil.Process()
+        status = SystemStatus(
+            system=self._system.name,
+            env=self._env,
+            daemon=ProcessStatus(
+                pid=os.getpid(),
+                memory_bytes=me.memory_info().rss,
+                cpu_s=sum(me.cpu_times()[:2]),
+            ),
+            proxy=ProcessStatus(
+                pid=proxy.pid,
+                memory_bytes=proxy.resident_bytes(),
+                cpu_s=proxy.cpu_s(),
+                restarts=max(0, self._launcher.launches - 1),
+            )
+            if proxy is not None
+            else None,
+            services=service_statuses(
+                self._engine, self._monitor, self._clock, self._internal_ports
+            ),
+        )
+        return {**to_wire(status), "settled": status.settled}
+
+
+def public_ports(system: System) -> frozenset[tuple[str, int]]:
+    """Return (host, port) of every public listener of a system."""
+    edges = (member.declaration.edge for member in system.members)
+    return frozenset((edge.host, edge.port) for edge in edges if edge.port is not None)
+
+
+def refuse_taken_ports(system: System, *, known: frozenset[tuple[str, int]]) -> None:
+    """Raise EngineRefused naming every public port that is in use, but for those in ``known``."""
+    troubles = []
+    for member in system.members:
+        edge = member.declaration.edge
+        if edge.port is None or (edge.host, edge.port) in known:
+            continue
+        trouble = ports.trouble(edge.host, edge.port)
+        if trouble is not None:
+            troubles.append(f"{member.name}: {trouble}; free it or change edge.port")
+    if troubles:
+        raise EngineRefused("\n".join(troubles))

@@ -1,0 +1,83 @@
+"""One replica: its process, from the launch to the end, and where it is in its life."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from mainstay.control.engines.local.launching import HOST
+from mainstay.control.engines.local.plan import Phase, Replica
+from mainstay.control.engines.local.probe import Outcome, probe
+from mainstay.control.engines.local.process import LocalProcess
+
+PROBE_PAUSE_S: Final = 0.05
+"""Between two looks at a replica that is starting."""
+
+
+@dataclass(kw_only=True, eq=False)
+class RunningReplica:
+    """The engine's hold on one replica. Mutable; owned by one event loop.
+
+    Attributes:
+        started_s: Monotonic time of its start or adoption.
+        since_s: Monotonic time at which its phase began.
+        process: None until it is launched.
+        launched: Set once ``process`` is there, or never will be.
+        check: How the edge checks it, ``http`` or ``tcp``; None until it was ready once.
+    """
+
+    name: str
+    service: str
+    number: int
+    port: int
+    version: str
+    revision: str
+    started_s: float
+    since_s: float
+    phase: Phase = Phase.STARTING
+    process: LocalProcess | None = None
+    launched: asyncio.Event = field(default_factory=asyncio.Event)
+    check: str | None = None
+    unhealthy_since_s: float | None = None
+    retire: bool = False
+
+    def observed(self) -> Replica:
+        """Return what the plan needs to know."""
+        return Replica(
+            name=self.name,
+            number=self.number,
+            revision=self.revision,
+            phase=self.phase,
+            since_s=self.since_s,
+            unhealthy_since_s=self.unhealthy_since_s,
+            retire=self.retire,
+        )
+
+    def enter(self, phase: Phase, now_s: float) -> None:
+        """Go to a later phase."""
+        order = list(Phase)
+        assert order.index(phase) > order.index(self.phase), "phases are never gone back to"
+        self.phase, self.since_s = phase, now_s
+
+    def served_s(self, now_s: float) -> float | None:
+        """Return for how long it has been ready; None if it is not, or not any more."""
+        return now_s - self.since_s if self.phase is Phase.READY else None
+
+    async def until_ready(self, *, path: str, kind: str, timeout_s: float) -> str:
+        """Wait until the replica can serve; return how the edge shall check it: http or tcp.
+
+        Never gives up by itself: the plan ends a replica that takes too long.
+
+        Args:
+            path: Of the readiness check.
+            kind: auto, http or tcp, as declared.
+            timeout_s: Of one look.
+        """
+        while True:
+            outcome = (await probe(HOST, self.port, path, timeout_s)).outcome
+            if outcome is Outcome.READY and kind != "tcp":
+                return "http"
+            if kind == "tcp" and outcome is not Outcome.REFUSED:
+                return "tcp"
+            if kind == "auto" and outcome is Outcome.TCP_ONLY:
+                return "tcp"
+            await asyncio.sleep(PROBE_PAUSE_S)

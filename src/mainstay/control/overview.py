@@ -1,0 +1,80 @@
+"""Puts together what `mainstay status` shows."""
+
+from mainstay.control.engines.local.engine import LocalEngine, RunningService
+from mainstay.control.engines.local.plan import Phase
+from mainstay.control.engines.local.replica import RunningReplica
+from mainstay.control.monitor import Monitor
+from mainstay.control.status import ReplicaStatus, ServiceStatus
+from mainstay.core.clock import Clock
+
+ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  Compared with, not bound to.
+
+
+def service_statuses(
+    engine: LocalEngine, monitor: Monitor, clock: Clock, internal_ports: dict[str, int]
+) -> tuple[ServiceStatus, ...]:
+    """Return the status of every service, in declared order."""
+    return tuple(
+        _service(held, engine, monitor, clock, internal_ports.get(held.member.name))
+        for held in engine.services
+    )
+
+
+def _service(
+    held: RunningService,
+    engine: LocalEngine,
+    monitor: Monitor,
+    clock: Clock,
+    internal_port: int | None,
+) -> ServiceStatus:
+    declaration = held.member.declaration
+    there = [one for one in engine.replicas if one.service == held.member.name]
+    return ServiceStatus(
+        name=held.member.name,
+        state=_state(held, engine),
+        version=declaration.version,
+        url=_url(declaration.edge.host, declaration.edge.port),
+        internal_url=_url("127.0.0.1", internal_port),
+        wanted=held.wishes.replicas,
+        ready=sum(one.phase is Phase.READY for one in there),
+        restarts=held.deaths,
+        weights=declaration.edge.weights,
+        last_end=held.last_end.sentence if held.last_end else None,
+        traffic=monitor.traffic_of(held.member.name),
+        replicas=tuple(_replica(one, monitor, clock.monotonic_s()) for one in there),
+    )
+
+
+def _state(held: RunningService, engine: LocalEngine) -> str:
+    if held.looping:
+        return "crash_loop"
+    return "ok" if engine.settled(held.member.name) else "changing"
+
+
+def _url(host: str, port: int | None) -> str | None:
+    if port is None:
+        return None
+    # A listener on every address is reached by any of them; this one exists.
+    shown = "127.0.0.1" if host in ANY_ADDRESS else host
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _replica(replica: RunningReplica, monitor: Monitor, now_s: float) -> ReplicaStatus:
+    seen = monitor.endpoint_of(replica)
+    state = replica.phase.value
+    if replica.phase is Phase.READY and seen is not None:
+        if seen.ejected:
+            state = "ejected"
+        elif not seen.healthy:
+            state = "unhealthy"
+    process = replica.process
+    return ReplicaStatus(
+        name=replica.name,
+        state=state,
+        pid=process.pid if process else None,
+        port=replica.port,
+        version=replica.version,
+        age_s=now_s - replica.started_s,
+        memory_bytes=process.resident_bytes() if process else None,
+        requests=seen.requests if seen else 0,
+    )
