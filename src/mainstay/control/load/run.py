@@ -95,11 +95,11 @@ class Load:
         """Send everything, wait for the answers, return the report."""
         cpu_before_s = cpu_s()
         work = asyncio.ensure_future(self._work())
-        others: list[asyncio.Future[object]] = [asyncio.ensure_future(stop.wait())]
+        others = [asyncio.ensure_future(_stopped(stop))]
         if on_progress is not None:
             others.append(asyncio.ensure_future(self._watch(on_progress)))
         try:
-            ended, _ = await asyncio.wait({work, *others}, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait((work, *others), return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (work, *others):
                 task.cancel()
@@ -207,6 +207,10 @@ class Load:
         strays = sum(pool.strays for pool in self._pools.values())
         if strays:
             yield f"bytes that nobody had asked for came behind {strays} responses"
+
+
+async def _stopped(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 def cpu_s() -> float:

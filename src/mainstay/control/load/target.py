@@ -1,8 +1,8 @@
 """Targets: what a load test asks for. Values and their rules; nothing here opens a socket."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from mainstay.core.errors import LoadRefused
@@ -134,6 +134,20 @@ def target(
 def default_name(method: str, path: str) -> str:
     """Return the name of a target that was given none. A query may hold secrets: left out."""
     return f"{method} {path.partition('?')[0]}"[:200]
+
+
+def distinct(targets: Iterable[Target]) -> tuple[Target, ...]:
+    """Return the targets with a number behind each name that an earlier one has."""
+    seen: set[str] = set()
+    renamed = []
+    for one in targets:
+        name, n = one.name, 1
+        while name in seen:
+            n += 1
+            name = f"{one.name} #{n}"
+        seen.add(name)
+        renamed.append(replace(one, name=name))
+    return tuple(renamed)
 
 
 def parse_url(url: str) -> tuple[Origin, str]:
