@@ -1,5 +1,6 @@
 """A charge: what is asked for, and what became of it. Pure."""
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,12 +40,17 @@ class Charge:
     reference: str
 
 
-def read_request(body: Any) -> ChargeRequest:
-    """Return the request that a JSON body makes. Any: it comes from outside.
+def read_request(content: bytes) -> ChargeRequest:
+    """Return the request that the body of an HTTP request makes.
 
     Raises:
         ChargeInvalid: It is none.
     """
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        # RecursionError: a body of nothing but brackets.
+        raise ChargeInvalid("The body is not JSON.") from error
     if not isinstance(body, dict):
         raise ChargeInvalid("The body is a JSON object.")
     amount = body.get("amount_cents")

@@ -20,6 +20,7 @@ async def form_of(request: Request) -> dict[str, str]:
         if len(body) > BYTES_MAX:
             raise HTTPException(413, "This form is too long.")
     try:
-        return dict(parse_qsl(body.decode("utf-8"), max_num_fields=FIELDS_MAX))
+        text = body.decode("utf-8")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError as error:
         raise HTTPException(422, "This is not a form of the shop.") from error
