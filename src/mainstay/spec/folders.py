@@ -82,7 +82,8 @@ class Folders:
             self._fault(_top(file), "", f"expected {expected}, found {shown(self.env)}")
             self._faults.raise_any()
         base = self._document(file)
-        self._faults_if_nothing(base)
+        if base is None:
+            self._faults.raise_any()
         assert base is not None, "a file without a document has a fault"
         self.root = file.parent.resolve()
         if isinstance(base, document.Mapping) and base.get("system") is not None:
@@ -92,12 +93,10 @@ class Folders:
             name, services = self._system(file, base)
         else:
             name, services = None, [self._service(file, base)]
-        self._check_env(file)
+        if not alone:
+            # A service in its own process may be the one of its system without an overlay.
+            self._check_env(file)
         return name, services
-
-    def _faults_if_nothing(self, node: Node | None) -> None:
-        if node is None:
-            self._faults.raise_any()
 
     def _fault(self, place: Place, path: str, sentence: str, **about: str | None) -> None:
         self._faults.add(fault_at(place, path, sentence, **about))

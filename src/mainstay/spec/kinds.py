@@ -68,7 +68,7 @@ class Quantity:
         if not isinstance(raw, str) or len(raw) > _QUANTITY_MAX:
             raise Mismatch(self.expected())
         try:
-            value = self.parse(raw.strip())
+            value = self.parse(raw)
         except units.UnitError as error:
             raise Mismatch(self.expected()) from error
         if (self.minimum is not None and value < self.minimum) or (

@@ -5,6 +5,7 @@ service of the system is this project's own, from the example of its design. A d
 beyond the deadline of the request that makes the call.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mainstay.spec.dependency import Dependency, Retry
@@ -128,3 +129,9 @@ def derived_text(dependency: Dependency) -> str:
     pauses = duration_text(pauses_s(dependency.retry))
     attempts = f"{dependency.retry.attempts} x {duration_text(attempt_s)}"
     return f"{attempts} + {pauses} = {duration_text(total_s)}"
+
+
+def default_rows() -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+    """Yield each kind of dependency with its default connect, read, write and total in seconds."""
+    for kind, one in _DEFAULTS.items():
+        yield kind, (one.connect_s, one.read_s, one.write_s, one.total_s)

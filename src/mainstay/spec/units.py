@@ -178,7 +178,7 @@ def between(text: str) -> Between:
     low_text, dots, high_text = text.partition("..")
     if not dots:
         raise UnitError(f"not a range of durations: {text!r}")
-    low_s, high_s = duration_s(low_text.strip()), duration_s(high_text.strip())
+    low_s, high_s = duration_s(low_text.rstrip(" ")), duration_s(high_text.lstrip(" "))
     if low_s > high_s:
         raise UnitError(f"the range is upside down: {text!r}")
     return Between(low_s=low_s, high_s=high_s)
@@ -218,7 +218,7 @@ def share_of_calls(text: str) -> ShareOfCalls:
         if int(match[3]) < calls_min:
             raise UnitError(f"the window has fewer calls than the minimum: {text!r}")
         return ShareOfCalls(share=part, calls_min=calls_min, window_calls=int(match[3]))
-    window_s = duration_s(match[4].strip())
+    window_s = duration_s(match[4])
     if window_s == 0:
         raise UnitError(f"the window is empty: {text!r}")
     return ShareOfCalls(share=part, calls_min=calls_min, window_s=window_s)
