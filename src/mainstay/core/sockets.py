@@ -1,5 +1,6 @@
 """Where a Unix socket may be: its path has at most 107 bytes on Linux, 103 on macOS."""
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -49,3 +50,15 @@ def _trust(folder: Path) -> None:
         or stat.S_IMODE(found.st_mode) & 0o077
     ):
         raise SocketFolderUnsafe(f"{folder} is not a private folder of this user: remove it")
+
+
+def remove_socket(folder: Path, name: str) -> None:
+    """Remove the socket ``name`` of ``folder`` and, where it was made for it, the short folder.
+
+    That it is already gone, or that the folder holds other sockets, is no error.
+    """
+    path = short_socket_path(folder, name)
+    path.unlink(missing_ok=True)
+    if path.parent != folder:
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()

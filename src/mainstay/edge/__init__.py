@@ -1,1 +1,37 @@
 """From the declaration to a real proxy: pure compilers and the running Envoy."""
+
+from mainstay.edge.envoy import compile_edge
+from mainstay.edge.events import (
+    EdgeAdopted,
+    EdgeDied,
+    EdgeDrained,
+    EdgePushed,
+    EdgePushRefused,
+    EdgeRestartFailed,
+    EdgeStarted,
+)
+from mainstay.edge.process import Launcher, Process
+from mainstay.edge.resources import Resources
+from mainstay.edge.runtime import EdgeRuntime
+from mainstay.edge.stats import EdgeStats, ReplicaStats, ServiceStats
+from mainstay.edge.topology import Endpoint, Topology
+
+__all__ = [
+    "EdgeAdopted",
+    "EdgeDied",
+    "EdgeDrained",
+    "EdgePushRefused",
+    "EdgePushed",
+    "EdgeRestartFailed",
+    "EdgeRuntime",
+    "EdgeStarted",
+    "EdgeStats",
+    "Endpoint",
+    "Launcher",
+    "Process",
+    "ReplicaStats",
+    "Resources",
+    "ServiceStats",
+    "Topology",
+    "compile_edge",
+]

@@ -56,6 +56,11 @@ def service_of_cluster(name: str) -> str:
     return name.partition("@")[0]
 
 
+def version_of_cluster(name: str) -> str:
+    """Return the version of the replicas of a cluster."""
+    return name.partition("@")[2]
+
+
 def compile_clusters(declaration: Declaration, topology: Topology) -> Iterator[JsonObject]:
     """Yield a cluster for each version that has replicas, sorted; an empty one where none has.
 

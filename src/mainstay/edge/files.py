@@ -32,13 +32,21 @@ def write_private(path: Path, text: str) -> None:
         raise EdgeUnavailable(f"cannot write {path}: {error.strerror}") from error
 
 
-def read_discovery(path: Path) -> tuple[JsonObject, ...]:
-    """Return the resources in a file that ``discovery_text`` made; none where it is not one."""
+def read_text(path: Path) -> str | None:
+    """Return the content of a file of ours, or None where there is none that can be read."""
     try:
         if path.stat().st_size > READ_BYTES_MAX:
-            return ()
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+            return None
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def read_discovery(path: Path) -> tuple[JsonObject, ...]:
+    """Return the resources in a file of ours; none where it is not one."""
+    try:
+        found = json.loads(read_text(path) or "")
+    except (ValueError, RecursionError):
         return ()
     resources = found.get("resources") if isinstance(found, dict) else None
     if not isinstance(resources, list):

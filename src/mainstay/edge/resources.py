@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from mainstay.edge.protojson import JsonObject
 
@@ -25,16 +27,47 @@ class Resources:
     listeners: tuple[JsonObject, ...] = ()
 
 
-def discovery_text(resources: tuple[JsonObject, ...]) -> str:
-    """Return the file that tells Envoy of ``resources``; the same for the same resources."""
-    version = version_of(resources)
-    return json.dumps({"version_info": version, "resources": resources}, indent=1) + "\n"
+class Kind(Enum):
+    """A kind of resources; each has one file."""
+
+    CLUSTERS = "cds"
+    ROUTES = "rds"
+    LISTENERS = "lds"
+
+    @property
+    def file(self) -> str:
+        """The file's name in Envoy's working folder."""
+        return f"{self.value}.json"
 
 
-def version_of(resources: tuple[JsonObject, ...]) -> str:
-    """Return the version of ``resources``: a hash, so equal content is known to be taken.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """A file that tells Envoy of resources of one kind.
 
-    It outlives whoever wrote it, so a daemon that comes back need not push again.
+    Attributes:
+        kind: Which kind.
+        version: A hash of the resources, so equal content is known to be taken: it outlives
+            whoever wrote it, and a daemon that comes back need not push again.
+        text: The file's content.
     """
-    content = json.dumps(resources, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()[:VERSION_DIGITS]
+
+    kind: Kind
+    version: str
+    text: str
+
+
+def discovery(kind: Kind, resources: Sequence[JsonObject]) -> Discovery:
+    """Return the file of ``resources``; the same for the same resources."""
+    content = json.dumps(resources, separators=(",", ":"))
+    version = hashlib.sha256(content.encode()).hexdigest()[:VERSION_DIGITS]
+    text = f'{{"version_info":"{version}","resources":{content}}}\n'
+    return Discovery(kind=kind, version=version, text=text)
+
+
+def discoveries(resources: Resources) -> tuple[Discovery, ...]:
+    """Return the files of ``resources``, in the order in which Envoy should take them."""
+    return (
+        discovery(Kind.CLUSTERS, resources.clusters),
+        discovery(Kind.ROUTES, resources.routes),
+        discovery(Kind.LISTENERS, resources.listeners),
+    )

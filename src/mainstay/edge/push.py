@@ -1,0 +1,192 @@
+"""Telling a running Envoy of a new configuration, and knowing that it serves by it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from mainstay.core.clock import Clock
+from mainstay.core.errors import EdgeRefused, EdgeUnavailable
+from mainstay.edge.admin import Admin
+from mainstay.edge.binary import validate
+from mainstay.edge.files import read_discovery, read_text, write_private
+from mainstay.edge.protojson import JsonValue
+from mainstay.edge.resources import Discovery, Kind, Resources, discoveries
+from mainstay.edge.uptake import STATS_TARGET, Uptake, plan_push, read_uptake
+
+PUSH_TIMEOUT_S = 10.0
+"""Of a whole push. It takes milliseconds, unless a new cluster waits for the first health check of
+a replica that hangs: until the check's timeout, 2 s by default."""
+
+POLL_S = (0.001, 0.05)
+"""Between two questions, first and longest: an answer costs Envoy's main thread about 1 ms."""
+
+SENTENCES_MAX = 3
+"""Reasons that a refusal names; whoever mends these sees the rest."""
+
+
+class FileRefused(Exception):
+    """Envoy counted a refused file of ``kind``."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        super().__init__(kind.value)
+
+
+def poll_pauses_s() -> Iterator[float]:
+    """Yield the pauses between questions, doubling from the first to the longest, without end."""
+    pause_s, longest_s = POLL_S
+    while True:
+        yield pause_s
+        pause_s = min(pause_s * 2, longest_s)
+
+
+def write_resources(folder: Path, resources: Resources) -> None:
+    """Write all files, for an Envoy that is about to start; EdgeUnavailable if that fails."""
+    for file in discoveries(resources):
+        write_private(folder / file.kind.file, file.text)
+
+
+def read_resources(folder: Path) -> Resources:
+    """Return what the files say: what Envoy takes when it starts. Nothing where there are none."""
+    return Resources(
+        clusters=read_discovery(folder / Kind.CLUSTERS.file),
+        routes=read_discovery(folder / Kind.ROUTES.file),
+        listeners=read_discovery(folder / Kind.LISTENERS.file),
+    )
+
+
+async def push(
+    folder: Path,
+    resources: Resources,
+    *,
+    admin: Admin,
+    clock: Clock,
+    timeout_s: float = PUSH_TIMEOUT_S,
+) -> int:
+    """Write what Envoy does not have yet, wait until it serves by it, and return the files written.
+
+    Raises:
+        EdgeRefused: Envoy does not take it; the files are as they were, and Envoy never stopped
+            serving by them.
+        EdgeUnavailable: Envoy did not take it in time. The files stay: it takes them when it can.
+    """
+    give_up_s = clock.monotonic_s() + timeout_s
+    before = await _wait(admin, clock, give_up_s, lambda _: True)
+    wanted = discoveries(resources)
+    held = read_discovery(folder / Kind.CLUSTERS.file)
+    files = plan_push(held, resources, wanted, before)
+    # What is put back after a refusal, the last written first: nothing may refer to what is gone.
+    replaced: dict[Path, str | None] = {}
+    try:
+        for file in files:
+            path = folder / file.kind.file
+            replaced.setdefault(path, read_text(path))
+            write_private(path, file.text)
+            await _wait(admin, clock, give_up_s, partial(_took, file, before))
+        await _wait(admin, clock, give_up_s, lambda now: now.serves_all(wanted))
+    except FileRefused as error:
+        why = await _why(folder, resources, error.kind, admin)
+        for path, text in reversed(replaced.items()):
+            if text is not None:
+                write_private(path, text)
+        raise EdgeRefused(why) from error
+    return len(files)
+
+
+async def wait_until_served(
+    resources: Resources, *, admin: Admin, clock: Clock, timeout_s: float
+) -> None:
+    """Return when an Envoy that was just started serves by ``resources``.
+
+    Raises:
+        EdgeRefused: It refused a file: as when a port is in use.
+        EdgeUnavailable: It did not within ``timeout_s``.
+    """
+    give_up_s = clock.monotonic_s() + timeout_s
+    files = discoveries(resources)
+
+    def served(now: Uptake) -> bool:
+        refused = [file.kind for file in files if now.rejected.get(file.kind)]
+        if refused:
+            raise FileRefused(refused[0])
+        asked = not resources.listeners or Kind.ROUTES in now.versions
+        return asked and now.serves_all(files)
+
+    try:
+        await _wait(admin, clock, give_up_s, served)
+    except FileRefused as error:
+        why = await _refusal_in_words(admin)
+        raise EdgeRefused(why or f"Envoy refused {error.kind.file}; see its log") from error
+
+
+def _took(file: Discovery, before: Uptake, now: Uptake) -> bool:
+    if now.rejected.get(file.kind, 0) > before.rejected.get(file.kind, 0):
+        raise FileRefused(file.kind)
+    if file.kind is Kind.ROUTES and Kind.ROUTES not in now.versions:
+        # There is no listener yet that asks for routes; the file waits for it.
+        return True
+    return now.serves(file)
+
+
+async def _wait(
+    admin: Admin, clock: Clock, give_up_s: float, enough: Callable[[Uptake], bool]
+) -> Uptake:
+    """Ask until ``enough``; an Envoy that is being restarted meanwhile is waited for as well."""
+    for pause_s in poll_pauses_s():
+        try:
+            answer = await admin.get(STATS_TARGET)
+        except EdgeUnavailable:
+            if clock.monotonic_s() >= give_up_s:
+                raise
+        else:
+            uptake = read_uptake(answer.body)
+            if answer.status == 200 and enough(uptake):  # noqa: PLR2004  HTTP's OK.
+                return uptake
+            if clock.monotonic_s() >= give_up_s:
+                raise EdgeUnavailable(
+                    "Envoy has not taken the configuration in time; it goes on with the last one"
+                    + (" until the first health checks are in" if uptake.warming else "")
+                )
+        await asyncio.sleep(pause_s)
+    raise AssertionError("the pauses have no end")
+
+
+async def _why(folder: Path, resources: Resources, kind: Kind, admin: Admin) -> str:
+    if kind is Kind.LISTENERS:
+        why = await _refusal_in_words(admin)
+        if why:
+            return why
+    try:
+        await validate(folder, resources)
+    except EdgeRefused as error:
+        return str(error)
+    return f"Envoy refused {kind.file}; see its log"
+
+
+async def _refusal_in_words(admin: Admin) -> str | None:
+    """Return why Envoy refused listeners: what it remembers of each of them."""
+    answer = await admin.get("/config_dump?resource=dynamic_listeners")
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    sentences = sorted(set(_error_details(found)))
+    if not sentences:
+        return None
+    more = len(sentences) - SENTENCES_MAX
+    return (
+        "Envoy refused a listener: "
+        + "; ".join(sentences[:SENTENCES_MAX])
+        + (f"; and {more} more" if more > 0 else "")
+    )
+
+
+def _error_details(value: JsonValue) -> Iterator[str]:
+    configs = value.get("configs") if isinstance(value, dict) else None
+    for config in configs if isinstance(configs, list) else []:
+        state = config.get("error_state") if isinstance(config, dict) else None
+        details = state.get("details") if isinstance(state, dict) else None
+        if isinstance(details, str):
+            yield details
