@@ -100,12 +100,8 @@ class Service:
         Raises:
             ConfigInvalid: With every fault of the file, or because nobody said which service.
         """
-        # Only here: reading needs PyYAML, and a Service can be made without a file.
-        from mainstay.spec.load import load_system  # noqa: PLC0415
-
-        source = path or os.environ.get(_DECLARATION_VARIABLE) or _DECLARATION_FILE
-        loaded = load_system(Path(source), env=env, environ=os.environ)
-        return cls(own_declaration(loaded.system, os.environ.get(_SERVICE_VARIABLE)))
+        source = Path(path or os.environ.get(_DECLARATION_VARIABLE) or _DECLARATION_FILE)
+        return cls(own_declaration(_read(source, env), os.environ.get(_SERVICE_VARIABLE)))
 
     @property
     def name(self) -> str:
@@ -196,6 +192,19 @@ def own_declaration(system: System, service: str | None) -> Declaration:
     raise ConfigInvalid(
         (f"{system.name} has several services ({names}): set {_SERVICE_VARIABLE} to one of them",)
     )
+
+
+def _read(path: Path, env: str | None) -> System:
+    """Read the file of one service, which need not know the others, or that of a system."""
+    # Only here: reading needs PyYAML, and a Service can be made without a file.
+    from mainstay.spec.load import load_service, load_system  # noqa: PLC0415
+
+    try:
+        return load_service(path, env=env, environ=os.environ).system
+    except ConfigInvalid as error:
+        if not any(getattr(fault, "path", None) == "system" for fault in error.faults):
+            raise
+    return load_system(path, env=env, environ=os.environ).system
 
 
 def _forking_rng() -> random.Random:

@@ -37,6 +37,7 @@ class AsgiShell:
         self._routes = inbound.probes.routes
         self._flights = inbound.drain.flights
         self._now_s = inbound.clock.monotonic_s
+        self._has_lifespan = False
 
     def __getattr__(self, name: str) -> Any:
         # Any: it is the wrapped app's attribute. Reached only for names that the shell lacks.
@@ -56,6 +57,7 @@ class AsgiShell:
         elif kind == "websocket":
             await self._request(scope, receive, send)
         elif kind == "lifespan":
+            self._has_lifespan = True
             await Lifespan(self.inbound.drain, receive, send).run(self.wrapped, scope)
         else:
             await self.wrapped(scope, receive, send)
@@ -80,6 +82,9 @@ class AsgiShell:
 
     async def _probe(self, probe: Probe, scope: Scope, send: Send) -> None:
         """Answer a health probe; it is neither counted nor logged."""
+        if not self._has_lifespan:
+            # The server was told to do without; then the first question means that it serves.
+            self.inbound.drain.started = True
         if scope["method"] not in ALLOWED_METHODS:
             await _send_whole(send, 405, b"", b"text/plain", ((b"allow", b"GET, HEAD"),))
             return

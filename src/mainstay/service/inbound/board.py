@@ -86,8 +86,10 @@ class Board:
         asked = self._begin(critical_only=critical_only, loop=loop)
         pending = [asyncio.wrap_future(run.ended) for _, run in asked if not run.ended.done()]
         if pending:
-            # asyncio.wait leaves alone what it did not see the end of: others wait for it too.
             await asyncio.wait(pending, timeout=self._patience_s(asked))
+            for waiting in pending:
+                # Ours only: without it, a run that ends after this loop has would call into it.
+                waiting.cancel()
         return {check.name: self._outcome(check, run) for check, run in asked}
 
     def _begin(
@@ -103,6 +105,8 @@ class Board:
                 stale = run is None or self._is_stale(run)
                 if stale:
                     run = _Run(started_s=self._clock.monotonic_s(), ended=Future())
+                    # A running future can't be cancelled by one of those who wait for it.
+                    run.ended.set_running_or_notify_cancel()
                     self._runs[check.name] = run
             assert run is not None
             if stale:

@@ -16,8 +16,6 @@ POLL_S = 0.02
 GRACE_S = 1.0
 """After the bound, the server has this long to close what is left; then the process ends."""
 
-Handler = Callable[[int, FrameType | None], object]
-
 
 class Stopper:
     """Turns the first signal into a drain and the second into an end.
@@ -46,6 +44,7 @@ class Stopper:
         self._complain = complain
         # SimpleQueue.put may be called in a signal handler; a lock or an Event may not.
         self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._called_off = False
         # Nothing sets that event: it is a pause that needs no clock.
         self._pause = pause or functools.partial(threading.Event().wait, POLL_S)
 
@@ -62,12 +61,20 @@ class Stopper:
             self._complain("mainstay: asked twice to stop: ending at once\n")
             self._end(0)
 
+    def call_off(self) -> None:
+        """Let the thread end and the process be: its server has stopped, and it goes on."""
+        self._called_off = True
+        self._asked.put(None)
+
     def _run(self) -> None:
         self._asked.get()
+        if self._called_off:
+            return
         drain = self._drain
         if not drain.started:
             # Nothing can be in flight, and a start that hangs would not hear that it should stop.
             self._end(0)
+            return
         drain.announce_begin()
         cut = self._wait_out()
         drain.announce_end(cut=cut)
@@ -93,12 +100,13 @@ class Stopper:
         """End the process when its server did not: this thread dies with it if it does."""
         drain = self._drain
         last_s = drain.delay_s + drain.bound_s + GRACE_S
-        while (drain.waited_s() or 0.0) < last_s:
+        while not self._called_off and (drain.waited_s() or 0.0) < last_s:
             self._pause()
-        self._complain(
-            f"mainstay: the drain's bound of {drain.bound_s:g} s is over: "
-            f"cutting off {len(drain.flights) or 'unknown'} requests in flight\n"
-        )
+        if self._called_off:
+            return
+        left = len(drain.flights)
+        what = f"cutting off {left} requests in flight" if left else "the server has not stopped"
+        self._complain(f"mainstay: the drain's bound of {drain.bound_s:g} s is over: {what}\n")
         self._end(0)
 
 
@@ -121,7 +129,7 @@ def chain_sigterm(drain: Drain) -> Callable[[], None]:
     )
     stopper.start()
     signal.signal(signal.SIGTERM, stopper.handle)
-    return functools.partial(_take_back, stopper.handle, restore)
+    return functools.partial(_take_back, stopper, restore)
 
 
 def _redeliver(restore: Callable[[], object]) -> None:
@@ -129,9 +137,10 @@ def _redeliver(restore: Callable[[], object]) -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-def _take_back(ours: Handler, restore: Callable[[], object]) -> None:
+def _take_back(stopper: Stopper, restore: Callable[[], object]) -> None:
+    stopper.call_off()
     # Whoever set a handler after us keeps it.
-    if signal.getsignal(signal.SIGTERM) == ours:
+    if signal.getsignal(signal.SIGTERM) == stopper.handle:
         restore()
 
 

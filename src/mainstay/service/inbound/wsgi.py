@@ -52,11 +52,13 @@ class WsgiShell:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        probe = self._routes.get(environ["PATH_INFO"])
+        probe = self._routes.get(environ.get("PATH_INFO", ""))
         if probe is not None:
             return self._probe(probe, environ, start_response)
         header = environ.get("HTTP_TRACEPARENT")
-        trace = take_over(None if header is None else header.encode("latin-1"), self.inbound.rng)
+        trace = take_over(
+            None if header is None else header.encode("latin-1", "replace"), self.inbound.rng
+        )
         environ[TRACE_KEY] = trace
         flight = _Flight(self.inbound, environ, start_response, self._now_s())
         token = enter_trace(trace)
@@ -148,7 +150,7 @@ class _Flight:
         """Answer for an app that raised before it returned a body; the error ends here."""
         trace_id = self._environ[TRACE_KEY].trace_id
         self._inbound.complain(
-            f"mainstay: {self._environ['REQUEST_METHOD']} {self._environ['PATH_INFO']!r} failed, "
+            f"mainstay: {self._environ['REQUEST_METHOD']} {_path_of(self._environ)!r} failed, "
             f"trace_id {trace_id}\n{''.join(traceback.format_exception(error))}"
         )
         document = failure_problem(trace_id)
@@ -172,7 +174,7 @@ class _Flight:
         inbound.access.write(
             ended_s=inbound.clock.wall_s(),
             method=environ["REQUEST_METHOD"],
-            path=environ.get("PATH_INFO", ""),
+            path=_path_of(environ),
             status=self.status or LEFT_STATUS,
             duration_s=inbound.clock.monotonic_s() - self._started_s,
             size=self.size,
@@ -195,6 +197,12 @@ class _Flight:
             raise
         finally:
             leave_trace(token)
+
+
+def _path_of(environ: Environ) -> str:
+    """Return the path as text: WSGI has its bytes, each as one character of latin-1."""
+    path: str = environ.get("PATH_INFO", "")
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 class _Body:
