@@ -69,12 +69,13 @@ class End:
         if self.reason == "memory":
             used = size_text((self.memory_bytes or 0) // 2**20 * 2**20)
             return f"was killed for its memory ({used}) after {self.lived_s:.1f} s"
+        if self.reason == "unknown":
+            code = "" if self.exit_code is None else f" (its shim gave code {self.exit_code})"
+            return f"ended, and nobody knows how{code}: {self.detail}"
         if self.signal is not None:
             how = f"was ended by {_signal_name(self.signal)}"
-        elif self.exit_code is not None:
-            how = f"exited with code {self.exit_code}"
         else:
-            return f"ended, and nobody knows how: {self.detail}"
+            how = f"exited with code {self.exit_code}"
         if self.reason == "left_behind":
             return f"{how} after {self.lived_s:.1f} s and left processes behind, which were ended"
         return f"{how} after {self.lived_s:.1f} s"

@@ -7,6 +7,7 @@ connections and retry, and each of these would make the answer another one.
 import asyncio
 import contextlib
 import enum
+import os
 from dataclasses import dataclass
 
 ANSWER_BYTES_MAX = 64 * 1024
@@ -87,7 +88,7 @@ async def probe(host: str, port: int, path: str, timeout_s: float) -> Probe:
         return verdict(bytes(raw)) if read_answer(bytes(raw)) else Probe(outcome=Outcome.HUNG)
     except OSError as error:
         if not connected:
-            return Probe(outcome=Outcome.REFUSED, body=error.strerror or type(error).__name__)
+            return Probe(outcome=Outcome.REFUSED, body=_why(error))
     return verdict(bytes(raw))
 
 
@@ -179,6 +180,11 @@ async def _read_answer(reader: asyncio.StreamReader, raw: bytearray) -> None:
             answer = read_answer(bytes(raw))
             if not piece or (answer is not None and answer.complete):
                 return
+
+
+def _why(error: OSError) -> str:
+    # Names that cannot be resolved have numbers of their own, below zero.
+    return os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
 
 
 def _text(body: bytes) -> str:

@@ -15,7 +15,7 @@ from mainstay.control.engines.local.shim.order import ORDER_BYTES_MAX, Order, un
 MEMORY_LOOK_S = 1.0
 """How often the resident memory is looked at; a faster rise passes the bound by that much."""
 
-SETTLE_S = 0.25
+SETTLE_S = 0.5
 """Processes that end because their parent did (a resource tracker) have so long to do it."""
 
 TERM_S = 1.0
