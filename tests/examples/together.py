@@ -69,7 +69,14 @@ def peers(*, total_s: float = 5.0) -> Peers:
     """Return the peers of a storefront that runs in process."""
 
     def peer(name: str) -> Peer:
-        return Peer(name=name, url=f"http://{name}", connect_s=1.0, total_s=total_s)
+        return Peer(
+            name=name,
+            url=f"http://{name}",
+            connect_s=1.0,
+            total_s=total_s,
+            calls_max=8,
+            waiting_max=32,
+        )
 
     return Peers(
         catalog=peer("catalog"), recommendations=peer("recommendations"), payments=peer("payments")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mainstay import Service
+from mainstay.spec.dependency import Bulkhead
 from shop.database import Database, data_folder
 from shop.storefront.orderbook import SCHEMA
 from shop.storefront.site import build
@@ -13,13 +14,16 @@ service = Service.load(Path(__file__).with_name("mainstay.yaml"))
 
 
 def peer(name: str) -> Peer:
-    """Return a dependency with the timeouts of its declaration."""
-    timeout = dict(service.declaration.dependencies)[name].timeout
+    """Return a dependency with the bounds of its declaration."""
+    dependency = dict(service.declaration.dependencies)[name]
+    bulkhead = dependency.bulkhead or Bulkhead()
     return Peer(
         name=name,
         url=service.url(name),
-        connect_s=timeout.connect_s or 0.5,
-        total_s=timeout.total_s or 2.0,
+        connect_s=dependency.timeout.connect_s or 0.5,
+        total_s=dependency.timeout.total_s or 2.0,
+        calls_max=bulkhead.limit,
+        waiting_max=bulkhead.queue,
     )
 
 

@@ -49,7 +49,8 @@ async def wired(
 ) -> AsyncIterator[Wiring]:
     """Open the pool of connections and the order book; close both at the end."""
     database.open()
-    async with http_client(transports) as client:
+    everyone = (peers.catalog, peers.recommendations, peers.payments)
+    async with http_client(everyone, transports) as client:
         catalog = Catalog(Upstream(peers.catalog, client))
         payments = Payments(Upstream(peers.payments, client))
         yield Wiring(
