@@ -67,7 +67,6 @@ class Upstream:
         self._peer = peer
         self._client = client
         self._timeout = httpx.Timeout(peer.total_s, connect=peer.connect_s)
-        self._places = asyncio.Semaphore(CONNECTIONS_MAX)
         self._turn = asyncio.Semaphore(peer.calls_max)
         self._calls = 0
 
