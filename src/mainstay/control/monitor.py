@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from mainstay.control.engines.local.engine import LocalEngine
+from mainstay.control.engines.local.launching import HOST
 from mainstay.control.engines.local.plan import Phase
 from mainstay.control.engines.local.replica import RunningReplica
 from mainstay.control.status import Sample, Traffic, traffic
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.stats import EdgeStats, EndpointStats
+from mainstay.edge.stats import EdgeStats, ReplicaStats
 
 SAMPLE_S: Final = 2.0
 """Between two looks."""
@@ -40,7 +41,7 @@ class Monitor:
         self._stats = stats
         self._clock = clock
         self._samples: dict[str, deque[Sample]] = {}
-        self._endpoints: dict[int, EndpointStats] = {}
+        self._seen: dict[str, ReplicaStats] = {}
 
     async def run(self) -> None:
         """Look for ever; cancel to end."""
@@ -59,7 +60,7 @@ class Monitor:
             # The edge is on its way back; nothing follows from silence.
             return
         now_s = self._clock.monotonic_s()
-        self._endpoints = {}
+        self._seen = {}
         for service in stats.services:
             samples = self._samples.setdefault(service.service, deque(maxlen=2))
             samples.append(
@@ -71,19 +72,20 @@ class Monitor:
                     p99_ms=service.p99_ms,
                 )
             )
-            self._endpoints.update({one.port: one for one in service.endpoints})
+            self._seen.update({one.address: one for one in service.replicas})
         for replica in self._engine.replicas:
-            seen = self._endpoints.get(replica.port)
+            seen = self.seen_of(replica)
             if seen is not None:
-                self._engine.mark(replica.name, healthy=seen.healthy)
+                # An ejected replica passes its checks; ejection is the edge's own remedy.
+                self._engine.mark(replica.name, healthy=seen.healthy or seen.ejected)
 
     def traffic_of(self, service: str) -> Traffic:
         """Return the traffic of a service by the last samples."""
         return traffic(self._samples.get(service, ()))
 
-    def endpoint_of(self, replica: RunningReplica) -> EndpointStats | None:
+    def seen_of(self, replica: RunningReplica) -> ReplicaStats | None:
         """Return what the edge last said of a replica, or None if it didn't."""
-        return self._endpoints.get(replica.port)
+        return self._seen.get(f"{HOST}:{replica.port}")
 
 
 def _outgrown(engine: LocalEngine, replica: RunningReplica) -> bool:

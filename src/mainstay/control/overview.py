@@ -60,7 +60,7 @@ def _url(host: str, port: int | None) -> str | None:
 
 
 def _replica(replica: RunningReplica, monitor: Monitor, now_s: float) -> ReplicaStatus:
-    seen = monitor.endpoint_of(replica)
+    seen = monitor.seen_of(replica)
     state = replica.phase.value
     if replica.phase is Phase.READY and seen is not None:
         if seen.ejected:

@@ -87,20 +87,32 @@ def test_a_replica_that_never_gets_ready_is_stopped_at_its_bound() -> None:
     assert after.actions == (Stop(name="s-1", reason="start_timeout"), Start(number=2))
 
 
-def test_a_hung_replica_is_replaced() -> None:
-    hung = Replica(
-        name="s-1",
-        number=1,
+def hung(number: int, since_s: float) -> Replica:
+    return Replica(
+        name=f"s-{number}",
+        number=number,
         revision="a",
         phase=Phase.READY,
         since_s=0.0,
-        unhealthy_since_s=100.0,
+        unhealthy_since_s=since_s,
     )
-    assert plan([hung], wanted(1), (), 129.0).wake_s == 130.0
-    assert plan([hung], wanted(1), (), 130.0).actions == (
+
+
+def test_a_hung_replica_goes_when_its_successor_serves() -> None:
+    observed = [hung(1, since_s=100.0), replica(2)]
+    assert plan(observed, wanted(2), (), 129.0).wake_s == 130.0
+    assert plan(observed, wanted(2), (), 130.0).actions == (Start(number=3),)
+    assert plan([*observed, replica(3, Phase.STARTING)], wanted(2), (), 131.0).actions == ()
+    assert plan([*observed, replica(3)], wanted(2), (), 132.0).actions == (
         Stop(name="s-1", reason="unhealthy"),
-        Start(number=2),
     )
+
+
+def test_a_hung_replica_is_kept_while_its_successors_fail() -> None:
+    """Law: a broken new revision never costs what is left of the old one."""
+    result = plan([hung(1, since_s=0.0)], wanted(1), (100.0,), 100.05)
+    assert result.actions == ()
+    assert result.wake_s == pytest.approx(100.1)
 
 
 def test_a_retiring_replica_is_replaced_gracefully() -> None:

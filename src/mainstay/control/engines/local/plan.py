@@ -104,21 +104,27 @@ def plan(
         failures: Monotonic times of failed starts since the last stable replica, oldest first.
         now_s: Monotonic time.
     """
-    stops = _ailing(observed, wanted, now_s)
+    stops = _too_late(observed, wanted, now_s)
     gone = {stop.name for stop in stops}
     staying = [one for one in observed if one.phase is not Phase.LEAVING and one.name not in gone]
-    current = [one for one in staying if one.revision == wanted.revision and not one.retire]
+    hung = {one.name for one in staying if _hangs(one, wanted, now_s)}
+    current = [
+        one
+        for one in staying
+        if one.revision == wanted.revision and not one.retire and one.name not in hung
+    ]
     old = [one for one in staying if one not in current]
-    stops += _surplus(current, old, wanted.replicas)
+    serving_old = [one for one in old if one.phase is Phase.READY and one.name not in hung]
+    stops += _surplus(current, old, hung, wanted.replicas)
 
-    missing = _missing(current, old, wanted.replicas)
+    missing = _missing(len(current), len(serving_old), wanted.replicas)
     start_at_s = next_start_s(wanted.restart, failures)
     if failures:
         # A revision that fails is tried with one replica at a time.
         missing = min(missing, 0 if _any(current, Phase.STARTING) else 1)
     held_back = missing > 0 and now_s < start_at_s
     numbers = [] if held_back else _free_numbers(observed, missing)
-    wakes = [*_bounds(staying, wanted)]
+    wakes = _bounds(staying, wanted, now_s)
     if held_back:
         wakes.append(start_at_s)
     return Plan(
@@ -173,39 +179,49 @@ def stable_from_s(observed: Sequence[Replica], wanted: Wanted) -> float | None:
     return min(ready) + STABLE_S if ready else None
 
 
-def _ailing(observed: Sequence[Replica], wanted: Wanted, now_s: float) -> list[Stop]:
-    """Return the stops of replicas that never got ready or that hang."""
-    stops = []
-    for one in observed:
-        if one.phase is Phase.STARTING and now_s >= one.since_s + wanted.start_timeout_s:
-            stops.append(Stop(name=one.name, reason="start_timeout"))
-        elif (
-            one.phase is Phase.READY
-            and one.unhealthy_since_s is not None
-            and now_s >= one.unhealthy_since_s + wanted.hang_timeout_s
-        ):
-            stops.append(Stop(name=one.name, reason="unhealthy"))
-    return stops
+def _too_late(observed: Sequence[Replica], wanted: Wanted, now_s: float) -> list[Stop]:
+    """Return the stops of replicas that did not get ready in time."""
+    return [
+        Stop(name=one.name, reason="start_timeout")
+        for one in observed
+        if one.phase is Phase.STARTING and now_s >= one.since_s + wanted.start_timeout_s
+    ]
 
 
-def _bounds(staying: Sequence[Replica], wanted: Wanted) -> list[float]:
-    """Return the times at which a replica that stays would become an ailing one."""
+def _hangs(one: Replica, wanted: Wanted, now_s: float) -> bool:
+    """Return whether a replica has been unhealthy for so long that it is to be replaced.
+
+    It gets no traffic, so there is no hurry: it goes when its successor serves. If it recovers
+    before that, it stays.
+    """
+    return (
+        one.phase is Phase.READY
+        and one.unhealthy_since_s is not None
+        and now_s >= one.unhealthy_since_s + wanted.hang_timeout_s
+    )
+
+
+def _bounds(staying: Sequence[Replica], wanted: Wanted, now_s: float) -> list[float]:
+    """Return the future times at which a replica that stays would be too late, or hang."""
     times = [one.since_s + wanted.start_timeout_s for one in staying if one.phase is Phase.STARTING]
     times += [
         one.unhealthy_since_s + wanted.hang_timeout_s
         for one in staying
         if one.phase is Phase.READY and one.unhealthy_since_s is not None
     ]
-    return times
+    return [at_s for at_s in times if at_s > now_s]
 
 
-def _surplus(current: list[Replica], old: list[Replica], wanted: int) -> list[Stop]:
+def _surplus(current: list[Replica], old: list[Replica], hung: set[str], wanted: int) -> list[Stop]:
     """Return the stops that are safe now: what serves never falls below the wanted number."""
     stops = []
-    ready = [one for one in (*current, *old) if one.phase is Phase.READY]
+    ready = [one for one in (*current, *old) if one.phase is Phase.READY and one.name not in hung]
     spare = len(ready) - wanted
     for one in sorted(old, key=lambda one: (one.phase is Phase.READY, one.number)):
-        if one.phase is Phase.STARTING:
+        if one.name in hung:
+            if spare >= 0:
+                stops.append(Stop(name=one.name, reason="unhealthy"))
+        elif one.phase is Phase.STARTING:
             # An old revision that does not serve yet is no loss.
             stops.append(Stop(name=one.name, reason="replaced"))
         elif spare > 0:
@@ -221,15 +237,14 @@ def _surplus(current: list[Replica], old: list[Replica], wanted: int) -> list[St
     return stops
 
 
-def _missing(current: list[Replica], old: list[Replica], wanted: int) -> int:
+def _missing(current: int, serving_old: int, wanted: int) -> int:
     """Return how many replicas of the wanted revision may be started now."""
-    short = max(0, wanted - len(current))
-    serving_old = sum(one.phase is Phase.READY for one in old)
+    short = max(0, wanted - current)
     if serving_old == 0:
         return short
     # While old ones serve, the new ones come within the surge; where old ones have died, as many
     # more come at once, so that the service gets back to its number.
-    return max(0, min(short, wanted + SURGE - len(current) - serving_old))
+    return max(0, min(short, wanted + SURGE - current - serving_old))
 
 
 def _any(replicas: Sequence[Replica], phase: Phase) -> bool:

@@ -101,7 +101,8 @@ def ps_rows() -> list[tuple[int, int, int, int]]:
         with open(reading, "rb", closefd=False) as output:
             text = output.read(_PS_BYTES_MAX)
         os.waitpid(pid, 0)
-        return parse_ps(text)
+        # It lists itself as well, and is nobody's leftover.
+        return [row for row in parse_ps(text) if row[0] != pid]
     finally:
         os.close(reading)
         if writing >= 0:
