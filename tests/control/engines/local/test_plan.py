@@ -102,7 +102,10 @@ def test_a_hung_replica_goes_when_its_successor_serves() -> None:
     observed = [hung(1, since_s=100.0), replica(2)]
     assert plan(observed, wanted(2), (), 129.0).wake_s == 130.0
     assert plan(observed, wanted(2), (), 130.0).actions == (Start(number=3),)
-    assert plan([*observed, replica(3, Phase.STARTING)], wanted(2), (), 131.0).actions == ()
+    assert (
+        plan([*observed, replica(3, Phase.STARTING, since_s=130.0)], wanted(2), (), 131.0).actions
+        == ()
+    )
     assert plan([*observed, replica(3)], wanted(2), (), 132.0).actions == (
         Stop(name="s-1", reason="unhealthy"),
     )
