@@ -15,6 +15,9 @@ from mainstay.core.clock import pause
 WATCH_S = 1.0
 """Between two drawings of a watched status."""
 
+PIPE_COLUMNS = 160
+"""Width of a table that no terminal shows."""
+
 _MIB = 2**20
 _COLOURS = {
     "ok": "green",
@@ -33,18 +36,24 @@ def print_status(status: Json, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(status, indent=2))
         return
-    Console(highlight=False).print(status_view(status))
+    _console().print(status_view(status))
 
 
 def watch_status(status: Callable[[], Json]) -> None:
     """Draw the status again and again until Ctrl-C."""
-    with Live(status_view(status()), console=Console(highlight=False), screen=False) as live:
+    with Live(status_view(status()), console=_console(), screen=False) as live:
         try:
             while True:
                 pause(WATCH_S)
                 live.update(status_view(status()))
         except KeyboardInterrupt:
             return
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    # Into a pipe or a file nothing is folded.
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_COLUMNS)
 
 
 def status_view(status: Json) -> Group:
@@ -70,11 +79,12 @@ def _heading(status: Json) -> Text:
 
 
 def _services(status: Json) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("service / replica", "state", "version", "address"):
-        table.add_column(name)
-    for name in ("memory", "requests", "req/s", "err/s", "p50 ms", "p99 ms", "restarts"):
-        table.add_column(name, justify="right")
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("service", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("pid", "memory", "req/s", "err/s", "p50 ms", "p99 ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("address", no_wrap=True)
     for service in status["services"]:
         _service_rows(table, service)
     return table
@@ -82,32 +92,37 @@ def _services(status: Json) -> Table:
 
 def _service_rows(table: Table, service: Json) -> None:
     traffic = service["traffic"]
-    errors = Text(f"{traffic['errors_per_s']:.1f}")
-    if traffic["errors_per_s"] > 0:
-        errors.stylize("red")
+    state = _state(service["state"], f"{service['ready']}/{service['wanted']}")
+    if service["restarts"]:
+        state.append(f" {service['restarts']} died", style="yellow")
+    name = Text(service["name"], style="bold")
+    name.append(f" {service['version']}", style="not bold dim")
     table.add_row(
-        Text(service["name"], style="bold"),
-        _state(service["state"], f"{service['ready']}/{service['wanted']}"),
-        service["version"],
-        service["url"] or service["internal_url"] or "-",
+        name,
+        state,
         "",
-        f"{traffic['requests']:,}",
+        "",
         f"{traffic['per_s']:.1f}",
-        errors,
+        Text(f"{traffic['errors_per_s']:.1f}", style="red" if traffic["errors_per_s"] else ""),
         _ms(traffic["p50_ms"]),
         _ms(traffic["p99_ms"]),
-        str(service["restarts"] or ""),
+        _address(service),
     )
     for replica in service["replicas"]:
         memory = replica["memory_bytes"]
         table.add_row(
             Text(f"  {replica['name']}", style="dim"),
             _state(replica["state"]),
-            replica["version"],
-            f"pid {replica['pid']}" if replica["pid"] else "-",
+            str(replica["pid"] or ""),
             f"{memory / _MIB:.0f} MiB" if memory else "",
-            f"{replica['requests']:,}",
         )
+
+
+def _address(service: Json) -> Text:
+    """Return where clients reach the service; dim where only other services do."""
+    if service["url"]:
+        return Text(service["url"])
+    return Text(service["internal_url"] or "", style="dim")
 
 
 def _state(state: str, more: str = "") -> Text:
