@@ -50,7 +50,9 @@ async def test_an_app_is_watched_signalled_and_adopted(place: "Place") -> None:
     adopted = adopt(process.identity)
     assert adopted is not None
     assert adopted.signal(signal.SIGTERM)
-    assert (await adopted.wait()).signal == (await process.wait()).signal == signal.SIGTERM
+    end = await process.wait()
+    assert (end.reason, end.signal) == ("signal", signal.SIGTERM)
+    assert await adopted.wait() == end
     assert not process.signal(signal.SIGTERM)
 
 

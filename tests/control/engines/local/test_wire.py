@@ -31,7 +31,7 @@ records = st.builds(
             identity=identities,
             service=st.text(),
             number=st.integers(),
-            port=st.integers(),
+            port=st.integers(1, 65535),
             version=st.text(),
             revision=st.text(),
             check=st.none() | st.text(),
@@ -80,7 +80,7 @@ def test_a_field_that_was_exchanged_is_taken_or_refused_never_an_accident(
     assert identity.shim_pid > 1
 
 
-@pytest.mark.parametrize("pid", [1, 0, -1, -12345])
+@pytest.mark.parametrize("pid", [1, 0, -1, -12345, 2**31, 10**400])
 @pytest.mark.parametrize("name", ["pid", "shim_pid"])
 def test_a_number_that_kill_would_take_for_everyone_is_no_process_of_ours(
     name: str, pid: int
@@ -93,6 +93,7 @@ def test_a_number_that_kill_would_take_for_everyone_is_no_process_of_ours(
     ("change", "why"),
     [
         ({"pid": True}, "pid is not a int"),
+        ({"started_s": 10**400}, "started_s is not a float"),
         ({"pid": 10.0}, "pid is not a int"),
         ({"name": None}, "name is not a str"),
         ({"colour": "red"}, "unknown field 'colour'"),

@@ -1,15 +1,12 @@
 """How processes ended: the records that shims write, read strictly and within bounds."""
 
-import json
 import os
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mainstay.control.engines.local.identity import ProcessIdentity
-from mainstay.control.engines.local.wire import WireInvalid, from_wire
+from mainstay.control.engines.local.wire import WireInvalid, from_wire, read_object
 from mainstay.spec.units import size_text
 
 RECORD_BYTES_MAX = 256 * 1024
@@ -97,7 +94,7 @@ def unknown_end(identity: ProcessIdentity, detail: str, *, exit_code: int | None
 def read_end(identity: ProcessIdentity) -> End:
     """Return how this very process ended; ``unknown`` if its record does not say. Never raises."""
     try:
-        document = _read_record(Path(identity.end_path))
+        document = read_object(Path(identity.end_path), bytes_max=RECORD_BYTES_MAX)
         if document.get("reason") == _RUNNING:
             return unknown_end(identity, "its shim was killed")
         end = from_wire(End, document)
@@ -130,7 +127,7 @@ def running(ends: Path, *, logs: Path) -> tuple[ProcessIdentity, ...]:
     for file_name in names[:RECORDS_MAX]:
         name = file_name.removesuffix(".json")
         try:
-            document = _read_record(ends / file_name)
+            document = read_object(ends / file_name, bytes_max=RECORD_BYTES_MAX)
             if document.pop("reason", None) != _RUNNING:
                 continue
             paths = {"log_path": str(logs / f"{name}.log"), "end_path": str(ends / file_name)}
@@ -138,22 +135,6 @@ def running(ends: Path, *, logs: Path) -> tuple[ProcessIdentity, ...]:
         except (OSError, WireInvalid):
             continue
     return tuple(found)
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    """Read one record as a JSON object, whose fields nobody has looked at yet."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(fd, "rb") as record:
-        data = record.read(RECORD_BYTES_MAX + 1)
-    if len(data) > RECORD_BYTES_MAX:
-        raise WireInvalid("longer than any record")
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise WireInvalid("not JSON") from error
-    if not isinstance(document, Mapping):
-        raise WireInvalid("not an object")
-    return dict(document)
 
 
 def _signal_name(number: int) -> str:

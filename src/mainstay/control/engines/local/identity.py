@@ -12,6 +12,9 @@ TOLERANCE_S = 0.02 if family.LINUX else 2.0
 wall time, and the shim's own reading is taken just after the fork."""
 
 
+_PID_OVER = 2**31
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessIdentity:
     """One child and its shim, in a form that outlives the daemon.
@@ -37,8 +40,9 @@ class ProcessIdentity:
     def __post_init__(self) -> None:
         # 0, -1 and 1 mean "my group", "everyone" and init to kill(2): a forged record must never
         # get there.
-        if self.pid <= 1 or self.shim_pid <= 1:
-            raise ValueError(f"{min(self.pid, self.shim_pid)} cannot be a process of ours")
+        for pid in (self.pid, self.shim_pid):
+            if not 1 < pid < _PID_OVER:
+                raise ValueError(f"{pid} cannot be a process of ours")
 
 
 def started_s(pid: int) -> float | None:

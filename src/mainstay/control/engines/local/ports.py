@@ -1,9 +1,9 @@
 """Free ports of this machine, and who holds one that is not free."""
 
-import contextlib
 import errno
 import os
 import socket
+from random import Random
 
 import psutil
 
@@ -15,8 +15,12 @@ HOST = "127.0.0.1"
 AGAIN_AFTER_S = 60.0
 """A port that was handed out is not handed out again before: its new owner may not listen yet."""
 
+SPAN = range(20_000, 32_768)
+"""Below what Linux and macOS give to outgoing connections: from there one could take the port in
+the second that its owner needs to start, and under load one in a hundred starts would fail."""
+
 TRIES_MAX = 200
-"""So many ports that the system offers are looked at; after that the machine has none."""
+"""So many ports are looked at; after that the machine has none."""
 
 
 class NoPortFree(EngineRefused):
@@ -26,15 +30,19 @@ class NoPortFree(EngineRefused):
 class Ports:
     """Hands out free loopback ports, each to one owner.
 
-    The system could give the port to an outgoing connection before its owner listens. That is rare,
-    and such an owner fails to start and gets another one.
+    Another process could take the port before its owner listens. That is rare, and such an owner
+    fails to start and gets another one.
 
     Args:
         clock: For the minute in which a port is not handed out again.
+        rng: Chooses, so that two daemons of one machine do not meet; None makes one.
+        span: What is chosen from.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, rng: Random | None = None, span: range = SPAN) -> None:
         self._clock = clock
+        self._rng = Random() if rng is None else rng
+        self._span = span
         # Bounded by what is handed out within AGAIN_AFTER_S.
         self._handed_out: dict[int, float] = {}
         self._taken: set[int] = set()
@@ -51,25 +59,18 @@ class Ports:
         """Return a port that is free now.
 
         Raises:
-            NoPortFree: The system offers none, or only ones that were handed out.
+            NoPortFree: None of those that were looked at is free.
         """
         now_s = self._clock.monotonic_s()
         self._handed_out = {
             port: at_s for port, at_s in self._handed_out.items() if now_s - at_s < AGAIN_AFTER_S
         }
-        with contextlib.ExitStack() as held:
-            # What is passed over stays bound meanwhile, so that the system offers another one.
-            for _ in range(TRIES_MAX):
-                offered = held.enter_context(socket.socket())
-                try:
-                    offered.bind((HOST, 0))
-                except OSError as error:
-                    raise NoPortFree(f"no port of {HOST} is free") from error
-                port: int = offered.getsockname()[1]
-                if port not in self._handed_out and port not in self._taken:
-                    self._handed_out[port] = now_s
-                    return port
-        raise NoPortFree(f"no port of {HOST} is free that was not handed out")
+        for _ in range(TRIES_MAX):
+            port = self._rng.choice(self._span)
+            if port not in self._handed_out and port not in self._taken and is_free(HOST, port):
+                self._handed_out[port] = now_s
+                return port
+        raise NoPortFree(f"no free port of {HOST} was found in {TRIES_MAX} tries")
 
 
 def trouble(host: str, port: int) -> str | None:

@@ -184,7 +184,7 @@ async def _read_answer(reader: asyncio.StreamReader, raw: bytearray) -> None:
 
 def _why(error: OSError) -> str:
     # Names that cannot be resolved have numbers of their own, below zero.
-    return os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 def _text(body: bytes) -> str:

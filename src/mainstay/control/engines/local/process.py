@@ -210,7 +210,7 @@ async def launch(spec: ShimSpec) -> LocalProcess:
             raise SpawnFailed(f"{spec.name} cannot start: its shim did not report") from error
         finally:
             if identity is None:
-                await _abandon(shim_pid, shim_started_s)
+                await _abandon(spec, shim_pid, shim_started_s)
     return LocalProcess(identity)
 
 
@@ -302,10 +302,12 @@ def _identity(spec: ShimSpec, shim_pid: int, report: str) -> ProcessIdentity:
     )
 
 
-async def _abandon(shim_pid: int, shim_started_s: float | None) -> None:
-    """End a shim whose launch failed or was cancelled, and collect it."""
-    _kill(shim_pid)
+async def _abandon(spec: ShimSpec, shim_pid: int, shim_started_s: float | None) -> None:
+    """End a shim whose launch failed or was cancelled, with what it started, and collect it."""
     if shim_started_s is not None:
+        report = f"running {shim_pid} {shim_started_s} {shim_started_s}"
+        for pid in remains(_identity(spec, shim_pid, report)):
+            _kill(pid)
         await gone(shim_pid, shim_started_s)
     _collect(shim_pid)
 

@@ -11,7 +11,7 @@ from typing import IO
 import psutil
 
 from mainstay.control.engines.local.identity import ProcessIdentity
-from mainstay.control.engines.local.wire import WireInvalid, from_wire, to_wire
+from mainstay.control.engines.local.wire import WireInvalid, from_wire, read_object, to_wire
 from mainstay.core.errors import EngineRefused
 
 FORMAT = 1
@@ -20,6 +20,7 @@ FORMAT = 1
 STATE_BYTES_MAX = 16 * 2**20
 """Far more than a machine can run; a longer file is not ours."""
 
+PORT_MAX = 65535
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -50,6 +51,10 @@ class ReplicaRecord:
     revision: str
     check: str | None = None
     started_at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.port <= PORT_MAX:
+            raise ValueError(f"{self.port} is no port")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,44 +146,31 @@ def boot_id() -> str:
 def load(path: Path) -> Loaded:
     """Read the state. What cannot be read is moved aside to ``<path>.unreadable`` and reported."""
     try:
-        with path.open("rb") as file:
-            data = file.read(STATE_BYTES_MAX + 1)
+        return Loaded(record=understand(read_object(path, bytes_max=STATE_BYTES_MAX)))
     except FileNotFoundError:
         return Loaded(record=None)
     except OSError as error:
         return Loaded(record=None, trouble=_move_aside(path, os.strerror(error.errno or 0)))
-    try:
-        return Loaded(record=parse(data))
     except WireInvalid as error:
         return Loaded(record=None, trouble=_move_aside(path, str(error)))
 
 
-def parse(data: bytes) -> Record:
-    """Return the record in ``data``.
+def understand(document: dict[str, object]) -> Record:
+    """Return the record in a JSON object.
 
     Raises:
         WireInvalid: It was not written by us, or by a newer Mainstay.
     """
-    if len(data) > STATE_BYTES_MAX:
-        raise WireInvalid(f"it is longer than {STATE_BYTES_MAX} bytes")
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise WireInvalid("it is not JSON") from error
-    if not isinstance(document, dict):
-        raise WireInvalid("it is not an object")
-    written = document.pop("format", None)
+    written = document.get("format")
     if type(written) is not int or written < 1:
         raise WireInvalid("it was not written by Mainstay")
     if written > FORMAT:
-        raise WireInvalid(
-            f"it is of format {written}, from a newer Mainstay; this one knows {FORMAT}"
-        )
-    return from_wire(Record, document)
+        raise WireInvalid(f"its format {written} is a newer Mainstay's; this one knows {FORMAT}")
+    return from_wire(Record, {name: document[name] for name in document if name != "format"})
 
 
 def dump(record: Record) -> bytes:
-    """Return ``record`` as ``parse`` reads it."""
+    """Return ``record`` as ``load`` reads it."""
     return json.dumps({"format": FORMAT, **to_wire(record)}, indent=1).encode() + b"\n"
 
 
@@ -189,7 +181,10 @@ def open_private(path: Path) -> IO[bytes]:
 
 
 def save(path: Path, record: Record, *, opener: Callable[[Path], IO[bytes]] = open_private) -> None:
-    """Replace the state by ``record``: after a crash, of the machine too, one of both is there.
+    """Replace the state by ``record``; whenever the daemon dies, one of both is there, whole.
+
+    Nothing is forced onto the disk: that would hold up the daemon, and what a power cut could take
+    would be of no use after it, since the processes are gone as well.
 
     Raises:
         StateNotSaved: A full disk, a missing folder, or no right to write there.
@@ -200,7 +195,6 @@ def save(path: Path, record: Record, *, opener: Callable[[Path], IO[bytes]] = op
         with opener(temporary) as file:
             while rest:
                 rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

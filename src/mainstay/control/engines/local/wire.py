@@ -5,8 +5,11 @@ pair (tuple of two kinds), or one of those or None. A field that is missing take
 """
 
 import dataclasses
+import json
+import os
 import types
 import typing
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -15,8 +18,46 @@ ITEMS_MAX = 100_000
 """No list of ours comes near; a longer one is not ours."""
 
 
+_EXACT_MAX = 2**53
+"""Whole numbers below it are the same as a float."""
+
+
 class WireInvalid(ValueError):
     """A document is not the value that was expected; the sentence says where and why."""
+
+
+def read_object(path: Path, *, bytes_max: int) -> dict[str, object]:
+    """Return the JSON object in ``path``: no link is followed, and no pipe waited for.
+
+    Raises:
+        OSError: It is not there, or cannot be read.
+        WireInvalid: It is longer than ``bytes_max``, or holds something else.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        data = b""
+        while len(data) <= bytes_max and (piece := os.read(fd, bytes_max + 1 - len(data))):
+            data += piece
+    finally:
+        os.close(fd)
+    if len(data) > bytes_max:
+        raise WireInvalid(f"it is longer than {bytes_max} bytes")
+    return parse_object(data)
+
+
+def parse_object(data: bytes) -> dict[str, object]:
+    """Return the JSON object in ``data``, whose fields nobody has looked at yet.
+
+    Raises:
+        WireInvalid: It holds something else.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise WireInvalid("it is not JSON") from error
+    if not isinstance(document, dict):
+        raise WireInvalid("it is not an object")
+    return document
 
 
 def to_wire(value: object) -> Any:  # A JSON document, which only `from_wire` gives a type again.
@@ -61,7 +102,7 @@ def _read(kind: Any, document: object, at: str) -> Any:  # Kinds are type expres
     if dataclasses.is_dataclass(kind):
         return from_wire(typing.cast("type[object]", kind), document, at=at)
     # JSON does not tell 1 from 1.0; True is an int to Python and to nobody else.
-    if kind is float and type(document) is int:
+    if kind is float and type(document) is int and abs(document) < _EXACT_MAX:
         return float(document)
     if type(document) is not kind:
         raise WireInvalid(f"{at} is not a {kind.__name__}")
