@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mainstay.core.events import Event, Listeners
@@ -11,6 +10,8 @@ from mainstay.service.inbound.drain import Drain, DrainBegan, DrainEnded
 from mainstay.service.inbound.stop import Stopper, chain_sigterm, leave_alone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.service.conftest import FakeClock
 
 

@@ -223,8 +223,11 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: argparse.Namespace) -> N
         **_granian_settings(options),
     )
     drain.started = True
-    # Granian sets handlers of its own as it starts, and calls this afterwards.
+    # Granian sets handlers of its own as it starts, and calls these afterwards. On SIGHUP it
+    # would start another worker.
     server.on_startup(functools.partial(_take_signals, drain, server.signal_handler_interrupt))
+    hangup = signal.getsignal(signal.SIGHUP)
+    server.on_startup(functools.partial(signal.signal, signal.SIGHUP, hangup))
     server.serve(target_loader=lambda: app, wrap_loader=False)
 
 

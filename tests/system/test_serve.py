@@ -1,0 +1,385 @@
+"""Real servers around real apps: what passes through, and how a process ends."""
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mainstay.core.clock import SystemClock
+
+pytestmark = pytest.mark.system
+
+HERE = Path(__file__).parent
+GENEROUS_S = 60
+OURS = "mainstay.service.inbound.serve"
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
+
+ASGI_APPS = ("fastapi_app", "starlette_app", "plain_asgi_app")
+WSGI_APPS = ("flask_app", "plain_wsgi_app")
+EVERY = [
+    *((app, server) for app in ASGI_APPS for server in ("granian", "uvicorn")),
+    *((app, "granian") for app in WSGI_APPS),
+]
+DRAINED = [("fastapi_app", "granian"), ("fastapi_app", "uvicorn"), ("flask_app", "granian")]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Poll for a condition; fail after a bound that only a broken test reaches."""
+    clock = SystemClock()
+    last_s = clock.monotonic_s() + GENEROUS_S
+    pause = threading.Event()
+    while not condition():
+        assert clock.monotonic_s() < last_s, f"never: {what}"
+        pause.wait(0.02)
+
+
+class Served:
+    """One served process."""
+
+    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
+        self.port = free_port()
+        self.out, self.err = folder / "out", folder / "err"
+        argv = [sys.executable, "-m", *arguments]
+        # The last --port counts, for a test that wants another one.
+        argv[3:3] = ["--port", str(self.port)]
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                argv, cwd=HERE, stdout=out, stderr=err, env={**os.environ, **environ}
+            )
+
+    def ask(
+        self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GENEROUS_S)
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            head = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, head, answer.read()
+        finally:
+            connection.close()
+
+    def answers(self, path: str, status: int) -> bool:
+        try:
+            return self.ask(path)[0] == status
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def is_blocked(self) -> bool:
+        """Whether nobody answers within a moment, although the process lives."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=0.5)
+        try:
+            connection.request("GET", "/health/live")
+            connection.getresponse().read()
+        except TimeoutError:
+            return True
+        finally:
+            connection.close()
+        return False
+
+    def ready(self, path: str = "/health/ready") -> "Served":
+        until(lambda: self.process.poll() is not None or self.answers(path, 200), "ready")
+        assert self.process.poll() is None, self.err.read_text()
+        return self
+
+    def stop(self, signum: int = signal.SIGTERM) -> None:
+        self.process.send_signal(signum)
+
+    def ended(self) -> int:
+        return self.process.wait(GENEROUS_S)
+
+    def lines(self, path: str) -> list[dict[str, Any]]:
+        said = [json.loads(line) for line in self.out.read_text().splitlines()]
+        return [line for line in said if line.get("path") == path]
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    served: list[Served] = []
+
+    def start(app: str, *arguments: str, by: str = OURS, **environ: str) -> Served:
+        folder = tmp_path / str(len(served))
+        folder.mkdir()
+        target = ("--app", app) if by == OURS else (app,)
+        served.append(Served(folder, by, *target, *arguments, **environ))
+        return served[-1]
+
+    yield start
+    for one in served:
+        one.process.kill()
+        one.process.wait(GENEROUS_S)
+
+
+def in_background(act: Callable[[], object], count: int) -> tuple[list[object], Callable[[], None]]:
+    """Start ``count`` threads that act; return their results and what waits for all."""
+    results: list[object] = []
+
+    def run() -> None:
+        try:
+            results.append(act())
+        except (OSError, http.client.HTTPException) as error:
+            results.append(type(error).__name__)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+
+    def join() -> None:
+        for thread in threads:
+            thread.join(GENEROUS_S)
+
+    return results, join
+
+
+@pytest.mark.parametrize(("app", "server"), EVERY)
+def test_what_passes_through_a_shell(serve: Serve, app: str, server: str) -> None:
+    """The same of every framework and server: trace, upload, stream, failure, line."""
+    one = serve(f"served_apps:{app}", "--server", server).ready()
+    status, _, body = one.ask("/trace", traceparent=TRACEPARENT)
+    assert (status, json.loads(body)["trace_id"]) == (200, TRACE_ID)
+
+    data = os.urandom(3_000_000)
+    _, _, body = one.ask("/upload", method="POST", body=data)
+    assert json.loads(body)["sha256"] == hashlib.sha256(data).hexdigest()
+
+    _, _, events = one.ask("/events", traceparent=TRACEPARENT)
+    assert events == b"".join(f"data: {number} {TRACE_ID}\n\n".encode() for number in range(5))
+
+    status, _, body = one.ask("/boom?token=secret", traceparent=TRACEPARENT)
+    assert status == 500
+    assert b"secret" not in body
+    assert b"Traceback" not in body
+    if app.startswith("plain"):
+        assert json.loads(body)["trace_id"] == TRACE_ID
+
+    if app in WSGI_APPS:
+        # Granian ends a WSGI stream that broke as if it were whole; only its log tells.
+        assert one.ask("/breaks")[2] == b"begun"
+    else:
+        with pytest.raises((http.client.HTTPException, OSError)):
+            one.ask("/breaks")
+    assert one.ask("/health/live")[0] == 200
+
+    one.stop()
+    assert one.ended() == 0
+    said = {path: one.lines(path) for path in ("/trace", "/upload", "/events", "/boom", "/breaks")}
+    assert all(len(lines) == 1 for lines in said.values()), said
+    assert said["/trace"][0]["trace_id"] == TRACE_ID
+    assert said["/events"][0]["bytes"] == len(events)
+    assert said["/boom"][0]["status"] == 500
+    assert said["/breaks"][0]["error"] == "LookupError"
+    assert "secret" not in one.out.read_text()
+    assert one.err.read_text().count("LookupError: secret detail") == 1
+    assert one.err.read_text().count("LookupError: broken off") == 1
+    assert one.lines("/health/live") == []
+
+
+def test_a_websocket_passes(serve: Serve) -> None:
+    one = serve("served_apps:starlette_app").ready()
+    key = base64.b64encode(os.urandom(16)).decode()
+    with socket.create_connection(("127.0.0.1", one.port), GENEROUS_S) as client:
+        client.sendall(
+            f"GET /echo HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        stream = client.makefile("rb")
+        assert b" 101 " in stream.readline()
+        while stream.readline() != b"\r\n":
+            pass
+        # A text frame of one byte, masked with zeros, as a client must.
+        client.sendall(b"\x81\x81\0\0\0\0A")
+        assert stream.read(3) == b"\x81\x01A"
+        assert stream.read(1) == b"\x88"
+    until(lambda: len(one.lines("/echo")) == 1, "the line of the websocket")
+    assert one.lines("/echo")[0]["status"] == 101
+
+
+def test_a_client_that_leaves_does_no_harm(serve: Serve) -> None:
+    one = serve("served_apps:fastapi_app").ready()
+    for path in ("/slow", "/events"):
+        with socket.create_connection(("127.0.0.1", one.port), GENEROUS_S) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    with socket.create_connection(("127.0.0.1", one.port), GENEROUS_S) as client:
+        client.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc")
+    assert one.ask("/trace")[0] == 200
+    one.stop()
+    assert one.ended() == 0
+
+
+@pytest.mark.parametrize(("app", "server"), DRAINED)
+def test_sigterm_finishes_what_is_in_flight(serve: Serve, app: str, server: str) -> None:
+    """Fifty slow requests begin, the process is asked to stop, and all fifty are answered."""
+    one = serve(f"served_apps:{app}", "--server", server, "--threads", "64", SLOW_S="3").ready()
+    results, join = in_background(lambda: one.ask("/slow")[0], 50)
+    until(lambda: one.ask("/held")[2] == b"50", "fifty in flight")
+    one.stop()
+    until(lambda: one.answers("/health/ready", 503), "unready")
+    status, head, body = one.ask("/health/ready")
+    assert (status, json.loads(body)["output"]) == (503, "draining")
+    status, head, _ = one.ask("/trace")
+    assert (status, head["connection"]) == (200, "close")
+    join()
+    assert results == [200] * 50
+    assert one.ended() == 0
+    assert one.err.read_text() == ""
+
+
+@pytest.mark.parametrize("app", ["bare_asgi", "bare_wsgi"])
+def test_an_app_that_is_not_wrapped_finishes_too(serve: Serve, app: str) -> None:
+    one = serve(f"served_apps:{app}", SLOW_S="2").ready("/")
+    results, join = in_background(lambda: one.ask("/slow")[2], 5)
+    threading.Event().wait(0.5)  # Nobody counts for an app without a shell; this is arrival time.
+    one.stop()
+    join()
+    assert results == [b"slow"] * 5
+    assert one.ended() == 0
+    assert one.lines("/slow") == []
+
+
+def test_the_delay_serves_on_while_the_proxy_moves_away(serve: Serve) -> None:
+    one = serve("served_apps:plain_asgi_app", "--drain-delay", "1s").ready()
+    clock = SystemClock()
+    begun_s = clock.monotonic_s()
+    one.stop()
+    until(lambda: one.answers("/health/ready", 503), "unready")
+    assert one.ask("/trace")[0] == 200
+    assert one.ended() == 0
+    assert clock.monotonic_s() - begun_s >= 1
+
+
+@pytest.mark.parametrize(("app", "server"), DRAINED)
+def test_the_bound_is_enforced(serve: Serve, app: str, server: str) -> None:
+    one = serve(f"served_apps:{app}", "--server", server, "--drain", "500ms", SLOW_S="300").ready()
+    results, join = in_background(lambda: one.ask("/slow")[0], 3)
+    until(lambda: one.ask("/held")[2] == b"3", "three in flight")
+    one.stop()
+    assert one.ended() == 0
+    join()
+    assert 200 not in results
+    assert len(results) == 3
+    assert "bound of 0.5 s is over: cutting off 3 requests in flight" in one.err.read_text()
+
+
+def test_a_loop_that_is_blocked_is_ended_too(serve: Serve) -> None:
+    one = serve("served_apps:fastapi_app", "--drain", "500ms").ready()
+    _, join = in_background(lambda: one.ask("/block")[0], 1)
+    until(one.is_blocked, "blocked")
+    one.stop()
+    assert one.ended() == 0
+    join()
+    assert "cutting off 1 requests" in one.err.read_text()
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(serve: Serve, second: int) -> None:
+    one = serve("served_apps:fastapi_app", SLOW_S="300").ready()
+    _, join = in_background(lambda: one.ask("/slow")[0], 1)
+    until(lambda: one.ask("/held")[2] == b"1", "one in flight")
+    one.stop()
+    until(lambda: one.answers("/health/ready", 503), "unready")
+    one.stop(second)
+    assert one.ended() == 0
+    join()
+    assert "asked twice to stop" in one.err.read_text()
+
+
+def test_sigint_drains_as_sigterm_does(serve: Serve) -> None:
+    one = serve("served_apps:fastapi_app", SLOW_S="2").ready()
+    results, join = in_background(lambda: one.ask("/slow")[0], 1)
+    until(lambda: one.ask("/held")[2] == b"1", "one in flight")
+    one.stop(signal.SIGINT)
+    join()
+    assert (results, one.ended(), one.err.read_text()) == ([200], 0, "")
+
+
+def test_sigterm_during_a_start_that_hangs(serve: Serve) -> None:
+    one = serve("served_apps:never_starts")
+    until(lambda: "serving" in one.out.read_text(), "starting")
+    one.stop()
+    until(lambda: one.process.poll() is not None, "ended")
+
+
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("app", ["fails_to_start", "wrapped_fails_to_start"])
+def test_a_start_that_fails_says_why(serve: Serve, app: str, server: str) -> None:
+    one = serve(f"served_apps:{app}", "--server", server)
+    assert one.ended() == 3
+    assert "no database today" in one.err.read_text()
+    assert one.err.read_text().endswith(f"mainstay: served_apps:{app} failed to start\n")
+
+
+def test_a_factory_is_called(serve: Serve) -> None:
+    one = serve("served_apps:make_asgi()").ready()
+    assert one.ask("/trace", traceparent=TRACEPARENT)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("served_apps:nothing",), 3, "served_apps has no 'nothing'"),
+        (("no_such_module_here:app",), 3, "there is no module 'no_such_module_here'"),
+        (("served_apps:flask_app", "--server", "uvicorn"), 3, "uvicorn serves ASGI only"),
+        (("served_apps:flask_app", "--threads", "0"), 2, "not between 1 and 512"),
+        (("served_apps:flask_app", "--drain", "20"), 2, "not a duration: '20' (write 20s)"),
+    ],
+)
+def test_wrong_input_is_one_sentence(
+    serve: Serve, arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    one = serve(*arguments)
+    assert one.ended() == code
+    assert sentence in one.err.read_text()
+    assert "Traceback" not in one.err.read_text()
+
+
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+def test_a_port_in_use_is_one_sentence(serve: Serve, server: str) -> None:
+    first = serve("served_apps:plain_asgi_app").ready()
+    taken = str(first.port)
+    second = serve("served_apps:plain_asgi_app", "--server", server, "--port", taken)
+    assert second.ended() == 1
+    said = f"mainstay: cannot listen on 127.0.0.1:{taken}: Address already in use\n"
+    assert second.err.read_text() == said
+    assert first.ask("/trace")[0] == 200
+
+
+def test_a_foreign_server_drains_as_well(serve: Serve) -> None:
+    """`uvicorn served_apps:fastapi_app`, for users who don't start it by us."""
+    one = serve("served_apps:fastapi_app", by="uvicorn", SLOW_S="2").ready()
+    results, join = in_background(lambda: one.ask("/slow")[0], 5)
+    until(lambda: one.ask("/held")[2] == b"5", "five in flight")
+    one.stop()
+    until(lambda: one.answers("/health/ready", 503), "unready")
+    join()
+    assert results == [200] * 5
+    # uvicorn ends by the signal that it was sent, once it has shut down.
+    assert one.ended() in {0, -signal.SIGTERM}
+
+
+def test_a_closed_terminal_ends_a_wsgi_app(serve: Serve) -> None:
+    """Granian would take SIGHUP for a reload, and a second worker would be started."""
+    one = serve("served_apps:plain_wsgi_app").ready()
+    one.stop(signal.SIGHUP)
+    assert one.ended() == -signal.SIGHUP
