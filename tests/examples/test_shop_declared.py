@@ -17,7 +17,7 @@ def test_the_shop_is_a_system_of_four_services() -> None:
     system = loaded.system
     assert system.name == "shop"
     replicas = {member.name: member.declaration.run.replicas for member in system.members}
-    assert replicas == {"storefront": 2, "catalog": 3, "recommendations": 2, "payments": 2}
+    assert replicas == {"storefront": 3, "catalog": 3, "recommendations": 2, "payments": 2}
     ports = {member.name: member.declaration.edge.port for member in system.members}
     assert ports == {"storefront": 8080, "catalog": None, "recommendations": None, "payments": None}
     assert loaded.notes == ()
