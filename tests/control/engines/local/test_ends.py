@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.control.engines.local.ends import RECORD_BYTES_MAX, End, read_end, running
-from mainstay.control.engines.local.identity import ProcessIdentity
+from mainstay.control.engines.local.identity import ProcessIdentity, boot_id
 
 
 def identity(end_path: Path, pid: int = 10) -> ProcessIdentity:
@@ -90,12 +90,18 @@ def test_a_missing_record_a_link_and_a_folder_are_unknown_ends(tmp_path: Path) -
 def test_what_runs_is_found_among_what_ended_and_what_is_damaged(tmp_path: Path) -> None:
     ends, logs = tmp_path / "ends", tmp_path / "logs"
     ends.mkdir()
-    numbers = {name: RECORD[name] for name in ("pid", "started_s", "shim_pid", "shim_started_s")}
+    numbers: dict[str, object] = {
+        name: RECORD[name] for name in ("pid", "started_s", "shim_pid", "shim_started_s")
+    }
+    numbers |= {"boot_id": boot_id()}
     (ends / "a-1.json").write_text(json.dumps(numbers | {"reason": "running"}))
     (ends / "a-2.json").write_text(json.dumps(RECORD))
     (ends / "a-3.json").write_text("{")
     (ends / "a-4.json").write_text(json.dumps(numbers | {"reason": "running", "pid": -1}))
     (ends / "a-5.json.tmp").write_text(json.dumps(numbers | {"reason": "running"}))
+    (ends / "a-6.json").write_text(
+        json.dumps(numbers | {"reason": "running", "boot_id": "of a boot before"})
+    )
     (found,) = running(ends, logs=logs)
     assert (found.name, found.pid, found.shim_pid) == ("a-1", 10, 9)
     assert found.log_path == str(logs / "a-1.log")

@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from mainstay.control.engines.local.identity import ProcessIdentity
+from mainstay.control.engines.local.identity import ProcessIdentity, boot_id
 from mainstay.control.engines.local.wire import WireInvalid, from_wire, read_object
 from mainstay.spec.units import size_text
 
@@ -111,6 +111,8 @@ def read_end(identity: ProcessIdentity) -> End:
 def running(ends: Path, *, logs: Path) -> tuple[ProcessIdentity, ...]:
     """Return every process that the records in ``ends`` call running, whether it still is or not.
 
+    Those of an earlier boot are not: their numbers belong to others by now.
+
     With this a daemon that has lost its state, or that died between starting a process and writing
     that down, finds what it started. Records that are damaged are passed over.
 
@@ -123,12 +125,15 @@ def running(ends: Path, *, logs: Path) -> tuple[ProcessIdentity, ...]:
             names = sorted(entry.name for entry in entries if entry.name.endswith(".json"))
     except OSError:
         return ()
+    # A shim that finds no /proc cannot name its boot; then the times of the start decide.
+    boots = {boot_id(), ""}
     found = []
     for file_name in names[:RECORDS_MAX]:
         name = file_name.removesuffix(".json")
         try:
             document = read_object(ends / file_name, bytes_max=RECORD_BYTES_MAX)
-            if document.pop("reason", None) != _RUNNING:
+            began_in = document.pop("boot_id", None)
+            if document.pop("reason", None) != _RUNNING or began_in not in boots:
                 continue
             paths = {"log_path": str(logs / f"{name}.log"), "end_path": str(ends / file_name)}
             found.append(from_wire(ProcessIdentity, {**document, **paths, "name": name}))

@@ -45,6 +45,11 @@ class ProcessIdentity:
                 raise ValueError(f"{pid} cannot be a process of ours")
 
 
+def boot_id() -> str:
+    """Return what names this boot of the machine, and no other one."""
+    return family.boot_id() or f"booted-at-{round(psutil.boot_time())}"
+
+
 def started_s(pid: int) -> float | None:
     """Return when ``pid`` began; None if it is gone, a zombie, or not ours to see.
 

@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import psutil
-
-from mainstay.control.engines.local.identity import ProcessIdentity
+from mainstay.control.engines.local.identity import ProcessIdentity, boot_id
 from mainstay.control.engines.local.wire import WireInvalid, from_wire, read_object, to_wire
 from mainstay.core.errors import EngineRefused
+
+__all__ = [
+    "Loaded",
+    "Record",
+    "ReplicaRecord",
+    "StateNotSaved",
+    "Survivors",
+    "WishRecord",
+    "boot_id",
+    "load",
+    "save",
+    "survivors",
+]
 
 FORMAT = 1
 """Goes up with every change that an older reader would misread."""
@@ -21,7 +32,6 @@ STATE_BYTES_MAX = 16 * 2**20
 """Far more than a machine can run; a longer file is not ours."""
 
 PORT_MAX = 65535
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class StateNotSaved(EngineRefused):
@@ -133,14 +143,6 @@ def survivors(
     kept = {edge, *(replica.identity for replica in living)}
     rest = tuple(identity for identity in everyone if identity not in kept)
     return Survivors(edge=edge, replicas=living, rest=rest, rebooted=False)
-
-
-def boot_id() -> str:
-    """Return what names this boot of the machine, and no other one."""
-    try:
-        return _BOOT_ID.read_text("ascii").strip()
-    except OSError:
-        return f"booted-at-{round(psutil.boot_time())}"
 
 
 def load(path: Path) -> Loaded:

@@ -35,6 +35,11 @@ def started_s(pid: int) -> float | None:
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
+def boot_id() -> str:
+    """Return what names this boot of the machine; empty where there is no /proc."""
+    return _read("/proc/sys/kernel/random/boot_id").decode("ascii").strip()
+
+
 def descendants(root: int) -> list[int]:
     """Return the living descendants of ``root``, itself excluded, at most ``PROCESSES_MAX``."""
     if not has_proc():

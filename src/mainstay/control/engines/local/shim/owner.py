@@ -200,7 +200,7 @@ def main() -> int:
         return 127
     os.close(child_fd)
     identity = _identity(pid)
-    liferecord.write(order.end_path, identity | {"reason": "running"})
+    liferecord.write(order.end_path, identity | {"reason": "running", "boot_id": family.boot_id()})
     if not _report(f"running {pid} {identity['started_s']} {identity['shim_started_s']}"):
         # The one who asked died before it could learn of the child: nobody would ever use it.
         os.killpg(pid, signals.KILL)
