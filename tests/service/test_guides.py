@@ -20,14 +20,16 @@ def example_of(guide: str) -> dict[str, Any]:
 
 
 def test_the_checks_of_the_health_guide_pass() -> None:
-    service: Service = example_of("health.md")["service"]
+    service = example_of("health.md")["service"]
+    assert isinstance(service, Service)
     outcomes = service._board.ask(critical_only=False)
     assert {name: one.finding.status.value for name, one in outcomes.items() if name in
             {"ledger", "queue"}} == {"ledger": "pass", "queue": "pass"}  # fmt: skip
 
 
 def test_the_listener_of_the_drain_guide_hears(capsys: pytest.CaptureFixture[str]) -> None:
-    service: Service = example_of("drain.md")["service"]
+    service = example_of("drain.md")["service"]
+    assert isinstance(service, Service)
     service.drain()
     service._inbound.drain.announce_end(cut=0)
     assert capsys.readouterr().out == "draining, 0 in flight\ndrained, 0 cut off\n"

@@ -52,19 +52,11 @@ def until(condition: Callable[[], bool], what: str) -> None:
         pause.wait(0.02)
 
 
-class Served:
-    """One served process."""
+class Client:
+    """Asks one port of loopback."""
 
-    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
-        self.port = free_port()
-        self.out, self.err = folder / "out", folder / "err"
-        argv = [sys.executable, "-m", *arguments]
-        # The last --port counts, for a test that wants another one.
-        argv[3:3] = ["--port", str(self.port)]
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.process = subprocess.Popen(
-                argv, cwd=HERE, stdout=out, stderr=err, env={**os.environ, **environ}
-            )
+    def __init__(self, port: int) -> None:
+        self.port = port
 
     def ask(
         self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str
@@ -83,6 +75,21 @@ class Served:
             return self.ask(path)[0] == status
         except (OSError, http.client.HTTPException):
             return False
+
+
+class Served(Client):
+    """One served process."""
+
+    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
+        super().__init__(free_port())
+        self.out, self.err = folder / "out", folder / "err"
+        argv = [sys.executable, "-m", *arguments]
+        # The last --port counts, for a test that wants another one.
+        argv[3:3] = ["--port", str(self.port)]
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                argv, cwd=HERE, stdout=out, stderr=err, env={**os.environ, **environ}
+            )
 
     def is_blocked(self) -> bool:
         """Whether nobody answers within a moment, although the process lives."""
@@ -376,6 +383,26 @@ def test_a_foreign_server_drains_as_well(serve: Serve) -> None:
     assert results == [200] * 5
     # uvicorn ends by the signal that it was sent, once it has shut down.
     assert one.ended() in {0, -signal.SIGTERM}
+
+
+@pytest.mark.parametrize("app", ["plain_asgi_app", "plain_wsgi_app"])
+@pytest.mark.parametrize("streams", [">/dev/full 2>&1", ">&- 2>&- <&-", "| true"])
+def test_whatever_stdout_leads_to_requests_are_answered(
+    tmp_path: Path, app: str, streams: str
+) -> None:
+    """A full disk, nothing at all, a reader that went: they cost lines, and never an answer."""
+    ended, port = tmp_path / "ended", free_port()
+    ours = f"{sys.executable} -m {OURS} --app served_apps:{app} --port {port}"
+    shell = f"{{ {ours} & echo $! > '{ended}.pid'; wait $!; echo $? > '{ended}'; }} {streams}"
+    starter = subprocess.Popen(["bash", "-c", shell], cwd=HERE)
+    one = Client(port)
+    try:
+        until(lambda: one.answers("/trace", 200), "serving")
+        assert [one.ask(path)[0] for path in ("/trace", "/boom", "/trace")] == [200, 500, 200]
+    finally:
+        os.kill(int(Path(f"{ended}.pid").read_text()), signal.SIGTERM)
+        assert starter.wait(GENEROUS_S) == 0
+    assert ended.read_text() == "0\n"
 
 
 def test_a_closed_terminal_ends_a_wsgi_app(serve: Serve) -> None:

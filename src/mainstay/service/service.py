@@ -2,7 +2,6 @@
 
 import os
 import random
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +16,7 @@ from mainstay.service.inbound.asgi_types import AsgiApp
 from mainstay.service.inbound.board import Board
 from mainstay.service.inbound.builtin import builtin_checks
 from mainstay.service.inbound.check import Check, CheckFunction
+from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.drain import Drain
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.probes import Probes
@@ -85,7 +85,7 @@ class Service:
             ),
             drain=drain,
             access=self._access_log(write_access) if inbound.access_log else None,
-            complain=_complain,
+            complain=complain,
         )
 
     @classmethod
@@ -216,12 +216,3 @@ def _forking_rng() -> random.Random:
 
 def _write_stdout(line: bytes) -> None:
     os.write(_STDOUT, line)
-
-
-def _complain(text: str) -> None:
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        # Nobody listens on stderr, and there is nowhere left to say so.
-        return

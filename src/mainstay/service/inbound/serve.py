@@ -5,10 +5,10 @@ the code that drains. Exit codes: 0 stopped as asked; 1 the server can't run (th
 the server is not installed); 2 wrong arguments; 3 the app can't be loaded or failed to start.
 """
 
-import argparse
 import asyncio
 import contextlib
 import functools
+import io
 import json
 import os
 import signal
@@ -21,21 +21,22 @@ from mainstay.core.clock import SystemClock, utc_text
 from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.asgi import AsgiShell
+from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.drain import Drain
 from mainstay.service.inbound.guest import Guest
+from mainstay.service.inbound.options import Options, parse
 from mainstay.service.inbound.stop import Stopper
 from mainstay.service.inbound.target import AppUnusable, interface_of, load_app
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.spec.inbound import Inbound
-from mainstay.spec.units import UnitError, duration_s
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 75
 """Idle connections are kept longer than Envoy keeps them (30 s here), so that it is never Envoy
 that sends a request into a connection which the server is closing."""
 
+STDOUT = 1
 CANNOT_SERVE = 1
-WRONG_ARGUMENTS = 2
 APP_UNUSABLE = 3
 
 
@@ -45,7 +46,8 @@ class CannotServe(MainstayError):
 
 def main(argv: list[str] | None = None) -> int:
     """Serve until a signal comes; return the exit code."""
-    options = _parser().parse_args(argv)
+    options = parse(argv)
+    _open_standard_streams()
     try:
         app = load_app(options.app)
         interface = _interface(app, options)
@@ -54,15 +56,27 @@ def main(argv: list[str] | None = None) -> int:
         _announce(options, interface)
         _server(options.server, interface)(app, drain, options)
     except AppUnusable as error:
-        sys.stderr.write(f"{error.trail}mainstay: {error}\n")
+        complain(f"{error.trail}mainstay: {error}\n")
         return APP_UNUSABLE
     except (CannotServe, PartMissing) as error:
-        sys.stderr.write(f"mainstay: {error}\n")
+        complain(f"mainstay: {error}\n")
         return CANNOT_SERVE
     if not drain.stopping:
-        sys.stderr.write(f"mainstay: {options.app} failed to start\n")
+        complain(f"mainstay: {options.app} failed to start\n")
         return APP_UNUSABLE
     return 0
+
+
+def _open_standard_streams() -> None:
+    """Give a process that was started without stdin, stdout or stderr one that leads nowhere.
+
+    Otherwise the next thing it opens gets the number, and a client's socket the access lines.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def require_free(host: str, port: int) -> None:
@@ -81,52 +95,15 @@ def require_free(host: str, port: int) -> None:
             raise CannotServe(f"cannot listen on {host}:{port}: {reason}") from error
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m mainstay.service.inbound.serve",
-        description="Serve one ASGI or WSGI app in one process.",
-    )
-    parser.add_argument("--app", required=True, help="module:attribute; () calls it first")
-    parser.add_argument("--port", required=True, type=_port)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--server", default="granian", choices=("granian", "uvicorn"))
-    parser.add_argument("--interface", default="auto", choices=("auto", "asgi", "wsgi"))
-    parser.add_argument("--threads", default=16, type=_threads, help="of a WSGI app, 1 to 512")
-    parser.add_argument("--drain", type=_duration, help="as inbound.drain; without it, as declared")
-    parser.add_argument("--drain-delay", type=_duration, help="as inbound.drain_delay")
-    return parser
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 < port < 2**16:
-        raise argparse.ArgumentTypeError(f"not a port: {text}")
-    return port
-
-
-def _threads(text: str) -> int:
-    threads = int(text)
-    if not 0 < threads <= 512:  # noqa: PLR2004  As run.threads.
-        raise argparse.ArgumentTypeError(f"not between 1 and 512: {text}")
-    return threads
-
-
-def _duration(text: str) -> float:
-    try:
-        return duration_s(text)
-    except UnitError as error:
-        raise argparse.ArgumentTypeError(f"{error} (write 20s)") from error
-
-
-def _interface(app: Any, options: argparse.Namespace) -> str:
+def _interface(app: Any, options: Options) -> str:
     """Return ``asgi`` or ``wsgi``, as asked or as the app looks. Any: any framework's app."""
-    interface: str = interface_of(app) if options.interface == "auto" else options.interface
+    interface = interface_of(app) if options.interface == "auto" else options.interface
     if options.server == "uvicorn" and interface == "wsgi":
         raise AppUnusable(f"uvicorn serves ASGI only, and {options.app} is WSGI: use granian")
     return interface
 
 
-def _drain_of(app: Any, options: argparse.Namespace) -> Drain:
+def _drain_of(app: Any, options: Options) -> Drain:
     """Return the app's own drain, or one for an app that has none. Any: any framework's app."""
     if isinstance(app, AsgiShell | WsgiShell):
         drain = app.inbound.drain
@@ -139,16 +116,16 @@ def _drain_of(app: Any, options: argparse.Namespace) -> Drain:
             events=Listeners(),
         )
     drain.managed = True
-    if options.drain is not None:
-        drain.bound_s = options.drain
-    if options.drain_delay is not None:
-        drain.delay_s = options.drain_delay
+    if options.drain_s is not None:
+        drain.bound_s = options.drain_s
+    if options.drain_delay_s is not None:
+        drain.delay_s = options.drain_delay_s
     return drain
 
 
-def _announce(options: argparse.Namespace, interface: str) -> None:
+def _announce(options: Options, interface: str) -> None:
     """Say in one JSON line what starts. Prints of the app appear line by line from here on."""
-    if hasattr(sys.stdout, "reconfigure"):
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     line = {
         "time": utc_text(SystemClock().wall_s()),
@@ -159,11 +136,11 @@ def _announce(options: argparse.Namespace, interface: str) -> None:
         "address": f"{options.host}:{options.port}",
         "pid": os.getpid(),
     }
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.write(json.dumps(line) + "\n")
+    with contextlib.suppress(OSError):
+        os.write(STDOUT, (json.dumps(line) + "\n").encode())
 
 
-def _server(server: str, interface: str) -> Callable[[Any, Drain, argparse.Namespace], None]:
+def _server(server: str, interface: str) -> Callable[[Any, Drain, Options], None]:
     if server == "uvicorn":
         return serve_uvicorn
     return serve_granian_asgi if interface == "asgi" else serve_granian_wsgi
@@ -182,7 +159,7 @@ def _drainable(app: Any, drain: Drain) -> Any:
     return app if isinstance(app, AsgiShell) else Guest(app, drain)
 
 
-def serve_granian_asgi(app: Any, drain: Drain, options: argparse.Namespace) -> None:
+def serve_granian_asgi(app: Any, drain: Drain, options: Options) -> None:
     """Serve in Granian's embedded server on uvloop, or on asyncio's own loop without it."""
     try:
         from granian.errors import FatalError  # noqa: PLC0415  Servers are extras.
@@ -204,7 +181,7 @@ def serve_granian_asgi(app: Any, drain: Drain, options: argparse.Namespace) -> N
         runner.run(serve())
 
 
-def serve_granian_wsgi(app: Any, drain: Drain, options: argparse.Namespace) -> None:
+def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     """Serve in Granian's threaded server: the worker is a thread of this process."""
     try:
         from granian.constants import Interfaces  # noqa: PLC0415  Servers are extras.
@@ -231,7 +208,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: argparse.Namespace) -> N
     server.serve(target_loader=lambda: app, wrap_loader=False)
 
 
-def serve_uvicorn(app: Any, drain: Drain, options: argparse.Namespace) -> None:
+def serve_uvicorn(app: Any, drain: Drain, options: Options) -> None:
     """Serve in uvicorn."""
     try:
         import uvicorn  # noqa: PLC0415  Servers are extras.
@@ -276,7 +253,7 @@ def _asgi_interface() -> Any:
     return Interfaces.ASGI
 
 
-def _granian_settings(options: argparse.Namespace) -> dict[str, Any]:
+def _granian_settings(options: Options) -> dict[str, Any]:
     """Return what both of Granian's servers are given. Any: keyword arguments of a constructor."""
     from granian.http import HTTP1Settings  # noqa: PLC0415  Servers are extras.
     from granian.log import LogLevels  # noqa: PLC0415

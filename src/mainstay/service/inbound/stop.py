@@ -5,11 +5,11 @@ import functools
 import os
 import queue
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
 
+from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.drain import Drain, Phase
 
 POLL_S = 0.02
@@ -35,7 +35,7 @@ class Stopper:
         drain: Drain,
         stop_server: Callable[[], object],
         end: Callable[[int], object] = os._exit,
-        complain: Callable[[str], object] = sys.stderr.write,
+        complain: Callable[[str], object] = complain,
         pause: Callable[[], object] | None = None,
     ) -> None:
         self._drain = drain
