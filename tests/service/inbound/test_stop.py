@@ -125,6 +125,17 @@ def test_a_second_signal_ends_at_once(clock: "FakeClock") -> None:
     assert world.did == ["mainstay: asked twice to stop: ending at once", "end 0 at 0"]
 
 
+def test_a_drain_begun_by_hand_is_no_first_signal(clock: "FakeClock") -> None:
+    """The signal that follows it, however late, still has the whole bound."""
+    world = World(clock, bound_s=10)
+    world.drain.begin()
+    clock.now_s += 1000
+    world.drain.flights.add("one")
+    did = world.run()
+    assert did[:3] == ["DrainBegan 1", "DrainEnded 1", "stop at 10"]
+    assert did[-1] == "end 0 at 11"
+
+
 def test_an_app_that_has_not_started_is_ended_at_once(clock: "FakeClock") -> None:
     world = World(clock)
     world.drain.started = False
@@ -152,6 +163,25 @@ async def test_a_foreign_server_sees_sigterm_when_the_drain_is_over(clock: "Fake
         assert signal.getsignal(signal.SIGTERM) is foreign
         take_back()  # Without it the bound would end this process.
     finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def test_a_handler_of_the_loop_runs_beside_the_drain(clock: "FakeClock") -> None:
+    """As hypercorn sets it: readiness turns, and the server stops by its own rules."""
+    loop, seen = asyncio.get_running_loop(), asyncio.Event()
+    before = signal.getsignal(signal.SIGTERM)
+    loop.add_signal_handler(signal.SIGTERM, seen.set)
+    drain = Drain(delay_s=0, bound_s=20, clock=clock, events=Listeners())
+    drain.started = True
+    drain.flights.add("one")
+    take_back = chain_sigterm(drain)
+    try:
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(seen.wait(), 60)
+        assert drain.stopping
+    finally:
+        take_back()
+        loop.remove_signal_handler(signal.SIGTERM)
         signal.signal(signal.SIGTERM, before)
 
 

@@ -81,12 +81,15 @@ class Drain:
         self._events = events
 
     def begin(self) -> bool:
-        """Turn unready; return False if that had happened before. Safe in a signal handler."""
-        if self.stopping:
-            return False
+        """Turn unready; return False if that had happened before. Safe in a signal handler.
+
+        The time counts from the latest call: whoever turned unready early, by hand, still has the
+        whole bound when the signal comes.
+        """
+        first = not self.stopping
         self._begun_s = self._clock.monotonic_s()
         self.stopping = True
-        return True
+        return first
 
     def announce_begin(self) -> None:
         """Tell listeners that the drain began; a signal handler is no place for listeners."""

@@ -21,8 +21,8 @@ class Stopper:
     """Turns the first signal into a drain and the second into an end.
 
     Args:
-        drain: What is in flight. An app that isn't wrapped has one too, in which nothing ever is,
-            so that its server is stopped once ``drain_delay`` is over.
+        drain: What is in flight. For a WSGI app that isn't wrapped nothing ever is: its server is
+            stopped once ``drain_delay`` is over, and finishes what it has.
         stop_server: Tells the server to take no more and finish; called in the stopper's thread.
         end: Ends the process at once, whatever it is doing (``os._exit``).
         complain: Writes one line to stderr.
@@ -44,6 +44,8 @@ class Stopper:
         self._complain = complain
         # SimpleQueue.put may be called in a signal handler; a lock or an Event may not.
         self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # Not the drain's own flag: that may have been begun by hand, without a signal.
+        self._signalled = False
         self._called_off = False
         # Nothing sets that event: it is a pause that needs no clock.
         self._pause = pause or functools.partial(threading.Event().wait, POLL_S)
@@ -55,11 +57,13 @@ class Stopper:
     def handle(self, signum: int = 0, frame: FrameType | None = None) -> None:
         """Take a signal."""
         del signum, frame
-        if self._drain.begin():
-            self._asked.put(None)
-        else:
+        if self._signalled:
             self._complain("mainstay: asked twice to stop: ending at once\n")
             self._end(0)
+            return
+        self._signalled = True
+        self._drain.begin()
+        self._asked.put(None)
 
     def call_off(self) -> None:
         """Let the thread end and the process be: its server has stopped, and it goes on."""
