@@ -4,7 +4,7 @@ import base64
 import zlib
 from math import ceil
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.control.load.figures import BUCKETS_MS, Durations
@@ -19,6 +19,7 @@ def recorded(durations_s: list[float]) -> Durations:
     return durations
 
 
+@settings(max_examples=40)
 @given(SECONDS)
 def test_percentiles_are_exact_to_three_digits(durations_s: list[float]) -> None:
     found = recorded(durations_s).figures()
@@ -34,6 +35,7 @@ def test_percentiles_are_exact_to_three_digits(durations_s: list[float]) -> None
     )
 
 
+@settings(max_examples=40)
 @given(SECONDS)
 def test_figures_are_in_order(durations_s: list[float]) -> None:
     found = recorded(durations_s).figures()
@@ -46,6 +48,7 @@ def test_figures_are_in_order(durations_s: list[float]) -> None:
     assert found.count == len(durations_s)
 
 
+@settings(max_examples=40)
 @given(SECONDS)
 def test_buckets_hold_everything_once(durations_s: list[float]) -> None:
     buckets = recorded(durations_s).buckets()
@@ -55,6 +58,7 @@ def test_buckets_hold_everything_once(durations_s: list[float]) -> None:
     assert {bucket.upto_ms for bucket in buckets} <= set(BUCKETS_MS)
 
 
+@settings(max_examples=40)
 @given(SECONDS, SECONDS)
 def test_adding_is_recording_both(one: list[float], other: list[float]) -> None:
     added = recorded(one)

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.control.load.arrivals import Arrival
-from mainstay.control.load.pace import BURST_MAX, best_pace, keep_pace
-from mainstay.core.clock import SystemClock
+from mainstay.control.load.pace import BURST_MAX, keep_pace
 
 
 class FakePace:
@@ -72,12 +71,3 @@ def test_a_long_burst_lets_answers_be_read() -> None:
     pace = FakePace()
     drive(pace, due_at(*[0.0] * (3 * BURST_MAX)), [0.0] * (3 * BURST_MAX))
     assert len(pace.waits) == 2
-
-
-async def test_the_real_pace_never_returns_early() -> None:
-    clock = SystemClock()
-    with best_pace(clock) as pace:
-        for wait_s in (0.0, 1e-9, 0.0005, 0.003):
-            at_s = clock.monotonic_s() + wait_s
-            await pace.sleep_until(at_s)
-            assert clock.monotonic_s() >= at_s

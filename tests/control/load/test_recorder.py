@@ -1,6 +1,6 @@
 """What is counted, and where."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.control.load import LoadPlan, target
@@ -48,6 +48,7 @@ OUTCOMES = st.sampled_from(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.floats(0, 9.9), st.integers(0, 1), OUTCOMES, st.floats(0.001, 5))))
 def test_every_request_is_counted_once_everywhere(
     ended: list[tuple[float, int, Outcome, float]],

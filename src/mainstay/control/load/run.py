@@ -3,6 +3,7 @@
 import asyncio
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from mainstay.control.load.arrivals import Arrival, arrivals
 from mainstay.control.load.destination import resolve
@@ -17,6 +18,8 @@ from mainstay.control.load.wire import Wire
 from mainstay.core.clock import Clock, SystemClock
 
 PROGRESS_EVERY_S = 0.5
+ANSWERS_GRACE_S = 5.0
+"""Beyond the timeout of the last request; later the report is made without what is missing."""
 DESCRIPTORS_RESERVED = 64
 """File descriptors left to the rest of the process."""
 
@@ -118,8 +121,10 @@ class Load:
         with best_pace(self._clock) as pace:
             self._start_s = self._last_sent_s = self._last_answer_s = self._clock.monotonic_s()
             await keep_pace(arrivals(self._plan), start_s=self._start_s, pace=pace, send=self._send)
-        # Bounded by the timeouts of the requests.
-        await self._all_answered.wait()
+        # Every request ends by its own timeout; this bound is for what nobody has foreseen.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._plan.timeout_s + ANSWERS_GRACE_S):
+                await self._all_answered.wait()
 
     async def _watch(self, on_progress: Callable[[Progress], None]) -> None:
         while True:
@@ -204,6 +209,8 @@ class Load:
                 f"at most {self._in_flight_max} requests were in flight, "
                 "since no more files may be open (ulimit -n)"
             )
+        if self._recorder.unfinished:
+            yield f"{self._recorder.unfinished} requests had not ended and are not counted"
         strays = sum(pool.strays for pool in self._pools.values())
         if strays:
             yield f"bytes that nobody had asked for came behind {strays} responses"

@@ -60,7 +60,7 @@ def milliseconds(value_ms: float) -> str:
 
 def _report_lines(report: LoadReport) -> Iterator[str]:
     if report.interrupted:
-        yield f"interrupted after {report.sending_s:.1f} s; {report.unfinished} requests unfinished"
+        yield f"interrupted after {report.sending_s:.1f} s"
     yield (
         f"{report.requests} requests in {report.duration_s:.1f} s, "
         f"{report.failed} failed ({report.failed_share:.2%})"
