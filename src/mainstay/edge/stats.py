@@ -40,6 +40,7 @@ class ReplicaStats:
         healthy: Whether it gets traffic.
         why: Why it does not, or None.
         ejected: Whether it was ejected for failing requests.
+        passing: Whether it passes its health checks, ejected or not.
         requests: Sent to it, retries included.
         errors: Of these, answered with 5xx or not at all.
         active: In flight now.
@@ -50,6 +51,7 @@ class ReplicaStats:
     healthy: bool
     why: str | None
     ejected: bool
+    passing: bool
     requests: int
     errors: int
     active: int
@@ -193,6 +195,7 @@ def _replica(host: JsonObject, version: str) -> ReplicaStats:
         healthy=why is None,
         why=why,
         ejected=health.get("failed_outlier_check") is True,
+        passing=health.get("failed_active_health_check") is not True,
         requests=counts.get("rq_total", 0),
         errors=counts.get("rq_error", 0),
         active=counts.get("rq_active", 0),
