@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+from io import BufferedWriter, FileIO, TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
@@ -39,9 +40,17 @@ def command(root: Path, env: str | None) -> None:
         sys.exit(2 if isinstance(error, ConfigInvalid) else 1)
 
 
+class PrivateLog(RotatingFileHandler):
+    """A rotating log file that only its owner can read."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        return TextIOWrapper(BufferedWriter(FileIO(descriptor, "a")), encoding=self.encoding)
+
+
 def logging_to(state: Path) -> Listener:
     """Return a listener that writes events to the daemon's log."""
-    handler = RotatingFileHandler(
+    handler = PrivateLog(
         state / "daemon.log", maxBytes=LOG_BYTES_MAX, backupCount=1, encoding="utf-8"
     )
     handler.setFormatter(logging.Formatter("%(message)s"))
