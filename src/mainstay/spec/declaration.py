@@ -8,16 +8,8 @@ from mainstay.spec.dependency import DEPENDENCY_NAME, SERVICE_NAME, Dependency
 from mainstay.spec.edge import VERSION, Edge
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import (
-    Choice,
-    Command,
-    ListOf,
-    MapOf,
-    Section,
-    Text,
-    duration,
-    percentage,
-)
+from mainstay.spec.kinds import Choice, Command, ListOf, MapOf, Section, Text
+from mainstay.spec.quantities import duration, percentage
 from mainstay.spec.run import Run
 
 

@@ -4,18 +4,8 @@ from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import (
-    Choice,
-    Either,
-    Section,
-    Text,
-    Whole,
-    duration,
-    duration_range,
-    percentage,
-    rate,
-    share_of_calls,
-)
+from mainstay.spec.kinds import Choice, Either, Section, Text, Whole
+from mainstay.spec.quantities import duration, duration_range, percentage, rate, share_of_calls
 from mainstay.spec.secret import Secret
 from mainstay.spec.units import Between, ShareOfCalls
 

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 import yaml
 
 from mainstay.spec.faults import Faults, Place, fault_at, printable
+from mainstay.spec.units import size_text
 
-FILE_BYTES_MAX = 2**20
-"""Bytes of one file: a hundred times what the longest sensible declaration takes."""
+# libyaml is ten times as fast; where its wheel is missing, PyYAML's own parser does the same.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+FILE_BYTES_MAX = 2**17 if _LOADER is yaml.SafeLoader else 2**20
+"""Bytes of one file: far more than any sensible declaration, and read within a second."""
 DEPTH_MAX = 32
 """Collections within collections; the declaration itself goes five deep."""
 NODES_MAX = 50_000
@@ -21,8 +25,6 @@ NODES_MAX = 50_000
 SCALAR_MAX = 65_536
 """Characters of one text."""
 
-# libyaml is ten times as fast; where its wheel is missing, PyYAML's own parser does the same.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What YAML calls printable, and a byte order mark within the text.
 _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -106,7 +108,9 @@ def _decoded(data: bytes, file: str) -> str:
     """Return the text of the bytes, or raise _Unreadable where they are no clean UTF-8."""
     start = Place(file=file, line=1, column=1)
     if len(data) > FILE_BYTES_MAX:
-        raise _Unreadable(start, "is larger than 1 MiB, the most that is read")
+        raise _Unreadable(
+            start, f"is larger than {size_text(FILE_BYTES_MAX)}, the most that is read"
+        )
     for mark, sentence in _MARKS.items():
         if data.startswith(mark):
             raise _Unreadable(start, sentence)

@@ -3,19 +3,8 @@
 from dataclasses import dataclass
 
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import (
-    Address,
-    Choice,
-    Flag,
-    ListOf,
-    MapOf,
-    Section,
-    Text,
-    Whole,
-    duration,
-    percentage,
-    size,
-)
+from mainstay.spec.kinds import Address, Choice, Flag, ListOf, MapOf, Section, Text, Whole
+from mainstay.spec.quantities import duration, percentage, size
 
 VERSION = Text(what="a version such as 1.4.2", pattern=r"[A-Za-z0-9][A-Za-z0-9._+-]{0,62}")
 HEADER = Text(what="a header's name", pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")

@@ -24,13 +24,24 @@ def read_bounded(path: Path, *, maximum: int) -> bytes:
         raise Unreadable((error.strerror or "it can't be opened").lower()) from error
     except ValueError as error:
         raise Unreadable("it is not a path") from error
-    with os.fdopen(handle, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unreadable("it is not a regular file")
-        try:
-            return file.read(maximum + 1)
-        except OSError as error:
-            raise Unreadable((error.strerror or "it can't be read").lower()) from error
+        return _read(handle, maximum + 1)
+    except OSError as error:
+        raise Unreadable((error.strerror or "it can't be read").lower()) from error
+    finally:
+        os.close(handle)
+
+
+def _read(handle: int, maximum: int) -> bytes:
+    """Return up to ``maximum`` bytes: a network file system may give them in pieces."""
+    pieces: list[bytes] = []
+    left = maximum
+    while left > 0 and (piece := os.read(handle, left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def is_folder(path: Path) -> bool:

@@ -156,13 +156,14 @@ class Folders:
         declared = _declared(node, reader)
         if not isinstance(value, SystemFile):
             return None, []
-        if not value.folders and not reader.suspects:
+        whole = not any(path.startswith("system[") for path in reader.suspects)
+        if not value.folders and whole and "system" not in reader.suspects:
             self._fault(declared.place("system"), "system", "names no service: a list of folders")
         services: list[ServiceRead] = []
         seen: set[Path] = set()
         for index, folder in enumerate(value.folders):
-            # After a broken item the places of the later ones are off by it; then the list's own.
-            path = "system" if reader.suspects else f"system[{index}]"
+            # After a broken item the later ones are off by it, so the list's own place must do.
+            path = f"system[{index}]" if whole else "system"
             member = file.parent / folder / FILE_NAME
             read = self._member(member, declared.place(path), path, folder, seen)
             if read is None:

@@ -123,24 +123,28 @@ def _deadline(member: Member, its: Declared, name: str, call: _Longest | None) -
 def _deadline_by_default(
     member: Member, its: Declared, name: str, dependency: Dependency
 ) -> Iterator[Fault]:
-    """Compare one declared number with a deadline that nobody declared.
+    """Compare a call with a deadline that nobody declared.
 
-    Retries and pauses are left out here: they are defaults too, and defaults give way.
+    Retries and pauses count only where the number of attempts is declared: defaults give way.
     """
-    if its.has(_DEADLINE) or its.has(_EDGE_TIMEOUT):
+    if any(its.has(path) or not its.is_sure(path) for path in (_DEADLINE, _EDGE_TIMEOUT)):
         return
+    path = f"dependencies.{name}"
+    call = own_longest(dependency)
+    attempt_s = dependency.timeout.attempt_s
+    if dependency.timeout.total_s is None and isinstance(attempt_s, float):
+        if not its.has(f"{path}.retry.attempts"):
+            call = _Longest(s=attempt_s, text=f"timeout.attempt {duration_text(attempt_s)}")
+        path += ".timeout.attempt"
+    else:
+        path += ".timeout.total"
     deadline_s = member.declaration.inbound.deadline_s
-    timeout = dependency.timeout
-    said = [one for one in (timeout.total_s, timeout.attempt_s) if isinstance(one, float)]
-    if not said or not _shorter(deadline_s, min(said)):
-        return
-    key = "total" if min(said) == timeout.total_s else "attempt"
-    path = f"dependencies.{name}.timeout.{key}"
-    sentence = (
-        f"{key} {duration_text(min(said))} is longer than a request may take: inbound.deadline "
-        f"is {duration_text(deadline_s)} by default; declare a longer one, or lower this"
-    )
-    yield _fault(its.place(path), path, sentence, min(said), deadline_s)
+    if call is not None and _shorter(deadline_s, call.s):
+        sentence = (
+            f"{call.text} is longer than a request may take: inbound.deadline is "
+            f"{duration_text(deadline_s)} by default; declare a longer one, or lower this"
+        )
+        yield _fault(its.place(path), path, sentence, call.s, deadline_s)
 
 
 def _callee(its: Declared, name: str, dependency: Dependency, graph: _Graph) -> Iterator[Fault]:

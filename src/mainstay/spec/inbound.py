@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Flag, Section, Text, Whole, duration, percentage, rate
+from mainstay.spec.kinds import Choice, Flag, Section, Text, Whole
+from mainstay.spec.quantities import duration, percentage, rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

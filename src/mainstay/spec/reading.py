@@ -128,7 +128,7 @@ class Reader:
     def _declared(self, entry: Entry, key: Key, path: str) -> Any:
         """Return the value of a declared key, noting its place."""
         self.places[path] = entry.value.place if isinstance(entry.value, Scalar) else entry.place
-        if not key.acts and not any(path.startswith(f"{above}.") for above, _ in self.inert):
+        if not key.acts and not any(path.startswith((f"{a}.", f"{a}[")) for a, _ in self.inert):
             self.inert.append((path, entry.place))
         if key.off and self._means_off(entry.value):
             return None

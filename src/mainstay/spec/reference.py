@@ -43,7 +43,7 @@ editors, and `mainstay validate` checks files against it.
 - `mainstay.<env>.yaml` beside the file lies over it: `--env NAME` or `MAINSTAY_ENV`. Mappings are
   merged key by key; lists and single values are replaced.
 - Anchors and aliases may be used. Tags, merge keys (`<<`) and a second document are refused, and a
-  file is at most 1 MiB, 32 levels and 50,000 values.
+  file is at most 1 MiB (128 KiB where PyYAML comes without libyaml), 32 levels and 50,000 values.
 
 ## What is checked across keys and services
 

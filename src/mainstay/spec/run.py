@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, MapOf, Section, Text, Whole, duration, duration_range, size
+from mainstay.spec.kinds import Choice, MapOf, Section, Text, Whole
+from mainstay.spec.quantities import duration, duration_range, size
 from mainstay.spec.secret import Secret
 from mainstay.spec.units import Between
 

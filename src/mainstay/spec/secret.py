@@ -38,6 +38,9 @@ class Secret:
     def __str__(self) -> str:
         return self.reference
 
+    def __format__(self, form: str) -> str:
+        return format(self.reference, form)
+
     def __repr__(self) -> str:
         return f"Secret({self.reference!r})"
 
