@@ -41,9 +41,11 @@ class Database:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives up at once where two processes turn on write-ahead logging in the same
         # moment, as replicas do that start together. So they open one after the other.
-        with self._path.with_suffix(".lock").open("w") as lock:
+        lock_path = self._path.with_suffix(".lock")
+        for path in (lock_path, self._path):
+            path.touch(mode=0o600)
+        with lock_path.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._path.touch(mode=0o600)
             self._connection = sqlite3.connect(
                 self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
