@@ -1,7 +1,7 @@
 """The ways of choosing, by the names that declarations and people use."""
 
 from random import Random
-from typing import Literal, assert_never
+from typing import Literal, assert_never, get_args
 
 from mainstay.service.outbound.balance.least_requests import LeastRequests, TwoChoices
 from mainstay.service.outbound.balance.picker import Picker
@@ -25,6 +25,8 @@ def picker_named(way: Way, rng: Random) -> Picker:
     Raises:
         ValueError: There is no such way; the sentence lists those that there are.
     """
+    if way not in get_args(Way):
+        raise ValueError(f"{way!r} is no way to balance: {', '.join(get_args(Way))} are")
     match way:
         case "round_robin":
             return RoundRobin(rng)

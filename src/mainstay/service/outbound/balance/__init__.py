@@ -1,0 +1,32 @@
+"""Client-side balancing: which of several endpoints the next call goes to."""
+
+from mainstay.service.outbound.balance.balancer import Balancer, EndpointState, NoEndpoint
+from mainstay.service.outbound.balance.by_name import Way
+from mainstay.service.outbound.balance.ejection import Ejection
+from mainstay.service.outbound.balance.endpoint import Endpoint
+from mainstay.service.outbound.balance.events import (
+    EndpointEjected,
+    EndpointReturned,
+    EndpointsChanged,
+    NameUnresolved,
+)
+from mainstay.service.outbound.balance.lease import Lease
+from mainstay.service.outbound.balance.picker import Learner, Picker
+from mainstay.service.outbound.balance.response_time import LeastResponseTime
+
+__all__ = [
+    "Balancer",
+    "Ejection",
+    "Endpoint",
+    "EndpointEjected",
+    "EndpointReturned",
+    "EndpointState",
+    "EndpointsChanged",
+    "Learner",
+    "Lease",
+    "LeastResponseTime",
+    "NameUnresolved",
+    "NoEndpoint",
+    "Picker",
+    "Way",
+]
