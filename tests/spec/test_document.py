@@ -85,6 +85,17 @@ def test_what_is_refused_says_where(text: str | bytes, line: int, column: int, p
     assert part in fault.sentence
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: 1\n", "indent with spaces, not with tabs"),
+        ("a: {port: ${PORT}}\n", "within braces, quote what holds ${...}"),
+    ],
+)
+def test_what_people_get_wrong_most_has_a_hint(text: str, hint: str) -> None:
+    assert hint in refused(text).sentence
+
+
 def test_a_large_file_is_refused_unread() -> None:
     fault = refused(b"[" * (document.FILE_BYTES_MAX + 1))
     assert "is larger than" in fault.sentence

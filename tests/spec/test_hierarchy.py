@@ -143,14 +143,17 @@ def test_the_call_graph_is_followed_through_services_without_timeouts(complain: 
     assert "shorter than b: b > c: c > d: d > store: timeout.total 3s" in fault.sentence
 
 
-def test_a_bound_on_the_way_bounds_the_path(load: Load) -> None:
-    assert load(
+@pytest.mark.parametrize("bound", ["inbound: {deadline: 900ms}", "edge: {timeout: 900ms}"])
+def test_a_bound_on_the_way_bounds_the_path(complain: Complain, bound: str) -> None:
+    """What is wrong below is told there, and not again by everyone above."""
+    (fault,) = complain(
         system(
             a="inbound: {deadline: 1s}\ndependencies: {b: {service: b, criticality: optional}}",
-            b="edge: {timeout: 900ms}\ndependencies: {c: {service: c, timeout: {attempt: auto}}}",
-            c="",
+            b=f"{bound}\ndependencies: {{store: {{url: 'x://y', timeout: 3s}}}}",
         )
-    ).system.members
+    )
+    assert fault.file == "b/mainstay.yaml"
+    assert "900ms is shorter than store" in fault.sentence
 
 
 def test_the_proxy_waits_no_shorter_than_the_service(complain: Complain, load: Load) -> None:

@@ -132,6 +132,11 @@ def test_a_wrong_type_says_what_was_found(complain: Complain, text: str, found: 
     assert fault.sentence == f"expected a whole number, 0 to 64, found {found}"
 
 
+def test_a_flag_where_a_text_is_meant_is_to_be_quoted(complain: Complain) -> None:
+    (fault,) = complain(MINIMAL + "run: {env: {DEBUG: true}}\n")
+    assert fault.sentence == ("expected a text, found the flag true; put it in quotes if it is one")
+
+
 def test_a_missing_key_is_told_at_its_section(complain: Complain) -> None:
     faults = complain("app: shop:app\ninbound:\n  rate_limit:\n    burst: 3\n")
     assert [(f.line, f.column, f.path) for f in faults] == [

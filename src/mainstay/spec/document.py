@@ -7,6 +7,8 @@ as all that it repeats. Tags, merge keys (``<<``) and further documents are refu
 
 import re
 from dataclasses import dataclass, field
+from io import StringIO
+from itertools import islice
 
 import yaml
 
@@ -142,11 +144,22 @@ def _feed(builder: "_Builder", text: str, file: str) -> None:
     except yaml.MarkedYAMLError as error:
         place = _place(error.problem_mark or error.context_mark, file)
         problem = printable(error.problem or error.context or "it can't be parsed", maximum=200)
-        raise _Unreadable(place, f"is not valid YAML: {problem}") from error
+        sentence = f"is not valid YAML: {problem}{_hint(text, place)}"
+        raise _Unreadable(place, sentence) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML's own parser lets int() and chr() fail on escapes and directives out of range.
         place = Place(file=file, line=1, column=1)
         raise _Unreadable(place, "is not valid YAML: a character out of range") from error
+
+
+def _hint(text: str, place: Place) -> str:
+    """Return what is most often behind a line that YAML can't read, or nothing."""
+    line = next(islice(StringIO(text), place.line - 1, None), "")
+    if line[place.column - 1 :].startswith("\t"):
+        return "; indent with spaces, not with tabs"
+    if "{" in line.replace("${", "") and "${" in line:
+        return '; within braces, quote what holds ${...}: {port: "${PORT}"}'
+    return ""
 
 
 def _place(mark: "yaml.error.Mark | yaml._yaml.Mark | None", file: str) -> Place:

@@ -242,9 +242,17 @@ class Reader:
         sentence = f"expected {expected}, found {found}"
         if meant is not None:
             sentence += f"; did you mean {meant}?"
+        elif isinstance(kind, Text) and _is_flag_or_null(node):
+            sentence += "; put it in quotes if it is one"
         return self._fault(
             node.place, path, sentence, found=found, expected=expected, nearest=meant
         )
+
+
+def _is_flag_or_null(node: Node) -> bool:
+    if not isinstance(node, Scalar) or not node.plain:
+        return False
+    return isinstance(resolve(node.text), bool | None)
 
 
 def _joined(path: str, name: str) -> str:
