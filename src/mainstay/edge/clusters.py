@@ -12,8 +12,9 @@ from mainstay.edge.topology import Endpoint, Topology
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import Edge, Ejection, HealthCheck
 
-CONNECT_TIMEOUT_S = 1.0
-"""Replicas are on this machine: a connection that takes longer meets a full backlog."""
+CONNECT_TIMEOUT_S = 2.0
+"""Replicas are on this machine: a connection that takes long meets a full backlog, which drops it,
+and the system tries again after 1 s. That once must have a chance; then another replica has."""
 
 IDLE_TIMEOUT_S = 30.0
 """Of a pooled connection to an app that Mainstay serves, which itself keeps connections for 75 s
@@ -121,19 +122,21 @@ def _endpoint(endpoint: Endpoint, weighted: bool) -> JsonObject:  # noqa: FBT001
 def balance_policy(policy: str) -> JsonObject:
     """Return Envoy's form of a balance policy of the declaration.
 
-    ``least_requests`` compares all replicas and not two drawn at random, as Envoy does by itself:
-    of three replicas the two draws meet the same one in a ninth of all cases, so one that hangs
-    would go on getting requests. There are at most a few dozen to look at.
+    ``least_requests`` compares three replicas drawn at random where Envoy by itself draws two: of
+    three replicas, two draws meet the same one in a ninth of all cases, so one that hangs would go
+    on getting requests; with three draws it is one in 27. It never compares all of them: a replica
+    that died has no requests in flight, so it would be the least loaded of all, and a retry would
+    draw it again and again.
 
-    ``least_response_time`` has the same for a stand-in, since Envoy measures no response times
-    for balancing: at a given rate, requests in flight are proportional to the response time
-    (Little's law). It has no effect while there is never more than one request in flight.
+    ``least_response_time`` has a stand-in, since Envoy measures no response times for balancing:
+    the same with five draws. At a given rate, requests in flight are proportional to the response
+    time (Little's law). It has no effect while there is never more than one request in flight.
     """
     choices: Mapping[str, tuple[str, JsonObject]] = {
         "round_robin": ("round_robin", {}),
         "weighted": ("round_robin", {}),
-        "least_requests": ("least_request", {"selection_method": "FULL_SCAN"}),
-        "least_response_time": ("least_request", {"selection_method": "FULL_SCAN"}),
+        "least_requests": ("least_request", {"choice_count": 3}),
+        "least_response_time": ("least_request", {"choice_count": 5}),
         "ring_hash": ("ring_hash", {}),
         "maglev": ("maglev", {}),
         "random": ("random", {}),
@@ -189,8 +192,9 @@ def outlier_detection(eject: Ejection) -> JsonObject:
         "interval": seconds(EJECTION_SWEEP_S),
         "base_ejection_time": seconds(eject.time_s),
         "max_ejection_time": seconds(max(EJECTION_TIME_MAX_S, eject.time_s)),
-        # Envoy compares whole percents: a third of three replicas would be just out of reach.
-        "max_ejection_percent": math.ceil(eject.share_max * PERCENT),
+        # Envoy compares whole percents: a third of three replicas would be just out of reach. The
+        # rounding in between is for 0.07, which times 100 is a little more than 7.
+        "max_ejection_percent": math.ceil(round(eject.share_max * PERCENT, 6)),
         # A replica that answers its checks and fails its requests must stay out for its time.
         "successful_active_health_check_uneject_host": False,
     }

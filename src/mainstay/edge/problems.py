@@ -70,13 +70,6 @@ PROBLEMS = (
         detail="The service's response was not valid HTTP.",
     ),
     Problem(
-        name="overloaded",
-        status=503,
-        title="The service is overloaded",
-        detail="The service has as many requests in flight as it takes. Try again later.",
-        flags=("UO", "OM"),
-    ),
-    Problem(
         name="no-replica",
         status=503,
         title="The service is away",
@@ -88,6 +81,15 @@ PROBLEMS = (
         status=503,
         title="The service did not answer",
         detail="The service could not be reached, or broke off before it answered.",
+        flags=("UF", "UC", "UR", "LR", "URX"),
+    ),
+    # Without a flag of its own when memory is short. After the lost ones, which also carry the
+    # flag of an overflow where the retry budget was used up: there the app may have seen it.
+    Problem(
+        name="overloaded",
+        status=503,
+        title="The service is overloaded",
+        detail="The service has as many requests in flight as it takes. Try again later.",
     ),
     Problem(
         name="timeout",

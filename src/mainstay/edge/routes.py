@@ -29,10 +29,10 @@ TIMEOUT_GRACE_S = 1.0
 RETRY_BODY_BYTES = 1024 * 1024
 """A request whose body is longer is not kept, and so not retried."""
 
-HOST_ATTEMPTS = 64
+HOST_ATTEMPTS = 1000
 """Draws for a replica that was not tried yet; after them a tried one is taken. A dead replica has
-nothing in flight, so that of two replicas drawn at random the one with fewer requests is the dead
-one in three of four draws: with 5 draws every fourth retry met it again, with 64 one in 10^8."""
+nothing in flight, so whenever it is drawn it is preferred: of two replicas, five draws pass it by
+in one of 32 tries, and a thousand tries miss that once in 10^13. A draw takes some 50 ns."""
 
 BACKOFF_S = (0.01, 0.1)
 """Jittered pause before a retry, first and longest: the next replica is another process, so there

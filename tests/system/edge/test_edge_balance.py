@@ -90,7 +90,7 @@ async def test_idle_replicas_are_alike(world: World, policy: str) -> None:
     assert len(found) == 3
 
 
-async def test_a_hanging_replica_holds_one_request_and_not_a_third(world: World) -> None:
+async def test_a_hanging_replica_gets_few_requests_and_not_a_third(world: World) -> None:
     """Before any check has failed, the default policy already leaves a replica that hangs."""
     await spread_over_three(world, Balance())
     hanging = world.backends[0]
@@ -99,7 +99,8 @@ async def test_a_hanging_replica_holds_one_request_and_not_a_third(world: World)
     await until(lambda: len(hanging.seen) > 0, "a request meets the one that hangs")
     before = len(hanging.seen)
     await world.names(30)
-    assert len(hanging.seen) == before
+    # One in 27 meets it three times of three; round robin would send it ten.
+    assert len(hanging.seen) - before <= 7
     for one in stuck:
         one.cancel()
     await asyncio.gather(*stuck, return_exceptions=True)

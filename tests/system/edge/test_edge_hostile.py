@@ -169,6 +169,23 @@ async def test_requests_above_the_bound_are_answered_503_at_once(world: World) -
     assert {one.headers["retry-after"] for one in refused} == {"1"}
 
 
+async def test_an_edge_short_of_memory_refuses_requests_and_lives(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mainstay.edge.bootstrap.HEAP_BYTES_MAX", 1_000_000)
+    backend = await limited(world, EdgeLimits())
+
+    async def refused() -> bool:
+        return (await world.get()).status_code == 503
+
+    await until(refused, "requests are refused")
+    seen = len(backend.seen)
+    response = await world.get()
+    assert response.json()["type"] == "urn:mainstay:edge:overloaded"
+    assert len(backend.seen) == seen
+    assert (await world.edge.stats()).services, "and it still answers whoever looks after it"
+
+
 @pytest.mark.parametrize(
     "request_",
     [

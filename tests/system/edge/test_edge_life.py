@@ -199,7 +199,7 @@ async def test_an_adopted_envoy_gets_what_its_last_daemon_left_half_done(world: 
     await world.edge.leave()
     clusters = world.folder / "cds.json"
     draft = clusters.with_name("draft")
-    draft.write_text(clusters.read_text().replace('"1s"', '"0s"'))
+    draft.write_text(clusters.read_text().replace('"2s"', '"0s"'))
     draft.rename(clusters)
     world.edge = world.another()
     await world.edge.adopt(world.spawner.spawned[0], world.resources([new]))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
-from tests.system.edge.world import Answer, Backend, World, hang, reset, saying
+from tests.system.edge.world import Answer, Backend, Request, World, hang, reset, saying
 
 from mainstay.spec.edge import Balance, Edge, EdgeRetry, HealthCheck
 
@@ -149,6 +149,23 @@ async def test_retries_stay_within_their_budget(world: World) -> None:
     assert {response.status_code for response in responses} == {503}
     retried = sum(len(backend.seen) for backend in world.backends) - 200
     assert 0 < retried < 150, retried
+
+
+async def test_a_retry_that_the_budget_forbids_leaves_a_lost_request(world: World) -> None:
+    """Not an overload: the app may have seen it, and the caller must know."""
+    world.declare(Edge(health=BLIND, retry=EdgeRetry(budget=0.0), eject=None))
+    for _ in range(2):
+        (await world.backend()).answer = late_reset
+    await world.up()
+    responses = await asyncio.gather(*(world.get() for _ in range(120)))
+    kinds = {response.json()["type"] for response in responses}
+    assert kinds == {"urn:mainstay:edge:replica-lost"}
+
+
+async def late_reset(request: Request, writer: asyncio.StreamWriter) -> None:
+    # Late enough that all 120 are in flight together, and more than the budget are lost at once.
+    await asyncio.sleep(1.5)
+    await reset(request, writer)
 
 
 async def slow_503(request: object, writer: asyncio.StreamWriter) -> None:
