@@ -11,7 +11,7 @@ help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Run the shop behind Envoy, kill a replica under load, restart another service.
-	@$(BIN)/python -m mainstay demo
+	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.dev  ## Run every test.
 	@$(BIN)/python -m pytest

@@ -82,6 +82,11 @@ def run(argv: list[str] | None = None) -> None:
 
 def report(error: MainstayError, *, as_json: bool) -> None:
     """Write an error for people to stderr or, with ``--json``, as one object to stdout."""
+    if not as_json and isinstance(error, ConfigInvalid):
+        # One line each, in the form that editors and terminals turn into links.
+        count = len(error.faults)
+        click.echo(f"{error}\n{count} {'fault' if count == 1 else 'faults'}", err=True)
+        return
     if not as_json:
         click.echo(f"mainstay: {error}", err=True)
         return

@@ -3,20 +3,14 @@
 from collections.abc import Mapping
 
 from mainstay.core.errors import ConfigInvalid
+from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.secret import Secret, reveal
 
-_PREFIX = "MAINSTAY_URL_"
-
 
 class AddressUnknown(ConfigInvalid):
     """A dependency is not declared, or nobody said where it is. The sentence says what to do."""
-
-
-def url_variable(name: str) -> str:
-    """Return the environment variable that says where ``name`` is: ``MAINSTAY_URL_CATALOG``."""
-    return _PREFIX + name.upper().replace("-", "_")
 
 
 def address_of(

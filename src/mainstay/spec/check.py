@@ -3,17 +3,11 @@
 import ipaddress
 from collections.abc import Iterator, Mapping
 
+from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import System
 from mainstay.spec.faults import Fault, fault_at, nearest, shown
 from mainstay.spec.hierarchy import hierarchy_faults
 from mainstay.spec.sources import Declared
-
-URL_VARIABLE = "MAINSTAY_URL_"
-
-
-def url_variable(service: str) -> str:
-    """Return the environment variable that says where a service is."""
-    return URL_VARIABLE + service.upper().replace("-", "_")
 
 
 def system_faults(

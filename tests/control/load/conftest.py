@@ -4,14 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import settings
 
 from mainstay.control.load import Figures, Generator, LoadReport, Step, TargetReport
 from mainstay.control.load.figures import Bucket
-
-# Laws say what is true, not how fast: a busy machine would break a deadline now and then.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 Build = Callable[..., LoadReport]
 

@@ -1,6 +1,7 @@
 """From a declaration to what a replica is started with: words, environment, revision. Pure."""
 
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from mainstay.control.engines.local.environment import child_environment
 from mainstay.control.engines.local.process import ShimSpec
+from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import Declaration, Member
 from mainstay.spec.edge import Edge
 from mainstay.spec.run import Run
@@ -82,6 +84,10 @@ def _variables(member: Member, name: str, port: int, launchpad: Launchpad) -> di
     variables = {
         "HOST": HOST,
         "PORT": str(port),
+        # `python` in a command is the one that runs Mainstay, activated or not.
+        "PATH": os.pathsep.join(
+            (str(Path(sys.executable).parent), launchpad.environ.get("PATH", os.defpath))
+        ),
         "MAINSTAY_DECLARATION": str(member.folder / "mainstay.yaml"),
         "MAINSTAY_SERVICE": declaration.service,
         "MAINSTAY_REPLICA": name,
@@ -131,8 +137,3 @@ def _urls(declaration: Declaration, urls: Mapping[str, str]) -> list[tuple[str, 
             for known_as in (name, dependency.service):
                 found[url_variable(known_as)] = urls[dependency.service]
     return sorted(found.items())
-
-
-def url_variable(name: str) -> str:
-    """Return the environment variable that carries the URL of a service or dependency."""
-    return "MAINSTAY_URL_" + name.upper().replace("-", "_")
