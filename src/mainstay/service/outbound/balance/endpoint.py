@@ -7,7 +7,7 @@ WEIGHT_MAX = 10_000
 _PORT_MAX = 65_535
 # What a host name or an address is made of. Anything else in a URL's place would be a trick.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
-_TEXT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
+_TEXT = re.compile(r"(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

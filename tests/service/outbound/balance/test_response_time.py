@@ -1,0 +1,93 @@
+"""The faster is preferred, bad news counts at once, and nobody is forgotten."""
+
+import math
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mainstay.service.outbound.balance.endpoint import Endpoint
+from mainstay.service.outbound.balance.member import Member
+from mainstay.service.outbound.balance.response_time import LeastResponseTime
+
+
+def make(count: int = 2) -> tuple[LeastResponseTime, list[Member]]:
+    members = [Member(Endpoint(host=f"10.0.0.{index}", port=80)) for index in range(count)]
+    return LeastResponseTime(Random(1)), members
+
+
+def picked(picker: LeastResponseTime, members: list[Member], now_s: float) -> set[int]:
+    return {members.index(picker.pick(members, now_s, None)) for _ in range(50)}
+
+
+def test_of_two_the_faster() -> None:
+    picker, members = make()
+    picker.learn(members[0], 0.100, 0.0)
+    picker.learn(members[1], 0.010, 0.0)
+    assert picked(picker, members, 0.0) == {1}
+
+
+def test_load_outweighs_speed() -> None:
+    """Ten calls wait at the fast one: the slow one would answer sooner."""
+    picker, members = make()
+    picker.learn(members[0], 0.100, 0.0)
+    picker.learn(members[1], 0.010, 0.0)
+    members[1].active = 10
+    assert picked(picker, members, 0.0) == {0}
+
+
+@given(answers=st.lists(st.floats(0.001, 10), min_size=1, max_size=30), steps=st.floats(0, 5))
+def test_a_peak_counts_at_once_and_an_average_stays_within(
+    answers: list[float], steps: float
+) -> None:
+    """Laws of the average: never above the slowest, never below the fastest, a peak as it is."""
+    picker, (member, _) = make()
+    for index, answer_s in enumerate(answers):
+        before_s = member.cost_s
+        picker.learn(member, answer_s, index * steps)
+        if answer_s > before_s:
+            assert member.cost_s == answer_s
+        low_s, high_s = min(answers[: index + 1]), max(answers[: index + 1])
+        assert low_s * (1 - 1e-9) <= member.cost_s <= high_s
+
+
+def test_a_peak_fades_by_its_time_constant() -> None:
+    picker, (member, _) = make()
+    picker.learn(member, 1.0, 0.0)
+    picker.learn(member, 0.0, 10.0)
+    assert member.cost_s == pytest.approx(1 / math.e)
+
+
+def test_an_unknown_one_gets_one_call_at_a_time() -> None:
+    """Not nothing, else it stays unknown; not all, for nobody knows whether it works."""
+    picker, members = make()
+    picker.learn(members[0], 0.010, 0.0)
+    assert picked(picker, members, 0.0) == {1}
+    members[1].active = 1
+    assert picked(picker, members, 0.0) == {0}
+
+
+def test_failing_fast_is_not_fast() -> None:
+    picker, members = make()
+    picker.learn(members[0], 0.100, 0.0)
+    for _ in range(5):
+        picker.learn(members[1], None, 0.0)
+    assert picked(picker, members, 0.0) == {0}
+
+
+def test_a_slow_one_is_tried_again() -> None:
+    """Ten times slower: forgiven after a little more than twice the time constant."""
+    picker, members = make()
+    picker.learn(members[0], 0.100, 0.0)
+    for second in range(40):
+        picker.learn(members[1], 0.010, float(second))
+        expected = {1} if second < 23 else {0}
+        if second < 22 or second > 24:
+            assert picked(picker, members, float(second)) == expected
+
+
+@pytest.mark.parametrize("wrong", [{"decay_s": 0.0}, {"decay_s": math.inf}, {"failure_s": 0.0}])
+def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="positive seconds"):
+        LeastResponseTime(Random(1), **wrong)
