@@ -4,15 +4,15 @@ import asyncio
 from collections import Counter
 
 import pytest
-from tests.system.edge.world import World, after, hang, until
+from tests.system.edge.world import World, after, hang
 
 from mainstay.spec.edge import Balance, Edge
 
 pytestmark = pytest.mark.system
 
 
-async def spread_over_three(world: World, balance: Balance) -> None:
-    world.declare(Edge(balance=balance))
+async def spread_over_three(world: World, balance: Balance, timeout_s: float | None = None) -> None:
+    world.declare(Edge(balance=balance, timeout_s=timeout_s))
     for _ in range(3):
         await world.backend()
     await world.up()
@@ -90,17 +90,12 @@ async def test_idle_replicas_are_alike(world: World, policy: str) -> None:
     assert len(found) == 3
 
 
-async def test_a_hanging_replica_gets_few_requests_and_not_a_third(world: World) -> None:
-    """Before any check has failed, the default policy already leaves a replica that hangs."""
-    await spread_over_three(world, Balance())
+async def test_a_hanging_replica_gets_next_to_nothing(world: World) -> None:
+    """Before any check has failed, requests in flight already speak against it."""
+    await spread_over_three(world, Balance(), timeout_s=0.4)
     hanging = world.backends[0]
     hanging.answer = hang
-    stuck = [asyncio.create_task(world.get("/", **{"x-first": "1"})) for _ in range(6)]
-    await until(lambda: len(hanging.seen) > 0, "a request meets the one that hangs")
-    before = len(hanging.seen)
-    await world.names(30)
-    # One in 27 meets it three times of three; round robin would send it ten.
-    assert len(hanging.seen) - before <= 7
-    for one in stuck:
-        one.cancel()
-    await asyncio.gather(*stuck, return_exceptions=True)
+    found = await world.names(60)
+    assert found.total() == 60, "a second replica answers what it got"
+    # Three draws in a row meet it in one of 27 cases; an even share would be 20.
+    assert len(hanging.seen) < 12

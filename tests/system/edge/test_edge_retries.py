@@ -1,13 +1,14 @@
 """What is tried again on another replica, and what must not be."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import httpx
 import pytest
-from tests.system.edge.world import Answer, Backend, Request, World, hang, reset, saying
+from tests.system.edge.world import Answer, Backend, Request, World, after, hang, reset, saying
 
-from mainstay.spec.edge import Balance, Edge, EdgeRetry, HealthCheck
+from mainstay.spec.edge import BALANCE_POLICIES, Balance, Edge, EdgeRetry, HealthCheck
 
 pytestmark = pytest.mark.system
 
@@ -69,6 +70,26 @@ async def test_a_request_that_never_left_is_tried_elsewhere(world: World, method
     responses = await send(world, method, 10)
     assert [response.status_code for response in responses] == [200] * 10
     assert len(good.seen) == 10
+
+
+@pytest.mark.parametrize("policy", BALANCE_POLICIES)
+@pytest.mark.parametrize("replicas", [2, 3])
+async def test_a_retry_never_meets_the_dead_replica_again(
+    world: World, policy: str, replicas: int
+) -> None:
+    """A dead replica has nothing in flight, so to some policies it looks the best of all."""
+    world.declare(Edge(health=BLIND, balance=Balance(policy=policy), eject=None))
+    dead, *living = [await world.backend(f"replica{n}") for n in range(replicas)]
+    for one in living:
+        one.answer = after(0.05, one.name)
+    await world.up()
+    await dead.stop()
+
+    async def client() -> Counter[str]:
+        return await world.names(12)
+
+    found = await asyncio.gather(*(client() for _ in range(16)))
+    assert sum(one.total() for one in found) == 16 * 12
 
 
 async def test_the_body_goes_with_the_retry(world: World) -> None:
