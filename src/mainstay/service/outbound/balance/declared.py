@@ -37,27 +37,23 @@ def declared_endpoints(
     Raises:
         AddressUnknown: It isn't declared, nobody said where it is, or the URL names no host.
     """
-    host, port = _host_and_port(name, base_url(name, declaration, environ))
+    endpoint = _endpoint(name, base_url(name, declaration, environ))
     try:
-        address = ipaddress.ip_address(host)
+        ipaddress.ip_address(endpoint.host)
     except ValueError:
-        return DnsEndpoints(host, port)
-    return (Endpoint(host=str(address), port=port),)
+        return DnsEndpoints(endpoint.host, endpoint.port)
+    return (endpoint,)
 
 
-def _host_and_port(name: str, url: str) -> tuple[str, int]:
-    # The sentence doesn't show the URL: it may hold a password.
+def _endpoint(name: str, url: str) -> Endpoint:
+    # The sentences don't show the URL: it may hold a password.
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        port = PORTS.get(parts.scheme) if parts.port is None else parts.port
+        if parts.hostname and port is None:
+            raise AddressUnknown(
+                (f"the URL of {name!r} names no port, and {parts.scheme} has no usual one",)
+            )
+        return Endpoint(host=parts.hostname or "", port=port or 0)
     except ValueError:
-        host, port = None, None
-        parts = None
-    if parts is None or not host:
-        raise AddressUnknown((f"the URL of {name!r} names no host",))
-    port = port or PORTS.get(parts.scheme)
-    if port is None:
-        raise AddressUnknown(
-            (f"the URL of {name!r} names no port, and {parts.scheme} has no usual one",)
-        )
-    return host, port
+        raise AddressUnknown((f"the URL of {name!r} names no host or no valid port",)) from None
