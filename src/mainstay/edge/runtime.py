@@ -100,7 +100,7 @@ class EdgeRuntime:
         """
         async with self._changing:
             assert self._process is None, "an edge is started once"
-            self._folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+            self._make_folder()
             await validate(self._folder, resources)
             write_resources(self._folder, resources)
             began_s = self._clock.monotonic_s()
@@ -187,11 +187,20 @@ class EdgeRuntime:
             duration_s = self._clock.monotonic_s() - began_s
             self._on_event(EdgeDrained(at_s=self._clock.wall_s(), duration_s=duration_s, cut=cut))
 
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+        except OSError as error:
+            raise EdgeUnavailable(f"the edge's folder cannot be made: {error}") from error
+
     def _admin(self) -> Admin:
-        return Admin(socket=short_socket_path(self._folder, SOCKET))
+        try:
+            return Admin(socket=short_socket_path(self._folder, SOCKET))
+        except OSError as error:
+            raise EdgeUnavailable(f"no place for Envoy's admin socket: {error}") from error
 
     async def _launch(self) -> Process:
-        socket = short_socket_path(self._folder, SOCKET)
+        socket = self._admin().socket
         text = json.dumps(bootstrap(admin_socket=socket, connections_max=connections_max()))
         write_private(self._folder / BOOTSTRAP_FILE, text)
         argv = command(self._folder, concurrency=self._concurrency)
@@ -278,4 +287,5 @@ class EdgeRuntime:
         process, self._process = self._process, None
         if process is not None:
             await end_process(process, asked=asked)
-        remove_socket(self._folder, SOCKET)
+        with contextlib.suppress(OSError):
+            remove_socket(self._folder, SOCKET)

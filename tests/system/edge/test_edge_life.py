@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import socket
 import stat
 import sys
 import time  # noqa: TID251  The time until Envoy is back is what is measured.
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.system.edge.world import World, after, free_port, until
+from tests.system.edge.world import Spawned, World, after, free_port, until
 
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable
 from mainstay.edge import (
@@ -283,6 +285,47 @@ async def test_a_folder_too_long_for_a_socket(tmp_path: Path) -> None:
         await world.edge.drain(1)
     finally:
         await world.close()
+
+
+async def test_what_cannot_be_started_says_so(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    world.folder = tmp_path / "file" / "edge"
+    with pytest.raises(EdgeUnavailable, match="folder cannot be made"):
+        await world.another().start(world.resources([]))
+    world.folder = tmp_path / "edge"
+
+    async def fails(name: str, argv: Sequence[str]) -> Spawned:
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    world.spawner.launch = fails  # type: ignore[method-assign]  # A launcher that can't.
+    edge = world.another()
+    with pytest.raises(EdgeUnavailable, match=r"could not be started: .*no more processes"):
+        await edge.start(world.resources([]))
+    assert edge.process is None
+
+
+async def test_an_envoy_that_dies_again_and_again_is_restarted_ever_more_slowly(
+    world: World,
+) -> None:
+    world.folder.mkdir()
+    launch = world.spawner.launch
+
+    async def short_lived(name: str, argv: Sequence[str]) -> Spawned:
+        return await launch(name, ("true",))
+
+    world.spawner.launch = short_lived  # type: ignore[method-assign]  # What it starts ends at once.
+    first = await world.spawner.launch("edge", ())
+    adopting = asyncio.create_task(world.edge.adopt(first, world.resources([])))
+
+    def delays() -> list[float]:
+        return [event.restart_in_s for event in world.events if isinstance(event, EdgeDied)]
+
+    await until(lambda: len(delays()) >= 4, "it is restarted a few times")
+    assert delays()[:4] == [0.0, 0.1, 0.2, 0.4]
+    adopting.cancel()
+    await asyncio.gather(adopting, return_exceptions=True)
+    await world.edge.drain(0)
+    assert world.edge.process is None
 
 
 async def test_a_listener_may_come_go_and_move(world: World) -> None:
