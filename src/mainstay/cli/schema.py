@@ -21,14 +21,14 @@ class OutputRefused(MainstayError):
 )
 @click.option("--overlay", is_flag=True, help="For mainstay.NAME.yaml: no key is required.")
 def command(output: Path | None, *, overlay: bool) -> None:
-    r"""Print the JSON Schema of mainstay.yaml, from which editors complete and check.
+    """Print the JSON Schema of mainstay.yaml, from which editors complete and check.
 
     \b
     Write it once:
       mainstay schema --output mainstay.schema.json
     and make this the first line of each mainstay.yaml:
       # yaml-language-server: $schema=mainstay.schema.json
-    """
+    """  # noqa: D301  A real backspace: click keeps the lines below it as they are.
     # Only here: help must not pay for all the keys.
     from mainstay.spec.schema import json_schema
 

@@ -13,7 +13,7 @@ import click
 from mainstay.cli import place
 from mainstay.cli.drawing import print_status
 from mainstay.cli.telling import quiet, tell
-from mainstay.control.api.client import call
+from mainstay.control.api.client import call, listening
 from mainstay.control.api.wire import Json
 from mainstay.control.daemon import event_json
 from mainstay.control.engines.local.folder import lock_holder, prepare
@@ -127,7 +127,7 @@ def until_it_answers(socket: Path, daemon: subprocess.Popen[bytes], state: Path)
         holder = lock_holder(state / "lock")
         if daemon.poll() is not None and holder in {None, daemon.pid}:
             raise why_it_ended(state)
-        if holder and socket.exists():
+        if holder and listening(socket):
             return holder == daemon.pid
         pause(LOOK_S)
     raise EngineRefused(

@@ -66,6 +66,15 @@ async def test_nobody_listening_is_not_running(tmp_path: Path) -> None:
         client.call(tmp_path / "control.sock", "double")
 
 
+async def test_a_socket_without_a_daemon_is_not_listening(server: Path, tmp_path: Path) -> None:
+    dead = tmp_path / "dead.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(dead))
+    assert dead.exists()
+    assert not client.listening(dead)
+    assert await asyncio.to_thread(client.listening, server)
+
+
 @pytest.mark.parametrize(
     "line",
     [b"\xff\xfe\n", b"[1]\n", b"{}\n", b'{"command": 1}\n', b"[" * 50_000 + b"\n", b"x" * 70_000],

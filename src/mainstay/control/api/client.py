@@ -56,6 +56,15 @@ def call(
     raise EngineRefused("the daemon went away before it had answered")
 
 
+def listening(path: Path) -> bool:
+    """Return whether a daemon answers on the socket; what a dead one left there does not."""
+    try:
+        with _connected(path):
+            return True
+    except EngineRefused:
+        return False
+
+
 @contextlib.contextmanager
 def _connected(path: Path) -> Iterator[socket.socket]:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
