@@ -1,0 +1,46 @@
+"""The examples of docs/guides/balancing.md run as they stand."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from mainstay.service.outbound.balance import Balancer, Way
+
+GUIDE = Path(__file__).parents[4] / "docs" / "guides" / "balancing.md"
+
+
+@pytest.fixture
+def guide() -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": __name__}
+    for code in re.findall(r"```python\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL):
+        exec(compile(code, GUIDE.name, "exec"), names)  # noqa: S102  Our own document.
+    return names
+
+
+def test_a_retry_of_the_example_tries_three_different_endpoints(guide: dict[str, Any]) -> None:
+    guide["catalog"].replace(["10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080"])
+    tried: list[str] = []
+
+    def send(url: str) -> bytes:
+        tried.append(url)
+        if len(tried) < 3:
+            raise ConnectionRefusedError
+        return b"[]"
+
+    assert guide["fetch"](send) == b"[]"
+    assert len(set(tried)) == 3
+    assert tried[0].startswith("http://10.0.0.")
+    assert sum(state.streak for state in guide["catalog"].endpoints()) == 2
+
+
+def test_the_name_of_the_example_is_looked_up(guide: dict[str, Any]) -> None:
+    assert isinstance(guide["catalog"], Balancer)
+    assert set(guide["known"]) & {"127.0.0.1:8080", "[::1]:8080"}
+
+
+def test_every_way_is_told() -> None:
+    text = GUIDE.read_text("utf-8")
+    for way in get_args(Way):
+        assert f"| `{way}`" in text
