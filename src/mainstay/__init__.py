@@ -3,21 +3,69 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mainstay.core.deadline import detach, remaining_s
     from mainstay.service.inbound.health import Finding, Status
     from mainstay.service.inbound.trace import Trace, current_trace
+    from mainstay.service.outbound.attempt_timeout import AttemptTimeout
+    from mainstay.service.outbound.breaker import Breaker
+    from mainstay.service.outbound.bulkhead import Bulkhead
+    from mainstay.service.outbound.context import Degraded, deadline, degraded, keyed
+    from mainstay.service.outbound.fallback import Fallback
+    from mainstay.service.outbound.hedge import Hedge
+    from mainstay.service.outbound.policy import Policy
+    from mainstay.service.outbound.ratelimit import RateLimit
+    from mainstay.service.outbound.retry import Retry
+    from mainstay.service.outbound.total import Deadline
     from mainstay.service.service import Service
 
 __version__ = "0.1.0"
 
-__all__ = ["Finding", "Service", "Status", "Trace", "__version__", "current_trace"]
+__all__ = [
+    "AttemptTimeout",
+    "Breaker",
+    "Bulkhead",
+    "Deadline",
+    "Degraded",
+    "Fallback",
+    "Finding",
+    "Hedge",
+    "Policy",
+    "RateLimit",
+    "Retry",
+    "Service",
+    "Status",
+    "Trace",
+    "__version__",
+    "current_trace",
+    "deadline",
+    "degraded",
+    "detach",
+    "keyed",
+    "remaining_s",
+]
 
 # Name -> module. Loaded on first use, so that `import mainstay` costs next to nothing.
 _HOMES = {
+    "AttemptTimeout": "mainstay.service.outbound.attempt_timeout",
+    "Breaker": "mainstay.service.outbound.breaker",
+    "Bulkhead": "mainstay.service.outbound.bulkhead",
+    "Deadline": "mainstay.service.outbound.total",
+    "Degraded": "mainstay.service.outbound.context",
+    "Fallback": "mainstay.service.outbound.fallback",
     "Finding": "mainstay.service.inbound.health",
+    "Hedge": "mainstay.service.outbound.hedge",
+    "Policy": "mainstay.service.outbound.policy",
+    "RateLimit": "mainstay.service.outbound.ratelimit",
+    "Retry": "mainstay.service.outbound.retry",
     "Service": "mainstay.service.service",
     "Status": "mainstay.service.inbound.health",
     "Trace": "mainstay.service.inbound.trace",
     "current_trace": "mainstay.service.inbound.trace",
+    "deadline": "mainstay.service.outbound.context",
+    "degraded": "mainstay.service.outbound.context",
+    "detach": "mainstay.core.deadline",
+    "keyed": "mainstay.service.outbound.context",
+    "remaining_s": "mainstay.core.deadline",
 }
 
 

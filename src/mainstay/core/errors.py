@@ -8,7 +8,14 @@
     ├── EngineRefused        the engine cannot do what was asked in its present state
     │   ├── AlreadyRunning   another daemon holds this system
     │   └── NotRunning       no daemon runs this system
-    └── LoadRefused          a load test cannot run as asked
+    ├── LoadRefused          a load test cannot run as asked
+    ├── PolicyMisused        a policy cannot be used in this way: mend the code (also a TypeError)
+    ├── CallRejected         the call never left this process: elsewhere or later may work
+    │   ├── CircuitOpen      its dependency fails; no call is let through for now
+    │   ├── BulkheadFull     as many calls as allowed are in flight
+    │   └── RateLimited      as many calls as allowed were made
+    ├── DeadlineExceeded     no time is left, so a retry has none either (also a TimeoutError)
+    └── AttemptTimedOut      one attempt took too long; another may not (also a TimeoutError)
 
 A room may add leaves below these; it never adds a second root.
 """
@@ -66,3 +73,87 @@ class NotRunning(EngineRefused):
 
 class LoadRefused(MainstayError):
     """A load test cannot run as it was asked for."""
+
+
+class PolicyMisused(MainstayError, TypeError):
+    """A policy is used in a way that cannot work. The sentence says what would."""
+
+
+class CallRejected(MainstayError):
+    """The call never left this process, so trying elsewhere, or later, is safe.
+
+    Each rejection is an error object of its own: one that is raised again and again would grow
+    its traceback without end.
+
+    Args:
+        policy: Name of the policy that rejected it.
+        retry_after_s: Seconds after which a call may be let through, or None where unknown.
+    """
+
+    sentence = "the call was rejected"
+
+    def __init__(self, policy: str, retry_after_s: float | None = None) -> None:
+        self.policy = policy
+        self.retry_after_s = retry_after_s
+        super().__init__(policy, retry_after_s)
+
+    def __str__(self) -> str:
+        # Made here and not in the constructor: most rejections are counted and never shown.
+        again = "" if self.retry_after_s is None else f"; try again in {self.retry_after_s:.3g} s"
+        return f"{self.policy}: {self.sentence}{again}"
+
+
+class CircuitOpen(CallRejected):
+    """The circuit of the dependency is open."""
+
+    sentence = "the circuit is open"
+
+
+class BulkheadFull(CallRejected):
+    """As many calls as allowed are in flight, and as many as allowed wait."""
+
+    sentence = "too many calls in flight"
+
+
+class RateLimited(CallRejected):
+    """As many calls as allowed were made."""
+
+    sentence = "too many calls in this time"
+
+
+class DeadlineExceeded(MainstayError, TimeoutError):
+    """No time is left for what was asked.
+
+    Args:
+        message: One sentence for people.
+        begun: Whether a call had begun, so that its effect is unknown; False: nothing was sent.
+    """
+
+    def __init__(self, message: str, *, begun: bool) -> None:
+        self.begun = begun
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # OSError's own way loses what is keyword-only.
+        return _restore_deadline, (str(self), self.begun)
+
+
+def _restore_deadline(message: str, begun: bool) -> DeadlineExceeded:  # noqa: FBT001  For pickle.
+    return DeadlineExceeded(message, begun=begun)
+
+
+class AttemptTimedOut(MainstayError, TimeoutError):
+    """One attempt took longer than it may; its effect is unknown.
+
+    Args:
+        policy: Name of the policy whose bound it was.
+        after_s: The bound, in seconds.
+    """
+
+    def __init__(self, policy: str, after_s: float) -> None:
+        self.policy = policy
+        self.after_s = after_s
+        super().__init__(policy, after_s)
+
+    def __str__(self) -> str:
+        return f"{self.policy}: the attempt took longer than {self.after_s:.3g} s"

@@ -34,9 +34,12 @@ class Listeners:
     Args:
         listeners_max: How many may be added; one more raises ValueError.
         on_listener_error: Told about each failure; must not raise.
+
+    Attributes:
+        listening: Whether anybody does. Who emits often looks here before an event is made.
     """
 
-    __slots__ = ("_listeners", "_max", "_on_error")
+    __slots__ = ("_listeners", "_max", "_on_error", "listening")
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Listeners:
         listeners_max: int = 64,
         on_listener_error: Callable[[Listener, Exception], None] = report_to_stderr,
     ) -> None:
+        self.listening = False
         self._listeners: tuple[Listener, ...] = ()
         self._max = listeners_max
         self._on_error = on_listener_error
@@ -54,10 +58,12 @@ class Listeners:
             raise ValueError(f"more than {self._max} listeners: is one added for every request?")
         # A new tuple, so that a thread that is emitting keeps the list it started with.
         self._listeners = (*self._listeners, listener)
+        self.listening = True
 
     def remove(self, listener: Listener) -> None:
         """Remove a listener; one that was never added is not an error."""
         self._listeners = tuple(one for one in self._listeners if one is not listener)
+        self.listening = bool(self._listeners)
 
     def emit(self, event: Event) -> None:
         """Hand ``event`` to every listener, in the order they were added."""

@@ -1,0 +1,1 @@
+"""Calls that leave: one policy for each dependency."""

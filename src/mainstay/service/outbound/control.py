@@ -1,0 +1,52 @@
+"""The operator's hand on a circuit breaker."""
+
+from mainstay.core.errors import PolicyMisused
+from mainstay.service.outbound.circuit import Circuit, Mode, State
+from mainstay.service.outbound.course import tell_change
+from mainstay.service.outbound.plan import Plan
+
+
+class BreakerControl:
+    """Forces the circuit of a policy open, disables it, or lets it only watch.
+
+    Raises:
+        PolicyMisused: The policy has no breaker.
+    """
+
+    __slots__ = ("_circuit", "_plan")
+
+    def __init__(self, plan: Plan) -> None:
+        if plan.circuit is None:
+            raise PolicyMisused(f"{plan.name} has no breaker: Policy(breaker=Breaker())")
+        self._plan = plan
+        self._circuit: Circuit = plan.circuit
+
+    @property
+    def state(self) -> State:
+        """What the circuit is, whatever the mode does about it."""
+        return self._circuit.state
+
+    @property
+    def mode(self) -> Mode:
+        """What it does about it."""
+        return self._circuit.mode
+
+    def force_open(self) -> None:
+        """Reject every call until ``enforce``."""
+        self._circuit.set_mode(Mode.FORCED_OPEN)
+
+    def disable(self) -> None:
+        """Let every call through, and count none, until ``enforce``."""
+        self._circuit.set_mode(Mode.DISABLED)
+
+    def shadow(self) -> None:
+        """Count, change states and report, but reject nothing, until ``enforce``."""
+        self._circuit.set_mode(Mode.SHADOW)
+
+    def enforce(self) -> None:
+        """Do what a breaker does; the state is what it was."""
+        self._circuit.set_mode(Mode.ENFORCE)
+
+    def reset(self) -> None:
+        """Close the circuit and forget what was counted."""
+        tell_change(self._plan, self._circuit.reset())

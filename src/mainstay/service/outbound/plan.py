@@ -1,0 +1,269 @@
+"""A compiled policy: the parts that a call meets, as state machines. No clock of its own."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Protocol
+
+from mainstay.core.alarm import bucket_width_s
+from mainstay.core.clock import Clock, pause
+from mainstay.core.deadline import Scope
+from mainstay.core.events import Listeners
+from mainstay.service.outbound.attempt_timeout import AttemptTimeout, Bound
+from mainstay.service.outbound.breaker import Breaker
+from mainstay.service.outbound.budget import Budget
+from mainstay.service.outbound.bulkhead import Bulkhead, Slots
+from mainstay.service.outbound.circuit import Circuit
+from mainstay.service.outbound.failure import Matches, Results, matcher
+from mainstay.service.outbound.fallback import Fallback, LastGood
+from mainstay.service.outbound.hedge import Hedge, percentile_of
+from mainstay.service.outbound.latency import Latency
+from mainstay.service.outbound.ratelimit import Limiter, RateLimit
+from mainstay.service.outbound.retry import Retry
+from mainstay.service.outbound.total import Deadline
+
+
+class FaultSource(Protocol):
+    """Makes calls fail on purpose; ``mainstay.testing`` has one."""
+
+    def befall(self) -> tuple[float, Exception | None]:
+        """Return the seconds that a call waits first, and the error it then raises, if any."""
+        ...
+
+
+class SharedBreaker(Protocol):
+    """Tells other processes what this one's circuit found out; see ``shared``."""
+
+    def publish(self, circuit: Circuit) -> None:
+        """Tell of a transition. Never raises, and never waits for long."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The options of a policy, any subset; None: without that part."""
+
+    fallback: Fallback | None = None
+    deadline: Deadline | None = None
+    bulkhead: Bulkhead | None = None
+    rate_limit: RateLimit | None = None
+    retry: Retry | None = None
+    breaker: Breaker | None = None
+    attempt_timeout: AttemptTimeout | None = None
+    hedge: Hedge | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What the shells run. Replaced as a whole when the options change, and never altered.
+
+    A call reads it once and keeps to it. The state machines pass from plan to plan, so counts
+    and slots stay.
+
+    Attributes:
+        parts: The options.
+        name: The policy's.
+        clock: Where time comes from.
+        now: Its monotonic reading.
+        rng: Chance, for jitter.
+        events: Who listens.
+        names: What a nested policy sees while this one retries.
+        total_s: The lesser of the deadline and the retries' total time, or None.
+        total_width_s: The bucket of an alarm that rings after that, or None.
+        least_s: An attempt with no more time left than this does not begin.
+        scoped: Whether an attempt has a scope of its own: a bound, or a layer that retries.
+        idle_scope: That scope, where nothing in it depends on the call.
+        clocked: Whether the beginning of every attempt is looked up on the clock.
+        observed: Whether a success has more to tell than the circuit; see ``course``.
+        special: Whether an attempt is more than a call of the function: hedged, or faulty.
+    """
+
+    parts: Parts
+    name: str
+    clock: Clock
+    now: Callable[[], float]
+    rng: Random
+    events: Listeners
+    names: tuple[str, ...]
+    total_s: float | None
+    total_width_s: float | None
+    slots: Slots | None
+    limiter: Limiter | None
+    retry: Retry | None
+    budget: Budget | None
+    circuit: Circuit | None
+    bound: Bound | None
+    hedge: Hedge | None
+    fallback: Fallback | None
+    last_good: LastGood | None
+    latency: Latency | None
+    retries: Matches
+    fails: Matches
+    retries_result: Results | None
+    fails_result: Results | None
+    least_s: float
+    scoped: bool
+    idle_scope: Scope
+    clocked: bool
+    observed: bool
+    special: bool
+    fault: FaultSource | None
+    shared: SharedBreaker | None
+    sleep: Callable[[float], None]
+
+
+def compile_plan(
+    parts: Parts, *, name: str, clock: Clock, rng: Random, events: Listeners, old: Plan | None
+) -> Plan:
+    """Return the plan for ``parts``, with the state of ``old`` where its meaning is the same."""
+    retry, breaker = parts.retry, parts.breaker
+    if retry is not None and retry.attempts == 1:
+        retry = None
+    circuit, latency = _circuit(breaker, old), _latency(parts, old)
+    bound, last_good = _bound(parts.attempt_timeout, latency, old), _last_good(parts.fallback, old)
+    total_s, fault = _total_s(parts), old.fault if old else None
+    timed = latency is not None or (circuit is not None and circuit.timed)
+    return Plan(
+        parts=parts,
+        name=name,
+        clock=clock,
+        now=clock.monotonic_s,
+        rng=rng,
+        events=events,
+        names=(name,),
+        total_s=total_s,
+        total_width_s=None if total_s is None else bucket_width_s(total_s),
+        slots=_slots(parts.bulkhead, old),
+        limiter=_limiter(parts.rate_limit, old),
+        retry=retry,
+        budget=_budget(retry, parts.hedge, old),
+        circuit=circuit,
+        bound=bound,
+        hedge=parts.hedge,
+        fallback=parts.fallback,
+        last_good=last_good,
+        latency=latency,
+        retries=matcher(retry.on, retry.ignore) if retry else matcher(None, None),
+        fails=matcher(breaker.on, breaker.ignore) if breaker else matcher(None, None),
+        retries_result=retry.on_result if retry else None,
+        fails_result=breaker.on_result if breaker else None,
+        least_s=bound.least_s if bound else 0.0,
+        scoped=bound is not None or total_s is not None or retry is not None,
+        idle_scope=Scope(clock, math.inf, (name,) if retry else (), None),
+        clocked=bound is not None or total_s is not None or timed,
+        observed=any(
+            (
+                latency is not None,
+                last_good is not None,
+                retry is not None and retry.on_result is not None,
+                breaker is not None and breaker.on_result is not None,
+            )
+        ),
+        special=parts.hedge is not None or fault is not None,
+        fault=fault,
+        shared=old.shared if old else None,
+        # A clock that brings its own sleep moves itself: virtual time.
+        sleep=getattr(clock, "sleep", pause),
+    )
+
+
+def with_fault(plan: Plan, fault: FaultSource | None) -> Plan:
+    """Return the plan whose calls are subject to ``fault``."""
+    return replace(plan, fault=fault, special=plan.hedge is not None or fault is not None)
+
+
+def with_fallback(plan: Plan, fallback: Fallback) -> Plan:
+    """Return the plan with another fallback, and with last good answers of its own."""
+    last_good = LastGood(fallback) if fallback.last_good else None
+    observed = plan.observed or last_good is not None
+    return replace(plan, fallback=fallback, last_good=last_good, observed=observed)
+
+
+def for_once(plan: Plan) -> Plan:
+    """Return the plan for calls that must not be made twice, sharing all state with ``plan``."""
+    if plan.retry is None and plan.hedge is None:
+        return plan
+    retry = None if plan.retry is None else replace(plan.retry, idempotent=False)
+    return replace(plan, retry=retry, hedge=None, special=plan.fault is not None)
+
+
+def _total_s(parts: Parts) -> float | None:
+    """Return the lesser of the deadline and the retries' total time, in seconds."""
+    bounds = (
+        parts.deadline.within if parts.deadline else None,
+        parts.retry.total if parts.retry else None,
+    )
+    return min((float(one) for one in bounds if one is not None), default=None)
+
+
+def _circuit(options: Breaker | None, old: Plan | None) -> Circuit | None:
+    if options is None:
+        return None
+    if old is None or old.circuit is None:
+        return Circuit(options)
+    old.circuit.reconfigure(options)
+    return old.circuit
+
+
+def _slots(options: Bulkhead | None, old: Plan | None) -> Slots | None:
+    if options is None:
+        return None
+    if old is not None and old.slots is not None:
+        keyed = options.per_key is not None
+        if keyed == (old.slots.options.per_key is not None):
+            old.slots.reconfigure(options)
+            return old.slots
+    return Slots(options)
+
+
+def _limiter(options: RateLimit | None, old: Plan | None) -> Limiter | None:
+    if options is None:
+        return None
+    if old is None or old.limiter is None:
+        return Limiter(options)
+    old.limiter.reconfigure(options)
+    return old.limiter
+
+
+def _budget(retry: Retry | None, hedge: Hedge | None, old: Plan | None) -> Budget | None:
+    if hedge is not None and retry is None:
+        # Hedges are charged to a budget always; this is what one has that nobody declared.
+        retry = Retry()
+    if retry is None or retry.budget is None:
+        return None
+    share, floor_per_s = float(retry.budget), float(retry.budget_floor)
+    if old is None or old.budget is None:
+        return Budget(share, floor_per_s)
+    old.budget.reconfigure(share, floor_per_s)
+    return old.budget
+
+
+def _latency(parts: Parts, old: Plan | None) -> Latency | None:
+    timeout, hedge = parts.attempt_timeout, parts.hedge
+    auto = timeout is not None and Bound(timeout).auto
+    if not auto and (hedge is None or percentile_of(hedge.after) is None):
+        return None
+    return old.latency if old is not None and old.latency is not None else Latency()
+
+
+def _bound(
+    options: AttemptTimeout | None, latency: Latency | None, old: Plan | None
+) -> Bound | None:
+    if options is None:
+        return None
+    if old is not None and old.bound is not None and old.bound.options == options:
+        return old.bound
+    bound = Bound(options)
+    if bound.auto and latency is not None:
+        bound.adapt(latency)
+    return bound
+
+
+def _last_good(options: Fallback | None, old: Plan | None) -> LastGood | None:
+    if options is None or not options.last_good:
+        return None
+    if old is None or old.last_good is None:
+        return LastGood(options)
+    old.last_good.reconfigure(options)
+    return old.last_good

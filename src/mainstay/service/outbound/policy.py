@@ -1,0 +1,350 @@
+"""``Policy``: what stands between a caller and one dependency, in each form that it is used."""
+
+import functools
+import inspect
+import os
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from random import Random
+from types import TracebackType
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar, cast
+
+from mainstay.core.alarm import Alarm
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
+from mainstay.core.errors import PolicyMisused
+from mainstay.core.events import Listeners
+from mainstay.service.outbound.async_shell import aguard
+from mainstay.service.outbound.attempt_timeout import AttemptTimeout
+from mainstay.service.outbound.breaker import Breaker
+from mainstay.service.outbound.bulkhead import Bulkhead
+from mainstay.service.outbound.control import BreakerControl
+from mainstay.service.outbound.fallback import Fallback
+from mainstay.service.outbound.hedge import Hedge
+from mainstay.service.outbound.plan import (
+    FaultSource,
+    Parts,
+    Plan,
+    compile_plan,
+    for_once,
+    with_fallback,
+    with_fault,
+)
+from mainstay.service.outbound.quantity import Options
+from mainstay.service.outbound.ratelimit import RateLimit
+from mainstay.service.outbound.region import Entry, current_entry
+from mainstay.service.outbound.retry import Retry
+from mainstay.service.outbound.stats import Stats, stats_of
+from mainstay.service.outbound.sync_shell import guard
+from mainstay.service.outbound.total import Deadline
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+NAME_MAX = 200
+
+# One for all policies without a seed: each generator holds 2.5 KB. Drawing is one atomic call.
+_CHANCE = Random()
+os.register_at_fork(after_in_child=_CHANCE.seed)
+
+
+class Policy:
+    """An ordered composition of parts, any subset of them, around calls to one dependency.
+
+    Outer to inner: fallback, deadline, bulkhead, rate limit, retry with its budget, breaker,
+    attempt timeout, hedge. One policy serves tasks, threads and event loops alike::
+
+        payments = Policy(name="payments", deadline=Deadline("2s"), retry=Retry())
+
+        payments.call(charge, order)             # a function
+        await payments.acall(charge, order)      # a coroutine function
+        @payments                                # either, as a decorator
+        with payments: ...                       # one attempt; `async with` too
+
+    Args:
+        name: For errors, events and metrics; the dependency's, where there is one.
+        fallback: What stands in for an answer.
+        deadline: How long the whole call may take.
+        bulkhead: How many calls may be in flight.
+        rate_limit: How often it may be called.
+        retry: Whether and when to try again.
+        breaker: When to stop calling.
+        attempt_timeout: How long one attempt may take.
+        hedge: A second attempt beside a slow first one.
+        seed: Makes jitter repeatable; None: not.
+        clock: Where time comes from. One with a ``sleep`` of its own is slept by, too.
+        events: Who hears what is decided; None: a list of its own.
+
+    Attributes:
+        plan: The parts, compiled. Replaced as a whole by ``update``.
+
+    Raises:
+        ConfigInvalid: A part is not what it should be.
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_once", "_views", "plan")
+
+    def __init__(
+        self,
+        *,
+        name: str = "policy",
+        fallback: Fallback | None = None,
+        deadline: Deadline | None = None,
+        bulkhead: Bulkhead | None = None,
+        rate_limit: RateLimit | None = None,
+        retry: Retry | None = None,
+        breaker: Breaker | None = None,
+        attempt_timeout: AttemptTimeout | None = None,
+        hedge: Hedge | None = None,
+        seed: int | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        events: Listeners | None = None,
+    ) -> None:
+        parts = Parts(
+            fallback=fallback,
+            deadline=deadline,
+            bulkhead=bulkhead,
+            rate_limit=rate_limit,
+            retry=retry,
+            breaker=breaker,
+            attempt_timeout=attempt_timeout,
+            hedge=hedge,
+        )
+        _check(parts, name)
+        self._lock = threading.Lock()
+        self._once: Policy | None = None
+        self._views: weakref.WeakSet[PolicyView] | None = None
+        self.plan = compile_plan(
+            parts,
+            name=name,
+            clock=clock,
+            rng=_CHANCE if seed is None else Random(seed),
+            events=Listeners() if events is None else events,
+            old=None,
+        )
+
+    @property
+    def name(self) -> str:
+        """As given."""
+        return self.plan.name
+
+    @property
+    def events(self) -> Listeners:
+        """Who hears what is decided."""
+        return self.plan.events
+
+    def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a function through the policy.
+
+        Raises:
+            CallRejected: A part rejected it: nothing was sent.
+            DeadlineExceeded: No time was left to begin.
+            PolicyMisused: It is a coroutine function, or the policy hedges.
+            Exception: What the function raised, when there is no further attempt.
+        """
+        return guard(self, fn)(*args, **kwargs)
+
+    def acall(
+        self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, R]:
+        """Return a coroutine that awaits a coroutine function through the policy.
+
+        Any: what a coroutine yields is its loop's business.
+
+        Raises:
+            CallRejected: A part rejected it: nothing was sent.
+            DeadlineExceeded: The deadline passed.
+            AttemptTimedOut: The last attempt took too long.
+            Exception: What the function raised, when there is no further attempt.
+        """
+        return aguard(self, fn)(*args, **kwargs)
+
+    def __call__(self, fn: F) -> F:
+        """Return ``fn`` with the policy around it: the decorator.
+
+        Takes functions, methods, coroutine functions and static methods.
+
+        Raises:
+            PolicyMisused: A generator: it works while it is iterated, which no call can guard; a
+                class method, which must be the outer decorator; a class.
+        """
+        if isinstance(fn, staticmethod):
+            return cast("F", staticmethod(self(fn.__func__)))
+        _refuse_unfit(fn)
+        shell = aguard if _is_async(fn) else guard
+        return cast("F", functools.wraps(fn)(shell(self, fn)))
+
+    def __enter__(self) -> Self:
+        Entry(self, self.plan).enter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        entry, _ = current_entry(self)
+        entry.leave(error, None)
+
+    async def __aenter__(self) -> Self:
+        await Entry(self, self.plan).aenter()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        entry, scope = current_entry(self)
+        instead = entry.leave(error, scope if isinstance(scope, Alarm) else None)
+        if instead is not None:
+            raise instead from error
+
+    @property
+    def breaker(self) -> BreakerControl:
+        """The operator's hand on the circuit breaker.
+
+        Raises:
+            PolicyMisused: The policy has none.
+        """
+        return BreakerControl(self.plan)
+
+    @property
+    def once(self) -> "Policy":
+        """This policy, for calls that must not be made twice, such as a POST without a key.
+
+        All state is shared. It tries again only what certainly never left, and never hedges.
+        """
+        if self._once is None:
+            self._once = self._view(for_once)
+        return self._once
+
+    def with_fallback(self, fallback: Fallback) -> "Policy":
+        """Return this policy with another fallback; all else is shared."""
+        return self._view(lambda plan: with_fallback(plan, fallback))
+
+    def update(self, parts: Parts) -> None:
+        """Take other options, at once and for calls that begin from now on.
+
+        What is counted stays where it still means the same: the circuit's state, windows of the
+        same shape, slots in use, the rate's turn, the budget and last good answers.
+
+        Raises:
+            ConfigInvalid: The parts do not fit together; then nothing has changed.
+        """
+        _check(parts, self.name)
+        with self._lock:
+            old = self.plan
+            self._adopt(
+                compile_plan(
+                    parts,
+                    name=old.name,
+                    clock=old.clock,
+                    rng=old.rng,
+                    events=old.events,
+                    old=old,
+                )
+            )
+
+    @contextmanager
+    def fault(self, source: FaultSource) -> Iterator[None]:
+        """Make attempts fail or wait as ``source`` says, within: for tests and exercises.
+
+        It holds for every caller of this policy, not only for the code within.
+        """
+        self._adopt(with_fault(self.plan, source))
+        try:
+            yield
+        finally:
+            self._adopt(with_fault(self.plan, None))
+
+    def stats(self) -> Stats:
+        """Return a snapshot of counts and states."""
+        return stats_of(self.plan)
+
+    def _view(self, derive: Callable[[Plan], Plan]) -> "Policy":
+        with self._lock:
+            view = PolicyView(self.plan, derive)
+            if self._views is None:
+                self._views = weakref.WeakSet()
+            self._views.add(view)
+        return view
+
+    def _adopt(self, plan: Plan) -> None:
+        self.plan = plan
+        for view in list(self._views or ()):
+            view.follow(plan)
+
+
+class PolicyView(Policy):
+    """A policy that shares all state with the one that it was made from, and follows its changes.
+
+    Args:
+        plan: The other's.
+        derive: From the other's plan to its own.
+    """
+
+    __slots__ = ("_derive",)
+
+    def __init__(self, plan: Plan, derive: Callable[[Plan], Plan]) -> None:
+        self._derive = derive
+        self._lock = threading.Lock()
+        self._once = None
+        self._views = None
+        self.plan = derive(plan)
+
+    def follow(self, plan: Plan) -> None:
+        """Take over a change of the other's plan."""
+        self._adopt(self._derive(plan))
+
+    def update(self, parts: Parts) -> NoReturn:
+        """Refuse: options belong to the policy that this one follows."""
+        del parts
+        raise PolicyMisused("a view follows the policy that it was made from: update that one")
+
+
+def _check(parts: Parts, name: str) -> None:
+    """Raise ConfigInvalid where parts are of the wrong kind or contradict each other."""
+    options = Options("Policy")
+    options.text("name", name, NAME_MAX)
+    kinds = {
+        "fallback": Fallback,
+        "deadline": Deadline,
+        "bulkhead": Bulkhead,
+        "rate_limit": RateLimit,
+        "retry": Retry,
+        "breaker": Breaker,
+        "attempt_timeout": AttemptTimeout,
+        "hedge": Hedge,
+    }
+    for part, kind in kinds.items():
+        value = getattr(parts, part)
+        if value is not None and not isinstance(value, kind):
+            options.wrong(part, f"{kind.__name__}(...)", value)
+    options.done()
+
+
+def _is_async(fn: Callable[..., Any]) -> bool:
+    """Return whether a callable is a coroutine function, or an object whose call is one."""
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(
+        getattr(fn, "__call__", None)  # noqa: B004  It is not asked whether it can be called.
+    )
+
+
+def _refuse_unfit(fn: object) -> None:
+    what = None
+    plain = inspect.unwrap(fn) if callable(fn) else fn
+    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+        what = "a generator: it works while it is iterated; guard what it calls"
+    elif isinstance(fn, classmethod):
+        what = "a class method: put @classmethod above the policy"
+    elif inspect.isclass(fn):
+        what = "a class: guard its methods"
+    elif not callable(fn):
+        what = "no function"
+    if what is not None:
+        raise PolicyMisused(f"{fn!r} is {what}")
