@@ -150,6 +150,24 @@ async def test_connections_above_the_bound_are_closed(world: World) -> None:
     await until(lambda: _serves(world), "room again once they are gone")
 
 
+async def test_all_listeners_together_have_a_bound_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the open files that the system allows: out of files, Envoy could accept nobody."""
+    monkeypatch.setattr("mainstay.edge.runtime.connections_max", lambda: 4)
+    await limited(world, EdgeLimits())
+    ports = [world.port, world.internal_port] * 2
+    open_ones = [await asyncio.open_connection("127.0.0.1", port) for port in ports]
+    for reader, writer in open_ones:
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await reader.readuntil(b"here")).startswith(b"HTTP/1.1 200")
+    async with raw(world.port) as (reader, _), asyncio.timeout(BOUND_S):
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    for _, writer in open_ones:
+        writer.close()
+
+
 async def _serves(world: World) -> bool:
     with contextlib.suppress(httpx.HTTPError):
         return (await world.get()).status_code == 200
