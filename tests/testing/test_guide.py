@@ -21,7 +21,7 @@ EXAMPLES = re.findall(r"def (test_\w+)\(\)", GUIDE.read_text("utf-8"))
 
 
 def test_the_guide_has_examples() -> None:
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

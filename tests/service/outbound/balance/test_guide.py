@@ -6,7 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
-from mainstay.service.outbound.balance import Balancer, Way
+from mainstay import Policy, Retry
+from mainstay.service.outbound.balance import Balancer, Ejection, Pace, Way
+from mainstay.testing import VirtualClock
 
 GUIDE = Path(__file__).parents[4] / "docs" / "guides" / "balancing.md"
 
@@ -20,6 +22,7 @@ def guide() -> dict[str, Any]:
 
 
 def test_a_retry_of_the_example_tries_three_different_endpoints(guide: dict[str, Any]) -> None:
+    guide["policy"] = Policy(name="catalog", retry=Retry(attempts=3), clock=VirtualClock())
     guide["catalog"].replace(["10.0.0.1:8080", "10.0.0.2:8080", "10.0.0.3:8080"])
     tried: list[str] = []
 
@@ -29,7 +32,7 @@ def test_a_retry_of_the_example_tries_three_different_endpoints(guide: dict[str,
             raise ConnectionRefusedError
         return b"[]"
 
-    assert guide["fetch"](send) == b"[]"
+    assert guide["products"](send) == b"[]"
     assert len(set(tried)) == 3
     assert tried[0].startswith("http://10.0.0.")
     assert sum(state.streak for state in guide["catalog"].endpoints()) == 2
@@ -44,3 +47,11 @@ def test_every_way_is_told() -> None:
     text = GUIDE.read_text("utf-8")
     for way in get_args(Way):
         assert f"| `{way}`" in text
+
+
+def test_the_defaults_are_those_that_the_guide_gives_reasons_for() -> None:
+    assert Ejection() == Ejection(
+        failures=5, share=0.5, calls_min=20, window_s=30, time_s=10, time_max_s=300,
+        share_max=0.5, slow_start_s=0,
+    )  # fmt: skip
+    assert Pace() == Pace(ttl_s=30, retry_s=1, spread=0.1)
