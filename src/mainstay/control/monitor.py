@@ -76,8 +76,8 @@ class Monitor:
         for replica in self._engine.replicas:
             seen = self.seen_of(replica)
             if seen is not None:
-                # An ejected replica passes its checks; ejection is the edge's own remedy.
-                self._engine.mark(replica.name, healthy=seen.healthy or seen.ejected)
+                # Ejection is the edge's own remedy; only a replica that fails its checks hangs.
+                self._engine.mark(replica.name, healthy=seen.passing)
 
     def traffic_of(self, service: str) -> Traffic:
         """Return the traffic of a service by the last samples."""

@@ -31,7 +31,7 @@ class Balance:
         Choice(BALANCE_POLICIES),
         default="least_requests",
         doc="How a replica is chosen. `weighted` is round robin by the replicas' weights. Envoy "
-        "has no least_response_time: least_requests with a stronger bias stands in for it.",
+        "has no least_response_time: least_requests with five draws in place of three stands in.",
     )
     hash_header: str | None = key(
         "hash_header",
@@ -129,8 +129,8 @@ class EdgeRetry:
         "budget",
         percentage("20%", minimum=0.0),
         default=0.2,
-        doc="Retries in flight are at most this share of the requests in flight, or a few where "
-        "there is little traffic.",
+        doc="Retries in flight are at most this share of the requests in flight; 32 "
+        "may always be in flight.",
     )
 
 
