@@ -216,3 +216,11 @@ def test_a_fault_under_a_virtual_loop_needs_no_clock() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtual(call(), clock=clock) == 1_000.0
+
+
+@virtual_time
+async def test_a_schedule_made_in_a_virtual_loop_lives_by_its_time() -> None:
+    made = Faults(outage(from_s=1_000, until_s=2_000))
+    assert made.befall()[1] is None
+    await asyncio.sleep(1_000)
+    assert made.befall()[1] is not None

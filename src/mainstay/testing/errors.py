@@ -3,7 +3,7 @@
 MainstayError
 └── VirtualRunFailed     a run under virtual time could not go on
     ├── Deadlocked       everyone waits, and no timer is set
-    ├── RealWaitRefused  something would wait for the real world
+    ├── RealWaitRefused  something would wait for the real world (also a NotImplementedError)
     └── RunEndless       the bound on steps is reached
 """
 
@@ -21,10 +21,11 @@ class Deadlocked(VirtualRunFailed):
     """
 
 
-class RealWaitRefused(VirtualRunFailed):
+class RealWaitRefused(VirtualRunFailed, NotImplementedError):
     """Sockets, files, processes, names and threads take real time, which is not virtual.
 
-    Give the code under test a fake of what it would reach.
+    Give the code under test a fake of what it would reach. Also a NotImplementedError, which is
+    what asyncio raises where a loop lacks something, so that portable code goes its other way.
     """
 
 

@@ -84,7 +84,8 @@ class Faults:
         phases: The schedule. Of two that overlap the later in the list holds; where none is,
             calls are left alone.
         error: Makes the exception of a call that fails, a new one each time.
-        clock: Says when a call is made; None takes the machine's.
+        clock: Says when a call is made; None takes that of the virtual loop in which they are
+            made, else the machine's.
         rng: Which calls fail; None takes one with a fixed seed.
 
     Attributes:
@@ -105,7 +106,7 @@ class Faults:
         self.failed = 0
         self._latest_first = phases[::-1]
         self._error = error or _injected
-        self._clock = clock or SystemClock()
+        self._clock = clock or _present_clock()
         self._begun_s = self._clock.monotonic_s()
         self._rng = rng or seeded(0, "faults")
         self._lock = threading.Lock()
@@ -192,10 +193,18 @@ def faults(
         error: Makes their exception: a class or a function; None makes ``FaultInjected``.
         delay_s: What every call waits first.
         seed: Decides which calls fail: with the same seed and the same calls, the same ones.
-        clock: Time of the synchronous wait; None takes the machine's.
+        clock: Time of the synchronous wait; None takes that of the virtual loop in which they are
+            made, else the machine's.
     """
     phase = Phase(error_rate=error_rate, delay_s=delay_s)
     return Faults(phase, error=error, clock=clock, rng=seeded(seed, "faults"))
+
+
+def _present_clock() -> Clock:
+    try:
+        return VirtualClock.running()
+    except RuntimeError:
+        return SystemClock()
 
 
 def _injected() -> FaultInjected:

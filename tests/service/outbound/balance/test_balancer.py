@@ -164,6 +164,16 @@ def test_a_share_of_failures_ejects(clock: VirtualClock, recorder: Recorder) -> 
     assert away(balancer) == [THREE[0]]
 
 
+def test_successes_and_failures_are_told_apart(clock: VirtualClock) -> None:
+    """A third of the calls fails: nobody is ejected, and nobody would be by counting alone."""
+    balancer = Balancer(THREE, clock=clock, ejection=Ejection(failures=2, share=0.4, calls_min=5))
+    others = [Endpoint.parse(text) for text in THREE[1:]]
+    for number in range(300):
+        lease = balancer.pick(exclude=others)
+        lease.failed() if number % 3 == 2 else lease.succeeded()
+    assert away(balancer) == []
+
+
 def test_the_only_endpoint_is_never_ejected() -> None:
     balancer = Balancer(THREE[:1], ejection=Ejection(failures=1, share_max=1.0))
     for _ in range(50):
@@ -228,6 +238,23 @@ def test_a_returner_starts_slowly(way: Way, clock: VirtualClock) -> None:
     assert share_of_returner(20, 0.0) < 0.1
     assert share_of_returner(20, 20.0) == pytest.approx(1 / 3, abs=0.04)
     assert share_of_returner(0, 0.0) == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_a_newcomer_starts_slowly_but_the_first_set_does_not(clock: VirtualClock) -> None:
+    ejection = Ejection(slow_start_s=20)
+    balancer = Balancer(THREE[:2], by="round_robin", clock=clock, ejection=ejection, rng=Random(1))
+
+    def share_of(endpoint: str) -> float:
+        chosen = Counter(str(balancer.pick().endpoint) for _ in range(3_000))
+        return chosen[endpoint] / 3_000
+
+    assert share_of(THREE[0]) == pytest.approx(1 / 2, abs=0.01)
+    balancer.replace(THREE)
+    assert share_of(THREE[2]) < 0.1
+    clock.advance(10)
+    assert 0.1 < share_of(THREE[2]) < 0.3
+    clock.advance(10)
+    assert share_of(THREE[2]) == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_keys_do_not_wander_in_a_slow_start(clock: VirtualClock) -> None:

@@ -83,6 +83,15 @@ def test_a_share_ejects_from_a_minimum_of_calls() -> None:
     assert reason_to_eject(ejection, bad, 60.0) is None, "the window has passed"
 
 
+def test_below_the_share_nobody_is_ejected() -> None:
+    """Two of five calls fail, for ever: below a half, however many they are."""
+    ejection = Ejection(failures=3, share=0.5, calls_min=10)
+    bad = member()
+    for call in range(500):
+        bad.share.record(call % 5 > 2, 1.0, 30)
+        assert reason_to_eject(ejection, bad, 1.0) is None
+
+
 def test_a_returner_has_a_clean_record_but_its_number() -> None:
     ejection = Ejection(calls_min=1)
     bad = member()

@@ -83,3 +83,14 @@ def test_two_choices_keep_the_load_even() -> None:
     """The gap stays at a few calls however many there are; with one choice it grows."""
     assert skew_of(20_000, 10, choices=2) <= 5
     assert skew_of(20_000, 10, choices=1) > 25
+
+
+@given(loaded=LOADED, seed=st.integers())
+def test_two_choices_never_take_the_most_loaded(loaded: list[tuple[int, int]], seed: int) -> None:
+    """The only most loaded one, by weight, loses against whomever it is drawn with."""
+    picker = TwoChoices(Random(seed))
+    members = members_of(loaded)
+    most = max(members, key=lambda one: one.active * one.unit)
+    alone = sum(one.active * one.unit == most.active * most.unit for one in members) == 1
+    picked = {id(picker.pick(members, 0.0, None)) for _ in range(20)}
+    assert (id(most) not in picked) or not alone or len(members) == 1

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.service.outbound.balance.endpoint import Endpoint
+from mainstay.service.outbound.balance.lease import CANCELLED, FAILED, SUCCEEDED
 from mainstay.service.outbound.balance.member import Member
 from mainstay.service.outbound.balance.response_time import LeastResponseTime
 
@@ -23,16 +24,16 @@ def picked(picker: LeastResponseTime, members: list[Member], now_s: float) -> se
 
 def test_of_two_the_faster() -> None:
     picker, members = make()
-    picker.learn(members[0], 0.100, 0.0)
-    picker.learn(members[1], 0.010, 0.0)
+    picker.learn(members[0], SUCCEEDED, 0.100, 0.0)
+    picker.learn(members[1], SUCCEEDED, 0.010, 0.0)
     assert picked(picker, members, 0.0) == {1}
 
 
 def test_load_outweighs_speed() -> None:
     """Ten calls wait at the fast one: the slow one would answer sooner."""
     picker, members = make()
-    picker.learn(members[0], 0.100, 0.0)
-    picker.learn(members[1], 0.010, 0.0)
+    picker.learn(members[0], SUCCEEDED, 0.100, 0.0)
+    picker.learn(members[1], SUCCEEDED, 0.010, 0.0)
     members[1].active = 10
     assert picked(picker, members, 0.0) == {0}
 
@@ -45,7 +46,7 @@ def test_a_peak_counts_at_once_and_an_average_stays_within(
     picker, (member, _) = make()
     for index, answer_s in enumerate(answers):
         before_s = member.cost_s
-        picker.learn(member, answer_s, index * steps)
+        picker.learn(member, SUCCEEDED, answer_s, index * steps)
         if answer_s > before_s:
             assert member.cost_s == answer_s
         low_s, high_s = min(answers[: index + 1]), max(answers[: index + 1])
@@ -54,15 +55,15 @@ def test_a_peak_counts_at_once_and_an_average_stays_within(
 
 def test_a_peak_fades_by_its_time_constant() -> None:
     picker, (member, _) = make()
-    picker.learn(member, 1.0, 0.0)
-    picker.learn(member, 0.0, 10.0)
+    picker.learn(member, SUCCEEDED, 1.0, 0.0)
+    picker.learn(member, SUCCEEDED, 0.0, 10.0)
     assert member.cost_s == pytest.approx(1 / math.e)
 
 
 def test_an_unknown_one_gets_one_call_at_a_time() -> None:
     """Not nothing, else it stays unknown; not all, for nobody knows whether it works."""
     picker, members = make()
-    picker.learn(members[0], 0.010, 0.0)
+    picker.learn(members[0], SUCCEEDED, 0.010, 0.0)
     assert picked(picker, members, 0.0) == {1}
     members[1].active = 1
     assert picked(picker, members, 0.0) == {0}
@@ -70,18 +71,44 @@ def test_an_unknown_one_gets_one_call_at_a_time() -> None:
 
 def test_failing_fast_is_not_fast() -> None:
     picker, members = make()
-    picker.learn(members[0], 0.100, 0.0)
+    picker.learn(members[0], SUCCEEDED, 0.100, 0.0)
     for _ in range(5):
-        picker.learn(members[1], None, 0.0)
+        picker.learn(members[1], FAILED, 0.001, 0.0)
     assert picked(picker, members, 0.0) == {0}
+
+
+def test_a_timeout_is_as_slow_as_it_was() -> None:
+    """Else one that times out after five seconds would look better than one that takes two."""
+    picker, members = make()
+    picker.learn(members[0], SUCCEEDED, 2.0, 0.0)
+    picker.learn(members[1], FAILED, 5.0, 0.0)
+    assert picked(picker, members, 0.0) == {0}
+
+
+def test_a_call_given_up_is_at_least_as_slow_as_it_lasted() -> None:
+    """Hedged calls to a slow one are always cancelled: it must be found out all the same."""
+    picker, members = make()
+    picker.learn(members[0], SUCCEEDED, 0.010, 0.0)
+    picker.learn(members[1], CANCELLED, 0.100, 0.0)
+    assert picked(picker, members, 0.0) == {0}
+    picker.learn(members[0], CANCELLED, 0.001, 5.0)
+    assert members[0].cost_s == 0.010, "it might have taken long: nothing is known"
+    assert members[0].observed_s == 0.0
+
+
+@pytest.mark.parametrize("lasted_s", [math.nan, -1.0, math.inf])
+def test_what_is_no_duration_poisons_nothing(lasted_s: float) -> None:
+    picker, (member, _) = make()
+    picker.learn(member, SUCCEEDED, lasted_s, 0.0)
+    assert 0.0 <= member.cost_s <= 3_600.0
 
 
 def test_a_slow_one_is_tried_again() -> None:
     """Ten times slower: forgiven after a little more than twice the time constant."""
     picker, members = make()
-    picker.learn(members[0], 0.100, 0.0)
+    picker.learn(members[0], SUCCEEDED, 0.100, 0.0)
     for second in range(40):
-        picker.learn(members[1], 0.010, float(second))
+        picker.learn(members[1], SUCCEEDED, 0.010, float(second))
         expected = {1} if second < 23 else {0}
         if second < 22 or second > 24:
             assert picked(picker, members, float(second)) == expected

@@ -16,7 +16,7 @@ from mainstay.service.outbound.balance.events import (
     EndpointReturned,
     EndpointsChanged,
 )
-from mainstay.service.outbound.balance.lease import CANCELLED, SUCCEEDED, Lease, Outcome
+from mainstay.service.outbound.balance.lease import FAILED, SUCCEEDED, Lease, Outcome
 from mainstay.service.outbound.balance.member import Member
 from mainstay.service.outbound.balance.picker import Learner, Picker
 from mainstay.service.outbound.balance.roster import Change, Ejected, Roster
@@ -85,7 +85,7 @@ class Balancer:
         self._events = events
         self._ejection = ejection
         self._picker = picker_named(by, self._rng) if isinstance(by, str) else by
-        self._learn = self._picker.learn if isinstance(self._picker, Learner) else None
+        self._learner = self._picker if isinstance(self._picker, Learner) else None
         self._roster = Roster(ejection)
         self._lock = threading.Lock()
         self._roster.replace(_parsed(endpoints), self._now_s())
@@ -133,17 +133,8 @@ class Balancer:
             lease.settled = True
             member.active -= 1
             # A late answer of somebody who was ejected since says nothing about today.
-            if outcome is CANCELLED or lease.generation != member.generation:
-                return
-            now_s = self._now_s()
-            if outcome is SUCCEEDED:
-                self._roster.succeeded(member, now_s)
-                took_s: float | None = _sane(now_s - lease.begun_s, latency_s)
-            else:
-                ejected = self._roster.failed(member, now_s)
-                took_s = None
-            if self._learn is not None:
-                self._learn(member, took_s, now_s)
+            if lease.generation == member.generation:
+                ejected = self._judge(lease, outcome, latency_s)
         if ejected is not None:
             self._tell_ejected(ejected)
 
@@ -163,6 +154,18 @@ class Balancer:
         with self._lock:
             now_s = self._now_s()
             return tuple(_state(member, now_s) for member in self._roster.members.values())
+
+    def _judge(self, lease: Lease, outcome: Outcome, latency_s: float | None) -> Ejected | None:
+        """Take in what the end of a call says about its endpoint."""
+        now_s = self._now_s()
+        if self._learner is not None:
+            lasted_s = now_s - lease.begun_s if latency_s is None else latency_s
+            self._learner.learn(lease.member, outcome, lasted_s, now_s)
+        if outcome is FAILED:
+            return self._roster.failed(lease.member, now_s)
+        if outcome is SUCCEEDED:
+            self._roster.succeeded(lease.member, now_s)
+        return None
 
     def _eased(self, member: Member, members: tuple[Member, ...], now_s: float) -> Member:
         """Return ``member``, or another one where its slow start leaves this call to others."""
@@ -211,12 +214,6 @@ class Balancer:
 
 def _parsed(endpoints: Iterable[Endpoint | str]) -> list[Endpoint]:
     return [Endpoint.parse(one) if isinstance(one, str) else one for one in endpoints]
-
-
-def _sane(measured_s: float, given_s: float | None) -> float:
-    """Return the latency that was given, or measured; what is no duration counts as none."""
-    latency_s = measured_s if given_s is None else given_s
-    return latency_s if latency_s > 0 else 0.0
 
 
 def _state(member: Member, now_s: float) -> EndpointState:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from mainstay.service.outbound.balance.lease import Outcome
 from mainstay.service.outbound.balance.member import Member
 
 
@@ -24,6 +25,6 @@ class Picker(Protocol):
 class Learner(Protocol):
     """A picker that also learns from answers."""
 
-    def learn(self, member: Member, latency_s: float | None, now_s: float) -> None:
-        """Take in how long an answer took; None says that the call failed."""
+    def learn(self, member: Member, outcome: Outcome, lasted_s: float, now_s: float) -> None:
+        """Take in how a call to a member ended, and how long it lasted until then."""
         ...

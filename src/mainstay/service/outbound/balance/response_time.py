@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from random import Random
 
+from mainstay.service.outbound.balance.lease import CANCELLED, FAILED, Outcome
 from mainstay.service.outbound.balance.least_requests import two_of
 from mainstay.service.outbound.balance.member import Member
 
@@ -11,7 +12,7 @@ DECAY_S = 10.0
 """How long a peak is remembered: after this, about a third of it is left. Finagle's default."""
 
 FAILURE_S = 1.0
-"""How slow an answer a failure counts as. One that fails in a millisecond must not look fast."""
+"""What a failure at least counts as: one that fails in a millisecond must not look fast."""
 
 LATENCY_S_MAX = 3_600.0
 
@@ -27,7 +28,7 @@ class LeastResponseTime:
     Args:
         rng: Draws the two.
         decay_s: Time constant of the average.
-        failure_s: What a failed call counts as.
+        failure_s: What a failed call counts as at least.
     """
 
     def __init__(
@@ -45,9 +46,18 @@ class LeastResponseTime:
         one, other = two_of(members, self._random())
         return other if self._score(other, now_s) < self._score(one, now_s) else one
 
-    def learn(self, member: Member, latency_s: float | None, now_s: float) -> None:
-        """Move the member's average."""
-        sample_s = self._failure_s if latency_s is None else min(latency_s, LATENCY_S_MAX)
+    def learn(self, member: Member, outcome: Outcome, lasted_s: float, now_s: float) -> None:
+        """Move the member's average.
+
+        A call that was cancelled would have taken longer, so it counts only where it had already
+        lasted longer than the average: nobody is to blame, but where slow calls are given up, for
+        a hedge or a deadline, a slow member would else never be found out.
+        """
+        if outcome is CANCELLED and lasted_s <= member.cost_s:
+            return
+        least_s = self._failure_s if outcome is FAILED else 0.0
+        # In this order, what is no number counts as the least.
+        sample_s = min(max(least_s, lasted_s), LATENCY_S_MAX)
         observed_s = member.observed_s
         if observed_s is None or sample_s > member.cost_s:
             member.cost_s = sample_s
