@@ -118,3 +118,17 @@ def test_a_slow_one_is_tried_again() -> None:
 def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="positive seconds"):
         LeastResponseTime(Random(1), **wrong)
+
+
+def test_weight_divides_the_load() -> None:
+    picker = LeastResponseTime(Random(1))
+    members = [
+        Member(Endpoint(host="light", port=80, weight=1)),
+        Member(Endpoint(host="heavy", port=80, weight=3)),
+    ]
+    for member in members:
+        picker.learn(member, SUCCEEDED, 0.010, 0.0)
+    members[1].active = 1
+    assert picked(picker, members, 0.0) == {1}, "2 calls by 3 is less than 1 call by 1"
+    members[1].active = 3
+    assert picked(picker, members, 0.0) == {0}
