@@ -6,10 +6,10 @@ from typing import Final
 
 from mainstay.cli.place import control_socket
 from mainstay.control.engines.local import records
-from mainstay.control.engines.local.ends import running
 from mainstay.control.engines.local.folder import SystemLock
-from mainstay.control.engines.local.identity import ProcessIdentity, alive
-from mainstay.control.engines.local.process import adopt, sweep
+from mainstay.control.processes.ends import running
+from mainstay.control.processes.identity import ProcessIdentity, alive
+from mainstay.control.processes.process import adopt, sweep
 from mainstay.core.sockets import short_socket_path
 
 DRAIN_S: Final = 20.0

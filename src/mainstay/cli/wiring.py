@@ -15,14 +15,16 @@ from mainstay.control.api.server import ControlServer
 from mainstay.control.api.wire import Json
 from mainstay.control.daemon import Daemon
 from mainstay.control.engines.local import folder, ports, records
-from mainstay.control.engines.local.ends import running
 from mainstay.control.engines.local.engine import LocalEngine
-from mainstay.control.engines.local.environment import child_environment
 from mainstay.control.engines.local.happenings import RecordTrouble
-from mainstay.control.engines.local.identity import ProcessIdentity, alive
 from mainstay.control.engines.local.keeping import record_of, wishes_of
 from mainstay.control.engines.local.launching import HOST, Launchpad
-from mainstay.control.engines.local.process import (
+from mainstay.control.monitor import Monitor
+from mainstay.control.overview import service_statuses
+from mainstay.control.processes.ends import running
+from mainstay.control.processes.environment import child_environment
+from mainstay.control.processes.identity import ProcessIdentity, alive
+from mainstay.control.processes.process import (
     LocalProcess,
     ShimSpec,
     SpawnFailed,
@@ -30,9 +32,7 @@ from mainstay.control.engines.local.process import (
     launch,
     sweep,
 )
-from mainstay.control.engines.local.wire import to_wire
-from mainstay.control.monitor import Monitor
-from mainstay.control.overview import service_statuses
+from mainstay.control.processes.wire import to_wire
 from mainstay.control.status import ProcessStatus, SystemStatus
 from mainstay.core.clock import SystemClock
 from mainstay.core.errors import EngineRefused

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mainstay.control.engines.local.ends import running
-from mainstay.control.engines.local.environment import child_environment
-from mainstay.control.engines.local.identity import remains, started_s
-from mainstay.control.engines.local.process import ShimSpec
+from mainstay.control.processes.ends import running
+from mainstay.control.processes.environment import child_environment
+from mainstay.control.processes.identity import remains, started_s
+from mainstay.control.processes.process import ShimSpec
 
 BOUND_S = 30.0
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mainstay.control.engines.local.ends import running
 from mainstay.control.engines.local.folder import SystemLock, lock_holder
-from mainstay.control.engines.local.identity import ProcessIdentity, remains, started_s
-from mainstay.control.engines.local.process import adopt, launch, sweep
-from mainstay.control.engines.local.shim import family
-from mainstay.control.engines.local.wire import from_wire
+from mainstay.control.processes.ends import running
+from mainstay.control.processes.identity import ProcessIdentity, remains, started_s
+from mainstay.control.processes.process import adopt, launch, sweep
+from mainstay.control.processes.shim import family
+from mainstay.control.processes.wire import from_wire
 
 if TYPE_CHECKING:
     from tests.system.process.conftest import Place, Until
@@ -29,8 +29,8 @@ import asyncio, json, sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from mainstay.control.engines.local.folder import SystemLock
-from mainstay.control.engines.local.process import ShimSpec, launch
-from mainstay.control.engines.local.wire import to_wire
+from mainstay.control.processes.process import ShimSpec, launch
+from mainstay.control.processes.wire import to_wire
 
 async def main(folder, *argv):
     process = await launch(ShimSpec(

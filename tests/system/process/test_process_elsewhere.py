@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mainstay.control.engines.local import process as process_module
-from mainstay.control.engines.local.identity import started_s
-from mainstay.control.engines.local.process import adopt, launch
-from mainstay.control.engines.local.shim import family
+from mainstay.control.processes import process as process_module
+from mainstay.control.processes.identity import started_s
+from mainstay.control.processes.process import adopt, launch
+from mainstay.control.processes.shim import family
 
 if TYPE_CHECKING:
     from tests.system.process.conftest import Place, Until
@@ -24,13 +24,13 @@ pytestmark = [
 # The shim as it starts, with what only Linux has taken away.
 PLAIN_SHIM = """
 import sys
-PACKAGE = "mainstay.control.engines.local.shim"
+PACKAGE = "mainstay.control.processes.shim"
 parts = PACKAGE.split(".")
 for depth in range(1, len(parts) + 1):
     module = type(sys)(".".join(parts[:depth]))
     module.__path__ = [{folder!r}] if depth == len(parts) else []
     sys.modules[module.__name__] = module
-from mainstay.control.engines.local.shim import family, owner
+from mainstay.control.processes.shim import family, owner
 family.has_proc = lambda: False
 family.prctl = lambda option, value: False
 sys.exit(owner.main())

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mainstay.control.engines.local.identity import ProcessIdentity, remains, started_s
-from mainstay.control.engines.local.process import LocalProcess, SpawnFailed, adopt, launch, sweep
-from mainstay.control.engines.local.shim import family
+from mainstay.control.processes.identity import ProcessIdentity, remains, started_s
+from mainstay.control.processes.process import LocalProcess, SpawnFailed, adopt, launch, sweep
+from mainstay.control.processes.shim import family
 
 if TYPE_CHECKING:
     from tests.system.process.conftest import Place, Until

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mainstay.control.engines.local.logfiles import last_bytes, log_files
-from mainstay.control.engines.local.process import launch
-from mainstay.control.engines.local.shim import family
+from mainstay.control.processes.logfiles import last_bytes, log_files
+from mainstay.control.processes.process import launch
+from mainstay.control.processes.shim import family
 
 if TYPE_CHECKING:
     from tests.system.process.conftest import Place, Until

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.identity import ProcessIdentity
 from mainstay.control.engines.local.records import (
     STATE_BYTES_MAX,
     Record,
@@ -24,7 +23,8 @@ from mainstay.control.engines.local.records import (
     survivors,
     understand,
 )
-from mainstay.control.engines.local.wire import WireInvalid, parse_object
+from mainstay.control.processes.identity import ProcessIdentity
+from mainstay.control.processes.wire import WireInvalid, parse_object
 
 
 def identity(name: str, pid: int) -> ProcessIdentity:

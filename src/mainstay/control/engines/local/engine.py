@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from mainstay.control.engines.local import happenings, launching, plan
-from mainstay.control.engines.local.ends import End
 from mainstay.control.engines.local.launching import Launchpad
 from mainstay.control.engines.local.plan import Phase, Start, Stop, Wanted
 from mainstay.control.engines.local.ports import Ports
@@ -18,6 +17,7 @@ from mainstay.control.engines.local.records import ReplicaRecord
 from mainstay.control.engines.local.replica import RunningReplica
 from mainstay.control.engines.local.replicas import Replicas
 from mainstay.control.engines.local.routing import Router, Routing
+from mainstay.control.processes.ends import End
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Event

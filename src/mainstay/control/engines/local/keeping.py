@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from mainstay.control.engines.local.engine import LocalEngine, Wishes
-from mainstay.control.engines.local.identity import ProcessIdentity
 from mainstay.control.engines.local.plan import Phase
 from mainstay.control.engines.local.records import Record, ReplicaRecord, WishRecord
+from mainstay.control.processes.identity import ProcessIdentity
 
 
 def record_of(

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mainstay.control.engines.local.environment import child_environment
-from mainstay.control.engines.local.process import ShimSpec
+from mainstay.control.processes.environment import child_environment
+from mainstay.control.processes.process import ShimSpec
 from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import Declaration, Member
 from mainstay.spec.edge import Edge

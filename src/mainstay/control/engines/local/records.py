@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from mainstay.control.engines.local.identity import ProcessIdentity, boot_id
-from mainstay.control.engines.local.wire import WireInvalid, from_wire, read_object, to_wire
+from mainstay.control.processes.identity import ProcessIdentity, boot_id
+from mainstay.control.processes.wire import WireInvalid, from_wire, read_object, to_wire
 from mainstay.core.errors import EngineRefused
 
 __all__ = [

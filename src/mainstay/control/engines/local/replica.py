@@ -7,7 +7,7 @@ from typing import Final
 from mainstay.control.engines.local.launching import HOST
 from mainstay.control.engines.local.plan import Phase, Replica
 from mainstay.control.engines.local.probe import Outcome, probe
-from mainstay.control.engines.local.process import LocalProcess
+from mainstay.control.processes.process import LocalProcess
 
 PROBE_PAUSE_S: Final = 0.05
 """Between two looks at a replica that is starting."""

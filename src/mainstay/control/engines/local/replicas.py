@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, Protocol
 
 from mainstay.control.engines.local import happenings
-from mainstay.control.engines.local.ends import End
 from mainstay.control.engines.local.launching import Launchpad, replica_spec
 from mainstay.control.engines.local.plan import Phase
 from mainstay.control.engines.local.ports import Ports
-from mainstay.control.engines.local.process import ShimSpec, SpawnFailed, adopt, launch
 from mainstay.control.engines.local.records import ReplicaRecord
 from mainstay.control.engines.local.replica import RunningReplica
+from mainstay.control.processes.ends import End
+from mainstay.control.processes.process import ShimSpec, SpawnFailed, adopt, launch
 from mainstay.core.clock import Clock
 from mainstay.core.events import Event
 from mainstay.spec.declaration import Member

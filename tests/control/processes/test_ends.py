@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.ends import RECORD_BYTES_MAX, End, read_end, running
-from mainstay.control.engines.local.identity import ProcessIdentity, boot_id
+from mainstay.control.processes.ends import RECORD_BYTES_MAX, End, read_end, running
+from mainstay.control.processes.identity import ProcessIdentity, boot_id
 
 
 def identity(end_path: Path, pid: int = 10) -> ProcessIdentity:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from mainstay.control.engines.local.shim import family
+from mainstay.control.processes.shim import family
 
 TOLERANCE_S = 0.02 if family.LINUX else 2.0
 """Two readings of one start differ by less. Linux counts ticks of 10 ms since boot; elsewhere it is

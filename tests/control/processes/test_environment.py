@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.environment import child_environment
+from mainstay.control.processes.environment import child_environment
 
 variables = st.dictionaries(
     st.sampled_from(["PATH", "PYTHONHOME", "LISTEN_FDS", "MAINSTAY_REPLICA", "PORT", "A"]),

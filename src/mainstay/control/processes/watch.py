@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from mainstay.control.engines.local.identity import lives
+from mainstay.control.processes.identity import lives
 
 POLL_S = 0.05
 """How often we look where the system has no descriptor of a process."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.shim.boundedlog import LOOK_AFTER_S, RETRY_AFTER_S, BoundedLog
+from mainstay.control.processes.shim.boundedlog import LOOK_AFTER_S, RETRY_AFTER_S, BoundedLog
 
 BOUND = 100
 lines = st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b" ") + b"\n")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.identity import ProcessIdentity
 from mainstay.control.engines.local.records import Record, ReplicaRecord, WishRecord
-from mainstay.control.engines.local.wire import WireInvalid, from_wire, to_wire
+from mainstay.control.processes.identity import ProcessIdentity
+from mainstay.control.processes.wire import WireInvalid, from_wire, to_wire
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 pids = st.integers(2, 2**22)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.shim import family
+from mainstay.control.processes.shim import family
 
 ROWS = [(10, 1, 10, 100), (11, 10, 10, 200), (12, 11, 12, 300), (20, 1, 20, 400)]
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.shim.order import ORDER_BYTES_MAX, Order, pack, unpack
+from mainstay.control.processes.shim.order import ORDER_BYTES_MAX, Order, pack, unpack
 
 field = st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b""))
 variable = field.map(lambda raw: raw.replace(b"=", b"") or b"NAME")

@@ -3,13 +3,13 @@
 import errno
 import os
 
-from mainstay.control.engines.local.shim import family, signals
+from mainstay.control.processes.shim import family, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from mainstay.control.engines.local.shim.order import Order
+    from mainstay.control.processes.shim.order import Order
 
 
 class ChildNotStarted(OSError):

@@ -5,8 +5,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from mainstay.control.engines.local.identity import ProcessIdentity, boot_id
-from mainstay.control.engines.local.wire import WireInvalid, from_wire, read_object
+from mainstay.control.processes.identity import ProcessIdentity, boot_id
+from mainstay.control.processes.wire import WireInvalid, from_wire, read_object
 from mainstay.spec.units import size_text
 
 RECORD_BYTES_MAX = 256 * 1024

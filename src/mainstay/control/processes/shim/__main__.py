@@ -7,7 +7,7 @@ beside this file come from their compiled form, which running one long script wo
 
 import sys
 
-PACKAGE = "mainstay.control.engines.local.shim"
+PACKAGE = "mainstay.control.processes.shim"
 
 
 def lay_path(package: str, folder: str) -> None:
@@ -23,6 +23,6 @@ def lay_path(package: str, folder: str) -> None:
 if __name__ == "__main__":
     lay_path(PACKAGE, __file__.rpartition("/")[0])
 
-    from mainstay.control.engines.local.shim.owner import main
+    from mainstay.control.processes.shim.owner import main
 
     sys.exit(main())

@@ -4,7 +4,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.engines.local.shim.liferecord import (
+from mainstay.control.processes.shim.liferecord import (
     LINE_CHARS_MAX,
     LINES_MAX,
     json_text,

@@ -8,9 +8,9 @@ import os
 import select
 import time  # noqa: TID251  This program cannot import core/clock.py: it runs without Mainstay.
 
-from mainstay.control.engines.local.shim import child, family, liferecord, signals
-from mainstay.control.engines.local.shim.boundedlog import BoundedLog
-from mainstay.control.engines.local.shim.order import ORDER_BYTES_MAX, Order, unpack
+from mainstay.control.processes.shim import child, family, liferecord, signals
+from mainstay.control.processes.shim.boundedlog import BoundedLog
+from mainstay.control.processes.shim.order import ORDER_BYTES_MAX, Order, unpack
 
 MEMORY_LOOK_S = 1.0
 """How often the resident memory is looked at; a faster rise passes the bound by that much."""

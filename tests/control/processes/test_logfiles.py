@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from mainstay.control.engines.local.logfiles import last_bytes, last_lines, log_files
+from mainstay.control.processes.logfiles import last_bytes, last_lines, log_files
 
 
 def test_the_last_lines_cross_a_rotation(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from mainstay.control.engines.local.shim.boundedlog import OLDER_FILES
-from mainstay.control.engines.local.shim.liferecord import LINES_MAX
-from mainstay.control.engines.local.shim.liferecord import last_lines as lines_of
+from mainstay.control.processes.shim.boundedlog import OLDER_FILES
+from mainstay.control.processes.shim.liferecord import LINES_MAX
+from mainstay.control.processes.shim.liferecord import last_lines as lines_of
 
 TAIL_BYTES_MAX = 2**20
 """So much of the end of a log is read at most."""

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import psutil
 
-from mainstay.control.engines.local.ends import End, read_end, unknown_end
-from mainstay.control.engines.local.identity import (
+from mainstay.control.processes.ends import End, read_end, unknown_end
+from mainstay.control.processes.identity import (
     ProcessIdentity,
     alive,
     lives,
     remains,
     started_s,
 )
-from mainstay.control.engines.local.shim import family
-from mainstay.control.engines.local.shim.order import Order, pack
-from mainstay.control.engines.local.watch import gone
+from mainstay.control.processes.shim import family
+from mainstay.control.processes.shim.order import Order, pack
+from mainstay.control.processes.watch import gone
 from mainstay.core.errors import EngineRefused
 
 __all__ = [
