@@ -86,8 +86,11 @@ async def test_a_full_disk_never_reaches_the_app_and_is_told_later(
     shim = psutil.Process(process.shim_pid)
     # The shim's disk gets full: no file may grow above 20 KB.
     shim.rlimit(psutil.RLIMIT_FSIZE, (20_000, psutil.RLIM_INFINITY))
+    read = shim.io_counters().read_chars
     process.signal(signal.SIGUSR1)
     await until(written.exists)
+    # What the child wrote may wait in the pipe: the disk stays full until the shim has read it all.
+    await until(lambda: shim.io_counters().read_chars >= read + 100_000)
     await until(lambda: place.log().stat().st_size == 20_000)
     shim.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
     await until(lambda: "on and on" in place.text())
