@@ -74,8 +74,7 @@ def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
     assert "Sailing Alone Around the World" in done.stdout
     report = json.loads((tmp_path / "load.json").read_text("utf-8"))["total"]
     assert report["requests"] == 1000
-    # "0 failed" is held by the system's own figures; here a busy machine may cost a request.
-    assert report["failed"] <= 5, done.stdout
+    assert report["failed"] == 0, done.stdout
     assert "1 died" in done.stdout
     assert "nothing was running" in ended.stdout + ended.stderr
     assert not _listens(port)
