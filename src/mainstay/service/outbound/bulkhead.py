@@ -123,6 +123,21 @@ class Slots:
         if self.attention:
             self.settle()
 
+    def hold(self, key: str | None) -> None:
+        """Take a slot more, though none may be free, for a call that gives its own back at once.
+
+        So an answer that is still read when its call returns keeps its place: hold it before the
+        return, and give it back (``give_back``) when all is read. In between, nobody else gets it.
+        """
+        with self._lock:
+            if self.keyed:
+                self._keyed_free -= 1
+                if key is not None:
+                    self._by_key[key] = self._by_key.get(key, 0) + 1
+            else:
+                self._debt += 1
+                self._look()
+
     def settle(self) -> None:
         """Hand free slots on to those that wait."""
         with self._lock:
