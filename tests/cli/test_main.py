@@ -69,5 +69,7 @@ def test_completion_scripts_name_the_command(shell: str) -> None:
 def test_events_become_lines_and_strange_ones_are_still_shown() -> None:
     ready = {"event": "ReplicaReady", "replica": "web-1", "after_s": 0.81234}
     assert line_of(ready) == "web-1 ready after 0.81 s"
+    everything = {"event": "SystemReady", "after_s": 2.0, "addresses": [["web", "http://x:1"]]}
+    assert line_of(everything) == "everything is ready after 2.00 s\n    web  http://x:1"
     assert line_of({"event": "OfTheFuture"}) is None
     assert line_of({"event": "ReplicaReady"}) == '{"event": "ReplicaReady"}'

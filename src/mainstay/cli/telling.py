@@ -22,6 +22,9 @@ _LINES = {
 
 def line_of(event: Json) -> str | None:
     """Return the line for an event, or None for one that people need not see."""
+    if event.get("event") == "SystemReady":
+        places = "".join(f"\n    {service}  {url}" for service, url in event["addresses"])
+        return f"everything is ready after {event['after_s']:.2f} s{places}"
     form = _LINES.get(str(event.get("event")))
     if form is None:
         return None

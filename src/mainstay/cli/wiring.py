@@ -1,6 +1,7 @@
 """The one place that joins the rooms: a daemon from a declaration, an engine and a proxy."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +17,11 @@ from mainstay.control.api.wire import Json
 from mainstay.control.daemon import Daemon
 from mainstay.control.engines.local import folder, ports, records
 from mainstay.control.engines.local.engine import LocalEngine
-from mainstay.control.engines.local.happenings import RecordTrouble
+from mainstay.control.engines.local.happenings import RecordTrouble, SystemReady
 from mainstay.control.engines.local.keeping import record_of, wishes_of
 from mainstay.control.engines.local.launching import HOST, Launchpad
 from mainstay.control.monitor import Monitor
-from mainstay.control.overview import service_statuses
+from mainstay.control.overview import public_url, service_statuses
 from mainstay.control.processes.ends import running
 from mainstay.control.processes.environment import child_environment
 from mainstay.control.processes.identity import ProcessIdentity, alive
@@ -238,9 +239,11 @@ class Site:
         await server.start()
         try:
             await self._begin_edge(found.edge)
+            announcing = asyncio.create_task(self._announce())
             await daemon.run()
         finally:
             await server.stop()
+        announcing.cancel()
 
     async def _begin_edge(self, identity: ProcessIdentity | None) -> None:
         resources = self._resources(self._system, self._engine.topology())
@@ -250,6 +253,23 @@ class Site:
             return
         self._launcher.present = process
         await self._edge.adopt(ProxyProcess(process), resources)
+
+    async def _announce(self) -> None:
+        """Say once that everything is ready; a crash loop has its own event."""
+        began_s = self._clock.monotonic_s()
+        with contextlib.suppress(EngineRefused):
+            await self._engine.settle([member.name for member in self._system.members])
+            self._listeners.emit(
+                SystemReady(
+                    at_s=self._clock.wall_s(),
+                    after_s=self._clock.monotonic_s() - began_s,
+                    addresses=tuple(
+                        (held.member.name, url)
+                        for held in self._engine.services
+                        if (url := public_url(held.member.declaration.edge)) is not None
+                    ),
+                )
+            )
 
     # Going on ---------------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
 """Puts together what `mainstay status` shows."""
 
-from mainstay.control.engines.local.engine import LocalEngine, RunningService
+from mainstay.control.engines.local.engine import LocalEngine
 from mainstay.control.engines.local.plan import Phase
 from mainstay.control.engines.local.replica import RunningReplica
+from mainstay.control.engines.local.services import RunningService
 from mainstay.control.monitor import Monitor
 from mainstay.control.status import ReplicaStatus, ServiceStatus
 from mainstay.core.clock import Clock
+from mainstay.spec.edge import Edge
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  Compared with, not bound to.
 
@@ -33,7 +35,7 @@ def _service(
         name=held.member.name,
         state=_state(held, engine),
         version=declaration.version,
-        url=_url(declaration.edge.host, declaration.edge.port),
+        url=public_url(declaration.edge),
         internal_url=_url("127.0.0.1", internal_port),
         wanted=held.wishes.replicas,
         ready=sum(one.phase is Phase.READY for one in there),
@@ -49,6 +51,11 @@ def _state(held: RunningService, engine: LocalEngine) -> str:
     if held.looping:
         return "crash_loop"
     return "ok" if engine.settled(held.member.name) else "changing"
+
+
+def public_url(edge: Edge) -> str | None:
+    """Return where clients reach a service, or None where only other services do."""
+    return _url(edge.host, edge.port)
 
 
 def _url(host: str, port: int | None) -> str | None:

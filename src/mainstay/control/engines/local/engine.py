@@ -6,7 +6,6 @@ time changes something, the loop here plans again.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from mainstay.control.engines.local import happenings, launching, plan
@@ -17,12 +16,13 @@ from mainstay.control.engines.local.records import ReplicaRecord
 from mainstay.control.engines.local.replica import RunningReplica
 from mainstay.control.engines.local.replicas import Replicas
 from mainstay.control.engines.local.routing import Router, Routing
+from mainstay.control.engines.local.services import RunningService, Wishes
 from mainstay.control.processes.ends import End
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Event
 from mainstay.edge.topology import Endpoint, Topology
-from mainstay.spec.declaration import Member, System
+from mainstay.spec.declaration import System
 
 ROUTE_BOUND_S: Final = 5.0
 """A replica waits at most this long to be out of the traffic before it is ended all the same: an
@@ -30,35 +30,6 @@ edge that does not answer must not keep an old revision running for ever."""
 
 HUNG_DRAIN_S: Final = 1.0
 """A replica that hangs, or never got ready, has nothing to finish."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What ``scale`` and ``restart`` asked of a service, beyond its declaration."""
-
-    replicas: int
-    generation: int = 0
-
-
-@dataclass(kw_only=True, eq=False)
-class RunningService:
-    """The engine's hold on one service. Mutable; owned by one event loop.
-
-    Attributes:
-        check: How the edge checks its replicas, ``http`` or ``tcp``.
-        failures: Monotonic times of failed starts since the last stable replica.
-        deaths: Replicas that ended though nobody had asked, since the daemon began.
-        last_end: The last such end.
-        looping: Whether it is in a crash loop.
-    """
-
-    member: Member
-    wishes: Wishes
-    check: str = "tcp"
-    failures: tuple[float, ...] = ()
-    deaths: int = 0
-    last_end: End | None = None
-    looping: bool = False
 
 
 class LocalEngine:
@@ -213,7 +184,7 @@ class LocalEngine:
                 for name in names:
                     held = self._services.get(name)
                     if held is not None and held.looping:
-                        raise EngineRefused(_loop_sentence(held))
+                        raise EngineRefused(held.loop_sentence())
                 await self._news.wait()
         await self._routing.taken(self._routing.changed(), timeout_s=ROUTE_BOUND_S)
 
@@ -387,17 +358,9 @@ class LocalEngine:
             happenings.CrashLooping(
                 at_s=self._clock.wall_s(),
                 service=held.member.name,
-                reason=_loop_sentence(held),
+                reason=held.loop_sentence(),
             )
         )
 
     def _trouble(self, error: Exception) -> None:
         self._emit(happenings.RoutingTrouble(at_s=self._clock.wall_s(), reason=str(error)))
-
-
-def _loop_sentence(held: RunningService) -> str:
-    sentence = f"{held.member.name} does not start"
-    if held.last_end is None:
-        return sentence
-    tail = "".join(f"\n    {line}" for line in held.last_end.tail)
-    return f"{sentence}: {held.last_end.sentence}{tail}"

@@ -70,3 +70,16 @@ class RecordTrouble(Event):
     """What must survive the daemon could not be read or written."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemReady(Event):
+    """Every service is as it is wanted, for the first time since this daemon began.
+
+    Attributes:
+        after_s: Since then.
+        addresses: Where clients reach it: service and URL of each public port.
+    """
+
+    after_s: float
+    addresses: tuple[tuple[str, str], ...]

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from mainstay.control.engines.local.engine import LocalEngine, Wishes
+from mainstay.control.engines.local.engine import LocalEngine
 from mainstay.control.engines.local.plan import Phase
 from mainstay.control.engines.local.records import Record, ReplicaRecord, WishRecord
+from mainstay.control.engines.local.services import Wishes
 from mainstay.control.processes.identity import ProcessIdentity
 
 
