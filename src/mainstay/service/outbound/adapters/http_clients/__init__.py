@@ -1,0 +1,1 @@
+"""HTTP clients that hold a policy: httpx (both kinds), requests, aiohttp."""

@@ -1,0 +1,207 @@
+"""One call of an HTTP client through its policy: what all clients decide in the same way."""
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from mainstay.core.clock import Clock
+from mainstay.core.deadline import CURRENT, DeadlineRegion, expiry_s
+from mainstay.core.errors import (
+    AttemptTimedOut,
+    DeadlineExceeded,
+    MainstayError,
+    PolicyMisused,
+)
+from mainstay.service.inbound.trace import current_trace
+from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
+from mainstay.service.outbound.adapters.http_clients.events import Reconnected
+from mainstay.service.outbound.adapters.http_clients.headers import headers_out, may_repeat
+from mainstay.service.outbound.adapters.http_clients.options import Http
+from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
+from mainstay.service.outbound.adapters.http_clients.turn import Turn
+from mainstay.service.outbound.balance import Endpoint
+from mainstay.service.outbound.course import emit
+from mainstay.service.outbound.policy import Policy
+from mainstay.service.outbound.retry_after import retry_after_s
+
+WHOLE_BYTES_MAX = 1_048_576
+"""Where nobody says whether an answer is streamed, one of at most this length is read at once."""
+
+_NO_TURN = nullcontext()
+_ROUNDING_S = 0.001
+
+
+class BadAnswer(MainstayError):
+    """The answer is a failure of the dependency. Only the policy sees it: callers get the answer.
+
+    Args:
+        policy: Name of the policy.
+        status: Of the answer.
+        retry_after_s: The pause that the server asks for, or None.
+        answer: The client library's response, complete. Any: each library has its own.
+    """
+
+    def __init__(self, policy: str, status: int, retry_after_s: float | None, answer: Any) -> None:
+        self.policy = policy
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.answer = answer
+        super().__init__(policy, status, retry_after_s)
+
+    def __str__(self) -> str:
+        return f"{self.policy}: answered with status {self.status}"
+
+
+class HttpCall:
+    """What the attempts of one call share, and how their ends are understood.
+
+    Args:
+        policy: Through which it is made.
+        http: The client's options.
+        lost: Where places of answers are noted that nobody reads.
+        method: Of the request.
+        key: Its ``Idempotency-Key``, or None.
+        replayable: Whether its body can be sent a second time.
+        whole: Whether the caller wants the whole answer at once; None: nobody knows.
+
+    Attributes:
+        policy: For calls that must not be made twice, the one for those.
+        repeats: Whether the request may be sent again after it may have arrived.
+        streams: Answers whose bodies are still open. Any: each library has its own.
+
+    Raises:
+        PolicyMisused: The policy has no bulkhead.
+    """
+
+    __slots__ = ("_clock", "_http", "_lost", "_tried", "_until_s", "_whole", "policy", "repeats",
+                 "streams")  # fmt: skip
+
+    def __init__(
+        self,
+        policy: Policy,
+        http: Http,
+        lost: Lost,
+        *,
+        method: str,
+        key: str | bytes | None,
+        replayable: bool,
+        whole: bool | None,
+    ) -> None:
+        lost.give_back()
+        require_bulkhead(policy)
+        self.repeats = replayable and may_repeat(method, key)
+        self.policy = policy if self.repeats else policy.once
+        self.streams: list[Any] = []
+        self._http = http
+        self._lost = lost
+        self._whole = whole
+        self._tried: list[Endpoint] = []
+        plan = policy.plan
+        self._clock: Clock = plan.clock
+        self._until_s = expiry_s(CURRENT.get(), plan.clock)
+        if plan.total_s is not None:
+            self._until_s = min(self._until_s, plan.now() + plan.total_s)
+
+    def turn(self) -> AbstractContextManager[Endpoint | None]:
+        """Return a context manager around one attempt, which says where it goes, if not by URL."""
+        balancer = self._http.balancer
+        return _NO_TURN if balancer is None else Turn(balancer, self._tried)
+
+    def headers(self, left_s: float | None) -> dict[str, str]:
+        """Return the headers that an attempt with so many seconds left adds."""
+        return headers_out(left_s, current_trace(), self.policy.plan.rng)
+
+    def reads_whole(self, status: int, length: str | None) -> bool:
+        """Return whether the body is read within the attempt, which then answers for it.
+
+        Args:
+            status: Of the answer; a failure is always read, since it may be the last one.
+            length: Its ``Content-Length``, or None.
+        """
+        if self._whole is not None:
+            return self._whole or self._http.is_failure(status)
+        small = length is not None and length.isdecimal() and int(length) <= WHOLE_BYTES_MAX
+        return small or self._http.is_failure(status)
+
+    def place(self) -> Place:
+        """Return the place of an answer whose body is read after the call."""
+        slots = self.policy.plan.slots
+        assert slots is not None, "required when the call began"
+        return Place(slots, self._lost)
+
+    def judge(self, status: int, asked: str | None, answer: Any) -> None:
+        """Raise BadAnswer where an answer is a failure; ``asked`` is its ``Retry-After``."""
+        if self._http.is_failure(status):
+            wall_s = self._clock.wall_s()
+            pause_s = None if asked is None else retry_after_s(asked, now_wall_s=wall_s)
+            raise BadAnswer(self.policy.name, status, pause_s, answer)
+
+    def left_s(self) -> float:
+        """Return the seconds until the whole call must be done; infinite: nothing bounds it."""
+        if self._until_s == math.inf:
+            return math.inf
+        return max(0.0, self._until_s - self._clock.monotonic_s())
+
+    def body_region(self) -> DeadlineRegion:
+        """Return the region in which the next part of a streamed body is read."""
+        return DeadlineRegion(self.left_s(), self._clock)
+
+    def reconnected(self) -> None:
+        """Tell that a stale connection was replaced."""
+        emit(self.policy.plan, Reconnected)
+
+    def not_connected(self) -> MainstayError:
+        """Return the error for a connection that could not be opened."""
+        if self._late():
+            return self.too_late(begun=False)
+        return ConnectFailed(self.policy.name)
+
+    def timed_out(self, after_s: float | None) -> MainstayError:
+        """Return the error for a client that waited ``after_s`` for the network in vain."""
+        if self._late():
+            return self.too_late(begun=True)
+        return AttemptTimedOut(self.policy.name, 0.0 if after_s is None else after_s)
+
+    def broken_off(self) -> MainstayError:
+        """Return the error for a connection that broke."""
+        return ConnectionLost(self.policy.name)
+
+    def unsendable(self) -> MainstayError:
+        """Return the error for a request that the client refuses to send."""
+        return CallUnsendable(f"{self.policy.name}: the client can't send this request")
+
+    def too_late(self, *, begun: bool = True) -> DeadlineExceeded:
+        """Return the error of a call that was not done in time."""
+        return DeadlineExceeded(f"{self.policy.name}: not done by its deadline", begun=begun)
+
+    def _late(self) -> bool:
+        return self._clock.monotonic_s() >= self._until_s - _ROUNDING_S
+
+
+def bounded_s(declared_s: float | None, default_s: float, left_s: float | None) -> float:
+    """Return how long a thread may wait for the network: the least of what is said and is left."""
+    own_s = default_s if declared_s is None else declared_s
+    return own_s if left_s is None else min(own_s, left_s)
+
+
+def within_attempt_s(declared_s: float | None, left_s: float | None) -> float | None:
+    """Return the same for a task, whose attempt is cut off anyhow: None where that is sooner."""
+    sooner = declared_s is not None and (left_s is None or declared_s < left_s)
+    return declared_s if sooner else None
+
+
+def require_bulkhead(policy: Policy) -> int:
+    """Return how many calls may be in flight at once.
+
+    The pools of clients are not made for calls that wait: httpx looks at all of them whenever one
+    ends. So waiting is the bulkhead's, in front of the pool, and there must be one.
+
+    Raises:
+        PolicyMisused: The policy has none.
+    """
+    slots = policy.plan.slots
+    if slots is None:
+        raise PolicyMisused(
+            f"{policy.name}: an HTTP client needs a bulkhead: Policy(bulkhead=Bulkhead(limit=32))"
+        )
+    return slots.options.limit

@@ -1,0 +1,43 @@
+"""What is sent along with every attempt: the time that is left, and the trace. Pure."""
+
+from random import Random
+
+from mainstay.service.inbound.trace import Trace
+
+DEADLINE_HEADER = "x-envoy-expected-rq-timeout-ms"
+"""The one header in which the remaining time leaves, in whole milliseconds.
+
+Three are read on arrival. This one is sent because a proxy on the way acts on it too: the edge's
+internal listeners make it the timeout of the route and pass on what is left.
+"""
+
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""RFC 9110, 9.2.2."""
+
+
+def may_repeat(method: str, idempotency_key: str | bytes | None) -> bool:
+    """Return whether a request may be made twice: by its method, or because it has a key.
+
+    Args:
+        method: In any case of letters.
+        idempotency_key: The value of its ``Idempotency-Key`` header; an empty one is none.
+    """
+    return bool(idempotency_key) or method.upper() in _IDEMPOTENT
+
+
+def headers_out(left_s: float | None, trace: Trace | None, rng: Random) -> dict[str, str]:
+    """Return the headers that one attempt adds.
+
+    Args:
+        left_s: Seconds left for it; None where nothing bounds it, and then nothing is said.
+        trace: That of the request which is being answered, or None.
+        rng: Where the attempt's own span id comes from; public, so not for secrets.
+    """
+    headers: dict[str, str] = {}
+    if left_s is not None:
+        # Rounded down, so that the callee gives up first; and 0 would mean without a bound.
+        headers[DEADLINE_HEADER] = str(max(1, int(left_s * 1000)))
+    if trace is not None:
+        span_id = rng.getrandbits(64) or 1
+        headers["traceparent"] = f"00-{trace.trace_id}-{span_id:016x}-{trace.flags:02x}"
+    return headers

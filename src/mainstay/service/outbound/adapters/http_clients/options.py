@@ -1,0 +1,60 @@
+"""How HTTP clients apply a policy: option values. Pure."""
+
+from dataclasses import dataclass
+
+from mainstay.service.outbound.balance import Balancer
+from mainstay.service.outbound.quantity import Duration, Options
+
+_URL_MAX = 2_048
+_SERVER_ERRORS = 500
+_TOO_MANY_REQUESTS = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """What an HTTP client needs to know beside the policy.
+
+    ``connect``, ``read`` and ``write`` hold within every attempt, and never longer than what is
+    left of the attempt and of the deadline. Their defaults are the starter pack's.
+
+    Attributes:
+        base_url: What relative URLs are relative to, such as ``service.url("payments")``.
+        connect: To open a connection. Starter pack: 5 s.
+        read: Between two reads. Starter pack: 30 s.
+        write: Of one write. Starter pack: 10 s.
+        idle: A connection that was idle for longer is not used again (best practices: 30 s). Keep
+            it below what the server allows: it should be the client that closes.
+        excluded: Statuses that are no failures, of those that would be: 429, and 500 and above.
+        balancer: Who chooses the endpoint of each attempt; None: the host of the URL. A further
+            attempt goes to another endpoint. The host of the URL stays in the ``Host`` header and
+            in the certificate's check.
+    """
+
+    base_url: str = ""
+    connect: Duration = 5.0
+    read: Duration = 30.0
+    write: Duration = 10.0
+    idle: Duration = 30.0
+    excluded: tuple[int, ...] = ()
+    balancer: Balancer | None = None
+
+    def __post_init__(self) -> None:
+        options = Options("Http")
+        if not isinstance(self.base_url, str) or len(self.base_url) > _URL_MAX:
+            # The value isn't shown: it may hold a password.
+            options.wrong("base_url", f"a URL of at most {_URL_MAX} characters", "another value")
+        for name in ("connect", "read", "write", "idle"):
+            object.__setattr__(self, name, options.seconds(name, getattr(self, name)))
+        if not isinstance(self.excluded, tuple) or not all(
+            isinstance(one, int) for one in self.excluded
+        ):
+            options.wrong("excluded", "a tuple of statuses", self.excluded)
+        if self.balancer is not None and not isinstance(self.balancer, Balancer):
+            options.wrong("balancer", "a Balancer", self.balancer)
+        options.done()
+
+    def is_failure(self, status: int) -> bool:
+        """Return whether an answer with this status is a failure of the dependency."""
+        return (
+            status >= _SERVER_ERRORS or status == _TOO_MANY_REQUESTS
+        ) and status not in self.excluded
