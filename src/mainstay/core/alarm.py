@@ -9,12 +9,21 @@ then one insertion into and one removal from a dict.
 
 import asyncio
 import math
-from asyncio import AbstractEventLoop, Task, TimerHandle, current_task, get_running_loop
+import sys
+from asyncio import AbstractEventLoop, Task, TimerHandle, get_running_loop
 from typing import Any, Protocol
 
 from mainstay.core.clock import Clock
 from mainstay.core.deadline import Scope
 from mainstay.core.errors import PolicyMisused
+
+if sys.version_info >= (3, 12):
+    from asyncio import current_task
+else:
+    # 3.11 changes no more, and its public function is this behind a frame of Python.
+    from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]  # Not in its stubs.
+
+    current_task = _current_tasks.get
 
 _SHORT_S = 0.016
 """An alarm nearer than this gets its own timer: parking would set two timers for one."""
@@ -44,31 +53,14 @@ class Alarm(Scope):
         task: What is cancelled.
         cancelling: How often the task was asked to end before the alarm was set: more than that
             at the end means that somebody else wants it to end too.
-        rang: Whether it did.
-        parked: Where it waits, so that it can be taken out.
+        parked: Where it waits, so that it can be taken out; ``RANG`` when it did ring.
     """
 
-    __slots__ = ("cancelling", "parked", "rang", "task")
+    __slots__ = ("cancelling", "parked", "task")
 
-    def __init__(  # noqa: PLR0917  By position: it runs for every call.
-        self,
-        clock: Clock,
-        expires_s: float,
-        retrying: tuple[str, ...],
-        outer: Scope | None,
-        region: object,
-        task: "Task[Any]",
-    ) -> None:
-        # Not through super(): this runs for every call.
-        self.clock = clock
-        self.expires_s = expires_s
-        self.retrying = retrying
-        self.outer = outer
-        self.region = region
-        self.task = task
-        self.cancelling = task.cancelling()
-        self.rang = False
-        self.parked: Parked = _NOWHERE
+    task: "Task[Any]"
+    cancelling: int
+    parked: Parked
 
     def silence(self, error: BaseException | None) -> bool:
         """Take the alarm out at the end of its scope.
@@ -80,21 +72,45 @@ class Alarm(Scope):
             Whether ``error`` is the cancellation by this alarm, and by nobody else: then the
             caller raises what it means instead.
         """
-        self.parked.pop(self, None)
-        if not self.rang:
+        if self.parked is not RANG:
+            self.parked.pop(self, None)
             return False
         only_ours = self.task.uncancel() <= self.cancelling
         return only_ours and isinstance(error, asyncio.CancelledError)
+
+
+class RegionAlarm(Alarm):
+    """The alarm of the body of an ``async with``.
+
+    Attributes:
+        region: The object whose ``async with`` made it.
+    """
+
+    __slots__ = ("region",)
+
+    region: object
 
 
 class _Nowhere:
     __slots__ = ()
 
     def pop(self, alarm: Alarm, default: None) -> None:
-        """Nothing is parked here."""
+        """Do nothing: nobody is parked here."""
 
 
 _NOWHERE = _Nowhere()
+
+
+class _Rang:
+    __slots__ = ()
+
+    def pop(self, alarm: Alarm, default: None) -> None:  # noqa: ARG002  The form of a dict's.
+        """Take the cancellation back, which the scope did not live to see."""
+        alarm.task.uncancel()
+
+
+RANG = _Rang()
+"""Where an alarm is that has cancelled its task."""
 
 
 class _Alone:
@@ -110,6 +126,11 @@ class _Alone:
         self._handle.cancel()
 
 
+Bucket = dict[Alarm, None]
+"""A dict is a set that remembers its order: alarms of one moment ring in the order in which they
+were set, which a simulation can repeat."""
+
+
 class Alarms:
     """The alarms of one event loop by one clock. Used by the loop's thread alone.
 
@@ -121,9 +142,8 @@ class Alarms:
     def __init__(self, loop: AbstractEventLoop, clock: Clock) -> None:
         self._loop = loop
         self.clock = clock
-        # By opening time. A dict is a set that remembers its order: alarms of one moment ring in
-        # the order in which they were set, which a simulation can repeat.
-        self.buckets: dict[float, dict[Alarm, None]] = {}
+        # By opening time.
+        self.buckets: dict[float, Bucket] = {}
 
     def set(self, alarm: Alarm, width_s: float) -> None:
         """Let ``alarm`` ring when it expires.
@@ -136,14 +156,18 @@ class Alarms:
         if not width_s:
             self._alone(alarm)
             return
-        expires_s = alarm.expires_s
+        bucket = self.bucket(alarm.expires_s, width_s)
+        bucket[alarm] = None
+        alarm.parked = bucket
+
+    def bucket(self, expires_s: float, width_s: float) -> "Bucket":
+        """Return the bucket for alarms that ring about ``expires_s``; made where it is missing."""
         opens_s = expires_s - expires_s % width_s
         bucket = self.buckets.get(opens_s)
         if bucket is None:
             bucket = self.buckets[opens_s] = {}
             self._loop.call_later(opens_s - self.clock.monotonic_s(), self._open, opens_s)
-        bucket[alarm] = None
-        alarm.parked = bucket
+        return bucket
 
     def _open(self, opens_s: float) -> None:
         for alarm in self.buckets.pop(opens_s):
@@ -158,7 +182,7 @@ class Alarms:
         if left_s > _EARLY_S:
             alarm.parked = _Alone(self._loop.call_later(max(left_s, _AGAIN_S), self._ring, alarm))
             return
-        alarm.rang = True
+        alarm.parked = RANG
         alarm.task.cancel()
 
 
@@ -192,26 +216,87 @@ def alarms_of(loop: AbstractEventLoop, clock: Clock) -> Alarms:
     return alarms
 
 
-def set_alarm(  # noqa: PLR0917  By position: it runs for every call.
+class Lane:
+    """Where alarms of one duration are set: it remembers the bucket that is being filled.
+
+    Attributes:
+        duration_s: What the alarms of this lane mostly have left when they are set.
+    """
+
+    __slots__ = ("_clock", "_half_s", "_now", "_width_s", "duration_s")
+
+    def __init__(self, duration_s: float, clock: Clock) -> None:
+        self.duration_s = duration_s
+        self._clock = clock
+        self._half_s = duration_s / 2.0
+        self._width_s = bucket_width_s(duration_s)
+        # One tuple, read and written whole: tasks of several loops, in several threads, share it.
+        self._now: tuple[AbstractEventLoop | None, float, float, Bucket] = (None, 0.0, 0.0, {})
+
+    def set(
+        self, began_s: float, expires_s: float, retrying: tuple[str, ...], outer: Scope | None
+    ) -> Alarm:
+        """Return an alarm for the current task, set to ring at ``expires_s``.
+
+        Where the scope around it rings in the same task at that time or before, it is a scope and
+        no more.
+
+        Args:
+            began_s: The present time.
+            expires_s: When to ring; finite.
+            retrying: Who tries again what is within.
+            outer: The scope around it.
+        """
+        loop = get_running_loop()
+        task = current_task(loop)
+        assert task is not None, "a coroutine is awaited in a task"
+        # Set one by one: a constructor would take twice as long.
+        alarm = Alarm()
+        alarm.clock = self._clock
+        alarm.expires_s = expires_s
+        alarm.retrying = retrying
+        alarm.outer = outer
+        alarm.task = task
+        alarm.cancelling = task.cancelling()
+        home, opens_s, closes_s, bucket = self._now
+        # What has less than half of the duration left might find its bucket opened already.
+        if (
+            outer is None
+            and home is loop
+            and opens_s <= expires_s < closes_s
+            and expires_s - began_s > self._half_s
+        ):
+            bucket[alarm] = None
+            alarm.parked = bucket
+        elif outer is not None and covered(outer, expires_s, task, self._clock):
+            alarm.parked = _NOWHERE
+        else:
+            self._set_elsewhere(alarm, loop, expires_s - began_s)
+        return alarm
+
+    def _set_elsewhere(self, alarm: Alarm, loop: AbstractEventLoop, left_s: float) -> None:
+        alarms, width_s = alarms_of(loop, self._clock), self._width_s
+        if left_s <= self._half_s or not width_s:
+            alarms.set(alarm, bucket_width_s(left_s))
+            return
+        bucket = alarms.bucket(alarm.expires_s, width_s)
+        bucket[alarm] = None
+        alarm.parked = bucket
+        opens_s = alarm.expires_s - alarm.expires_s % width_s
+        self._now = (loop, opens_s, opens_s + width_s, bucket)
+
+
+def region_alarm(
     clock: Clock,
     expires_s: float,
     retrying: tuple[str, ...],
     outer: Scope | None,
-    width_s: float | None = None,
-    region: object = None,
-) -> Alarm:
-    """Return an alarm for the current task, set to ring at ``expires_s`` of ``clock``.
+    region: object,
+) -> RegionAlarm:
+    """Return an alarm for the body of an ``async with``, set to ring at ``expires_s`` of ``clock``.
 
     One that never expires, or for which the scope around it rings in the same task at the same
     time or before, is not set: it is a scope and no more.
-
-    Args:
-        clock: See ``Alarm``, as the three that follow.
-        expires_s: When to ring.
-        retrying: Who tries again what is within.
-        outer: The scope around it.
-        width_s: As ``Alarms.set`` takes it, where the caller knows; None works it out.
-        region: Whose scope it is.
 
     Raises:
         PolicyMisused: No task runs: an event loop's callback can't be interrupted.
@@ -220,17 +305,19 @@ def set_alarm(  # noqa: PLR0917  By position: it runs for every call.
     task = current_task(loop)
     if task is None:
         raise PolicyMisused("a deadline needs a task to interrupt; a callback of the loop has none")
-    alarm = Alarm(clock, expires_s, retrying, outer, region, task)
-    if outer is not None and covered(outer, expires_s, task, clock):
-        return alarm
-    if expires_s == math.inf:
-        return alarm
-    alarms = ALARMS.get(loop)
-    if alarms is None or alarms.clock is not clock:
-        alarms = alarms_of(loop, clock)
-    if width_s is None:
-        width_s = bucket_width_s(expires_s - clock.monotonic_s())
-    alarms.set(alarm, width_s)
+    alarm = RegionAlarm()
+    alarm.clock = clock
+    alarm.expires_s = expires_s
+    alarm.retrying = retrying
+    alarm.outer = outer
+    alarm.task = task
+    alarm.cancelling = task.cancelling()
+    alarm.parked = _NOWHERE
+    alarm.region = region
+    within = outer is not None and covered(outer, expires_s, task, clock)
+    if expires_s != math.inf and not within:
+        left_s = expires_s - clock.monotonic_s()
+        alarms_of(loop, clock).set(alarm, bucket_width_s(left_s))
     return alarm
 
 

@@ -5,8 +5,9 @@ its own. Asynchronous code is interrupted when the time is up. Synchronous code 
 clients read ``remaining_s()`` for their own timeouts, and no call begins without time left.
 """
 
+import contextlib
 import math
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -28,28 +29,75 @@ class Scope:
         expires_s: Monotonic seconds of the clock; infinite where nothing bounds the time.
         retrying: Names of the policies that try this code again when it fails, outer first.
         outer: The scope around this one, or None.
-        region: The object whose ``with`` made it, or None.
     """
 
-    __slots__ = ("__weakref__", "clock", "expires_s", "outer", "region", "retrying")
+    __slots__ = ("clock", "expires_s", "outer", "retrying")
 
-    def __init__(
-        self,
-        clock: Clock,
-        expires_s: float,
-        retrying: tuple[str, ...],
-        outer: "Scope | None",
-        region: object = None,
-    ) -> None:
-        self.clock = clock
-        self.expires_s = expires_s
-        self.retrying = retrying
-        self.outer = outer
-        self.region = region
+    clock: Clock
+    expires_s: float
+    retrying: tuple[str, ...]
+    outer: "Scope | None"
+
+
+def new_scope(
+    clock: Clock, expires_s: float, retrying: tuple[str, ...], outer: Scope | None
+) -> Scope:
+    """Return a scope. Its class has no constructor, which would double the cost of making one."""
+    scope = Scope()
+    scope.clock = clock
+    scope.expires_s = expires_s
+    scope.retrying = retrying
+    scope.outer = outer
+    return scope
+
+
+class RegionScope(Scope):
+    """The scope of the body of a ``with``.
+
+    Attributes:
+        region: The object whose ``with`` made it.
+    """
+
+    __slots__ = ("region",)
+
+    region: object
+
+
+def region_scope(expires_s: float, clock: Clock, region: object, *, free: bool = False) -> Scope:
+    """Return the scope of a ``with`` in what runs now.
+
+    Args:
+        expires_s: When it expires, by ``clock``.
+        clock: Whose time that is.
+        region: The object whose ``with`` it is.
+        free: Whether it forgets the layers that retry what runs now.
+    """
+    scope = RegionScope()
+    scope.clock = clock
+    scope.expires_s = expires_s
+    scope.outer = CURRENT.get()
+    scope.retrying = () if scope.outer is None or free else scope.outer.retrying
+    scope.region = region
+    return scope
 
 
 CURRENT: ContextVar[Scope | None] = ContextVar("mainstay_scope", default=None)
-"""The scope of what runs now. Who sets it sets it back to ``outer``, in the same task."""
+"""The scope of what runs now. Who sets it sets it back, in the same task."""
+
+# Bound once: looking a method up for every call costs a tenth of the call.
+current = CURRENT.get
+enter = CURRENT.set
+back = CURRENT.reset
+
+
+def restore(token: "Token[Scope | None]") -> None:
+    """Make the scope current again that was when the token was made.
+
+    A coroutine that is thrown away half done may be closed from anywhere: then there is nothing to
+    restore, since its own context is gone.
+    """
+    with contextlib.suppress(ValueError):
+        CURRENT.reset(token)
 
 
 def expiry_s(scope: Scope | None, clock: Clock) -> float:
@@ -77,7 +125,7 @@ def leave(region: object) -> Scope:
         PolicyMisused: Scopes are not left in the order in which they were entered.
     """
     scope = CURRENT.get()
-    if scope is None or scope.region is not region:
+    if scope is None or getattr(scope, "region", None) is not region:
         raise PolicyMisused("regions must be left in the reverse order, and where they were begun")
     CURRENT.set(scope.outer)
     return scope
@@ -101,9 +149,7 @@ class DeadlineRegion:
         return min(own_s, expiry_s(outer, self._clock))
 
     def __enter__(self) -> None:
-        outer = CURRENT.get()
-        retrying = () if outer is None else outer.retrying
-        CURRENT.set(Scope(self._clock, self._expires_s(outer), retrying, outer, self))
+        CURRENT.set(region_scope(self._expires_s(CURRENT.get()), self._clock, self))
 
     def __exit__(
         self,
@@ -115,12 +161,12 @@ class DeadlineRegion:
 
     async def __aenter__(self) -> None:
         # Only here: synchronous programs need not load asyncio.
-        from mainstay.core.alarm import set_alarm  # noqa: PLC0415
+        from mainstay.core.alarm import region_alarm  # noqa: PLC0415
 
         outer = CURRENT.get()
         retrying = () if outer is None else outer.retrying
         expires_s = self._expires_s(outer)
-        CURRENT.set(set_alarm(self._clock, expires_s, retrying, outer, None, self))
+        CURRENT.set(region_alarm(self._clock, expires_s, retrying, outer, self))
 
     async def __aexit__(
         self,
@@ -139,7 +185,7 @@ class DetachedRegion:
     __slots__ = ()
 
     def __enter__(self) -> None:
-        CURRENT.set(Scope(SYSTEM_CLOCK, math.inf, (), CURRENT.get(), self))
+        CURRENT.set(region_scope(math.inf, SYSTEM_CLOCK, self, free=True))
 
     def __exit__(
         self,

@@ -85,20 +85,25 @@ class CallRejected(MainstayError):
     Each rejection is an error object of its own: one that is raised again and again would grow
     its traceback without end.
 
-    Args:
-        policy: Name of the policy that rejected it.
-        retry_after_s: Seconds after which a call may be let through, or None where unknown.
+    Made from the name of the policy that rejected the call and the seconds after which one may be
+    let through, or None where unknown. There is no constructor of our own, and the sentence is made
+    when it is asked for: most rejections are counted and never shown, and must be cheap.
     """
 
     sentence = "the call was rejected"
 
-    def __init__(self, policy: str, retry_after_s: float | None = None) -> None:
-        self.policy = policy
-        self.retry_after_s = retry_after_s
-        super().__init__(policy, retry_after_s)
+    @property
+    def policy(self) -> str:
+        """The name of the policy that rejected the call."""
+        return str(self.args[0])
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds after which a call may be let through, or None where unknown."""
+        found: float | None = self.args[1]
+        return found
 
     def __str__(self) -> str:
-        # Made here and not in the constructor: most rejections are counted and never shown.
         again = "" if self.retry_after_s is None else f"; try again in {self.retry_after_s:.3g} s"
         return f"{self.policy}: {self.sentence}{again}"
 

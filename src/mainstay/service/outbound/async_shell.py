@@ -4,26 +4,27 @@
 own: context variables that it sets would be lost, and cancelling it would take a round more.
 """
 
-from asyncio import sleep as pause
+from asyncio import sleep
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from mainstay.core.alarm import set_alarm
-from mainstay.core.deadline import CURRENT
-from mainstay.service.outbound.async_waits import wait_for_slot, wait_for_turn
+from mainstay.core.deadline import Scope, back, current, enter, new_scope, restore
+from mainstay.service.outbound.async_waits import wait_for_slot
 from mainstay.service.outbound.course import (
     INFINITE,
     Course,
     admit,
-    done_by_s,
+    names_within,
     no_time,
     retry_within,
-    scope_names,
+    sooner_s,
     tell_success,
 )
 from mainstay.service.outbound.hedging import run_special
 from mainstay.service.outbound.instead import instead
+from mainstay.service.outbound.plan import Shape
+from mainstay.service.outbound.sync_waits import turn_s
 
 if TYPE_CHECKING:
     from mainstay.service.outbound.policy import Policy
@@ -33,53 +34,71 @@ R = TypeVar("R")
 
 
 def aguard(  # noqa: C901, PLR0915  One frame.
-    policy: "Policy", fn: Callable[P, Awaitable[R]]
+    policy: "Policy", fn: Callable[P, Awaitable[R]], shape: Shape | None = None
 ) -> Callable[P, Coroutine[Any, Any, R]]:
     """Return ``fn`` with the policy around it; the policy's plan is read at each call.
 
     Any: what a coroutine yields is its loop's business.
+
+    Args:
+        policy: Whose plan.
+        fn: What is awaited.
+        shape: That of the plans that this shell was specialised for; None: it takes any.
     """
 
     async def call(*args: P.args, **kwargs: P.kwargs) -> R:  # noqa: C901, PLR0912, PLR0915  One frame.
         plan = policy.plan
-        outer = CURRENT.get()
+        if shape is not None and plan.shape is not shape:
+            # The policy has other parts now than those that this shell was made for.
+            return await aguard(policy, fn)(*args, **kwargs)
+        outer = current()
+        watched = plan.observed or plan.events.listening
+        clocked = plan.clocked or watched or outer is not None
         try:
-            until_s = INFINITE
-            if outer is not None or plan.total_s is not None:
-                until_s = done_by_s(plan, outer)
-            slots, key = plan.slots, None
-            if slots is not None:
+            began_s, until_s, key = 0.0, INFINITE, None
+            if clocked:
+                began_s = plan.now()
+                if plan.total_s is not None:
+                    until_s = began_s + plan.total_s
+                if outer is not None:
+                    until_s = sooner_s(plan, outer, until_s)
+            if plan.slots is not None:
                 try:
-                    slots.free.pop()
+                    plan.slots.free.pop()
                 except IndexError:
                     key = await wait_for_slot(plan, until_s)
+                    began_s = plan.now()
             try:
                 if plan.limiter is not None:
-                    await wait_for_turn(plan, until_s)
+                    wait_s = plan.limiter.take(plan.now())
+                    if wait_s:
+                        await sleep(turn_s(plan, wait_s, until_s))
+                        began_s = plan.now()
                 if plan.budget is not None:
                     plan.budget.calls += 1
                 retry = plan.retry if outer is None else retry_within(plan, outer)
-                clocked = plan.clocked or until_s != INFINITE or plan.events.listening
-                course: Course | None = None
+                course, permit = None, 0
                 while True:
-                    began_s = plan.now() if clocked else 0.0
-                    if until_s - began_s <= plan.least_s:
+                    if clocked and until_s - began_s <= plan.least_s:
                         raise no_time(plan, until_s - began_s)
-                    circuit, permit = plan.circuit, 0
-                    if circuit is not None:
-                        permit = circuit.closed or admit(plan)
-                    expires_s, scope, alarm = until_s, outer, None
+                    if plan.circuit is not None:
+                        permit = plan.circuit.closed or admit(plan)
+                    expires_s, alarm = until_s, None
                     if plan.scoped:
-                        width_s = plan.total_width_s
+                        scope: Scope
+                        names = plan.names
+                        if outer is not None:
+                            names = names_within(outer, retry, names)
                         if plan.bound is not None and began_s + plan.bound.timeout_s < until_s:
                             expires_s = began_s + plan.bound.timeout_s
-                            width_s = plan.bound.width_s
-                        if outer is None and expires_s == INFINITE:
+                            scope = alarm = plan.bound.lane.set(began_s, expires_s, names, outer)
+                        elif plan.timed or until_s != INFINITE:
+                            scope = alarm = plan.lane.set(began_s, until_s, names, outer)
+                        elif outer is None:
                             scope = plan.idle_scope
                         else:
-                            names = scope_names(plan, retry, outer)
-                            scope = alarm = set_alarm(plan.clock, expires_s, names, outer, width_s)
-                        CURRENT.set(scope)
+                            scope = new_scope(plan.clock, INFINITE, names, outer)
+                        token = enter(scope)
                     result: R
                     try:
                         if plan.special:
@@ -87,40 +106,38 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                         else:
                             result = await fn(*args, **kwargs)
                     except BaseException as error:
-                        CURRENT.set(outer)
                         rang = alarm is not None and alarm.silence(error)
+                        if plan.scoped:
+                            restore(token)
                         course = course or Course(plan, retry, outer, until_s)
-                        pause_s = course.failed(
-                            error, permit=permit, began_s=began_s, expires_s=expires_s, rang=rang
-                        )
+                        pause_s = course.failed(error, permit, began_s, expires_s, rang=rang)
                         if pause_s is None:
                             if course.cut is not None:
                                 raise course.cut from error
                             raise
                     else:
-                        if scope is not outer:
-                            CURRENT.set(outer)
+                        if plan.scoped:
+                            back(token)
                             if alarm is not None:
-                                alarm.silence(None)
-                        if not plan.observed and not plan.events.listening:
-                            if circuit is not None and circuit.heeds_success:
+                                alarm.parked.pop(alarm, None)
+                        if not watched:
+                            if plan.circuit is not None and plan.circuit.heeds_success:
                                 tell_success(plan, permit, began_s)
                             return result
                         course = course or Course(plan, retry, outer, until_s)
-                        pause_s = course.answered(
-                            result, permit=permit, began_s=began_s, args=args, kwargs=kwargs
-                        )
+                        pause_s = course.answered(result, permit, began_s, args, kwargs)
                         if pause_s is None:
                             return result
-                    await pause(pause_s)
+                    await sleep(pause_s)
+                    began_s = plan.now()
             finally:
-                if slots is not None:
-                    if slots.keyed:
-                        slots.give(key)
+                if plan.slots is not None:
+                    if plan.slots.keyed:
+                        plan.slots.give(key)
                     else:
-                        slots.free.append(None)
-                        if slots.attention:
-                            slots.settle()
+                        plan.slots.free.append(None)
+                        if plan.slots.attention:
+                            plan.slots.settle()
         except BaseException as error:
             if plan.fallback is None or not plan.fallback.covers(error):
                 raise

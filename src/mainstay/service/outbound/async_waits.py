@@ -1,4 +1,4 @@
-"""Where an asynchronous call waits: for a slot of the bulkhead, and for its turn of the rate."""
+"""Where an asynchronous call waits: for a slot of the bulkhead."""
 
 import asyncio
 from asyncio import AbstractEventLoop
@@ -8,7 +8,6 @@ from mainstay.service.outbound.context import current_key
 from mainstay.service.outbound.course import INFINITE, emit, no_time
 from mainstay.service.outbound.events import Rejected
 from mainstay.service.outbound.plan import Plan
-from mainstay.service.outbound.sync_waits import turn_s
 
 
 class _TaskWaiter:
@@ -77,16 +76,4 @@ async def wait_for_slot(plan: Plan, until_s: float) -> str | None:
     if until_s <= plan.now():
         raise no_time(plan, 0.0)
     emit(plan, Rejected, by="bulkhead", retry_after_s=None)
-    raise BulkheadFull(plan.name)
-
-
-async def wait_for_turn(plan: Plan, until_s: float) -> None:
-    """Take one call out of the rate limit, waiting where that is allowed.
-
-    Raises:
-        RateLimited: It is too early, and the wait would be too long.
-        DeadlineExceeded: The deadline comes before the turn.
-    """
-    sleep_s = turn_s(plan, until_s)
-    if sleep_s > 0:
-        await asyncio.sleep(sleep_s)
+    raise BulkheadFull(plan.name, None)

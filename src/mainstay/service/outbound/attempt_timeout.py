@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mainstay.core.alarm import bucket_width_s
+from mainstay.core.alarm import Lane
+from mainstay.core.clock import Clock
 from mainstay.service.outbound.latency import Latency
 from mainstay.service.outbound.quantity import Duration, Options
 
@@ -41,6 +42,11 @@ class AttemptTimeout:
             options.wrong("floor", "no more than the ceiling", self.floor)
         options.done()
 
+    @property
+    def auto(self) -> bool:
+        """Whether it adapts to how long attempts take."""
+        return self.within == AUTO
+
 
 class Bound:
     """The bound as it is now. Calls read it; one that finishes may change it.
@@ -48,21 +54,22 @@ class Bound:
     Attributes:
         options: As given.
         timeout_s: What an attempt may take, in seconds.
-        width_s: The bucket for an alarm that rings after that; worked out once.
+        lane: Where alarms that ring after that are set.
         least_s: An attempt with less time left does not begin.
     """
 
-    __slots__ = ("least_s", "options", "timeout_s", "width_s")
+    __slots__ = ("_clock", "lane", "least_s", "options", "timeout_s")
 
-    def __init__(self, options: AttemptTimeout) -> None:
+    def __init__(self, options: AttemptTimeout, clock: Clock) -> None:
         self.options = options
+        self._clock = clock
         self.least_s = float(options.least)
         self._set(float(options.ceiling if options.within == AUTO else options.within))
 
     @property
     def auto(self) -> bool:
         """Whether it adapts."""
-        return self.options.within == AUTO
+        return self.options.auto
 
     def adapt(self, latency: Latency) -> None:
         """Set the bound to what recent attempts say; does nothing where they are too few."""
@@ -70,8 +77,10 @@ class Bound:
         if self.auto and percentile_s is not None:
             wanted_s = self.options.multiple * percentile_s
             options = self.options
-            self._set(min(float(options.ceiling), max(float(options.floor), wanted_s)))
+            found_s = min(float(options.ceiling), max(float(options.floor), wanted_s))
+            if found_s != self.timeout_s:
+                self._set(found_s)
 
     def _set(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
-        self.width_s = bucket_width_s(timeout_s)
+        self.lane = Lane(timeout_s, self._clock)

@@ -67,7 +67,8 @@ class Slots:
 
     def __init__(self, options: Bulkhead) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[Waiter] = deque()
+        # Made when somebody waits: an empty one holds half a kilobyte.
+        self._waiting: deque[Waiter] | None = None
         # Slots too many after a limit was lowered: so many are not given on when they come back.
         self._debt = 0
         self._by_key: dict[str, int] = {}
@@ -84,6 +85,8 @@ class Slots:
             False: the queue is full.
         """
         with self._lock:
+            if self._waiting is None:
+                self._waiting = deque()
             self._waiting.append(waiter)
             # First told, then looked: a slot that comes back in between is seen by one of the two.
             self.attention = True
@@ -97,10 +100,9 @@ class Slots:
     def leave(self, waiter: Waiter) -> bool:
         """Take a waiter out of the queue; False: it has a slot already, and must give it back."""
         with self._lock:
-            try:
-                self._waiting.remove(waiter)
-            except ValueError:
+            if self._waiting is None or waiter not in self._waiting:
                 return False
+            self._waiting.remove(waiter)
             self._look()
             return True
 
@@ -167,7 +169,7 @@ class Slots:
 
     def waiting(self) -> int:
         """Return how many wait."""
-        return len(self._waiting)
+        return len(self._waiting or ())
 
     def _take(self, key: str | None) -> bool:
         per_key = self.options.per_key
@@ -199,7 +201,7 @@ class Slots:
             except IndexError:
                 break
             self._debt -= 1
-        passed: deque[Waiter] = deque()
+        passed: list[Waiter] = []
         while self._waiting:
             waiter = self._waiting.popleft()
             if self._take(waiter.key):
@@ -208,7 +210,8 @@ class Slots:
             passed.append(waiter)
             if self.options.per_key is None or self._keyed_free <= 0:
                 break
-        self._waiting.extendleft(reversed(passed))
+        if self._waiting is not None:
+            self._waiting.extendleft(reversed(passed))
         self._look()
 
     def _look(self) -> None:

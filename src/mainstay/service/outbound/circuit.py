@@ -9,6 +9,7 @@ takes that number along as its permit and hands it back with its outcome. A numb
 known any more belongs to a past period, or to a probe whose lease ended: it changes nothing.
 """
 
+import math
 import threading
 from dataclasses import dataclass
 from enum import Enum
@@ -87,6 +88,7 @@ class Circuit:
     Attributes:
         options: As given.
         closed: The permit of a call while the circuit is closed; 0 means: ask ``admit``.
+        rejects_until_s: Every call before this is refused; so ``admit`` need not be asked.
         heeds_success: Whether a success would change anything: then tell it.
         timed: Whether it matters how long a call took.
         state: What the circuit is.
@@ -95,7 +97,8 @@ class Circuit:
 
     __slots__ = (
         "_failed", "_generation", "_good", "_leases", "_lock", "_open_until_s", "_openings",
-        "_rate", "_serial", "_slow", "closed", "heeds_success", "mode", "options", "state", "timed",
+        "_rate", "_serial", "_slow", "closed", "heeds_success", "mode", "options",
+        "rejects_until_s", "state", "timed",
     )  # fmt: skip
 
     def __init__(self, options: Breaker) -> None:
@@ -131,6 +134,7 @@ class Circuit:
                 self.state = State.HALF_OPEN
                 self._good = 0
                 self._leases.clear()
+                self._look()
             if self.state is State.HALF_OPEN:
                 return self._probe(now_s)
             return self._refused()
@@ -144,10 +148,12 @@ class Circuit:
         with self._lock:
             if permit == self._generation and self.state is State.CLOSED:
                 self._failed = 0
-                self._count(failed=False, now_s=now_s, took_s=took_s)
-                change = self._open(now_s) if self._broken() else None
-                self._look()
-                return change
+                self.heeds_success = self.timed
+                if self.timed:
+                    self._count(failed=False, now_s=now_s, took_s=took_s)
+                    if self._broken():
+                        return self._open(now_s)
+                return None
             if self._leases.pop(permit, None) is None:
                 return None
             if self._is_slow(took_s):
@@ -262,10 +268,11 @@ class Circuit:
         return self.options.slow is not None and took_s > float(self.options.slow)
 
     def _broken(self) -> bool:
+        rate, slow = self._rate, self._slow
         return (
             self._failed >= self.options.failures
-            or (self._rate is not None and self._rate.broken())
-            or (self._slow is not None and self._slow.broken())
+            or (rate is not None and rate.window.hits > 0 and rate.broken())
+            or (slow is not None and slow.window.hits > 0 and slow.broken())
         )
 
     def _open(self, now_s: float) -> Change:
@@ -297,18 +304,18 @@ class Circuit:
 
     def _look(self) -> None:
         """Set what calls read without the lock."""
+        self.rejects_until_s = -math.inf
+        if self.mode is Mode.FORCED_OPEN:
+            self.rejects_until_s = math.inf
+        elif self.mode is Mode.ENFORCE and self.state is State.OPEN:
+            self.rejects_until_s = self._open_until_s
         if self.mode is Mode.DISABLED:
             self.closed = UNCOUNTED
         elif self.mode is Mode.FORCED_OPEN or self.state is not State.CLOSED:
             self.closed = REFUSED
         else:
             self.closed = self._generation
-        self.heeds_success = (
-            self.state is not State.CLOSED
-            or self._failed > 0
-            or self._rate is not None
-            or self._slow is not None
-        )
+        self.heeds_success = self.state is not State.CLOSED or self._failed > 0 or self.timed
 
 
 def _rule(

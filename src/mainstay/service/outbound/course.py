@@ -64,7 +64,7 @@ class Course:
         self.cut: AttemptTimedOut | DeadlineExceeded | None = None
 
     def failed(
-        self, error: BaseException, *, permit: int, began_s: float, expires_s: float, rang: bool
+        self, error: BaseException, permit: int, began_s: float, expires_s: float, *, rang: bool
     ) -> float | None:
         """Count an attempt that ended with ``error``.
 
@@ -104,7 +104,6 @@ class Course:
     def answered(
         self,
         result: Any,
-        *,
         permit: int,
         began_s: float,
         args: tuple[Any, ...],
@@ -267,10 +266,12 @@ def admit(plan: Plan) -> int:
     circuit = plan.circuit
     assert circuit is not None, "only asked with a circuit"
     now_s = plan.now()
-    permit = circuit.admit(now_s)
+    permit = REFUSED if now_s < circuit.rejects_until_s else circuit.admit(now_s)
     if permit == REFUSED:
-        retry_after_s = circuit.retry_after_s(now_s)
-        emit(plan, Rejected, by="breaker", retry_after_s=retry_after_s)
+        wait_s = circuit.rejects_until_s - now_s
+        retry_after_s = wait_s if 0 < wait_s < INFINITE else circuit.retry_after_s(now_s)
+        if plan.events.listening:
+            emit(plan, Rejected, by="breaker", retry_after_s=retry_after_s)
         raise CircuitOpen(plan.name, retry_after_s)
     if circuit.refuses(permit):
         retry_after_s = circuit.retry_after_s(now_s)
@@ -286,10 +287,16 @@ def done_by_s(plan: Plan, outer: Scope | None) -> float:
     return callers_s if plan.total_s is None else min(callers_s, plan.now() + plan.total_s)
 
 
-def retry_within(plan: Plan, outer: Scope | None) -> Retry | None:
+def sooner_s(plan: Plan, outer: Scope, until_s: float) -> float:
+    """Return ``until_s``, or when ``outer`` expires if that is sooner."""
+    callers_s = outer.expires_s if outer.clock is plan.clock else expiry_s(outer, plan.clock)
+    return min(until_s, callers_s)
+
+
+def retry_within(plan: Plan, outer: Scope) -> Retry | None:
     """Return the retries of a call within ``outer``: None where a layer around it retries."""
     retry = plan.retry
-    if retry is None or outer is None or not outer.retrying:
+    if retry is None or not outer.retrying:
         return retry
     return retry if all(name in retry.within for name in outer.retrying) else None
 
@@ -301,7 +308,6 @@ def no_time(plan: Plan, left_s: float) -> DeadlineExceeded:
     return DeadlineExceeded(f"{plan.name}: {left}; nothing was sent", begun=False)
 
 
-def scope_names(plan: Plan, retry: Retry | None, outer: Scope | None) -> tuple[str, ...]:
-    """Return the names of all layers that retry what an attempt does."""
-    above = () if outer is None else outer.retrying
-    return above if retry is None else (*above, *plan.names)
+def names_within(outer: Scope, retry: Retry | None, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of all layers that retry what an attempt within ``outer`` does."""
+    return outer.retrying if retry is None else outer.retrying + names

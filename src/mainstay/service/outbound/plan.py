@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Protocol
 
-from mainstay.core.alarm import bucket_width_s
+from mainstay.core.alarm import Lane
 from mainstay.core.clock import Clock, pause
-from mainstay.core.deadline import Scope
+from mainstay.core.deadline import Scope, new_scope
 from mainstay.core.events import Listeners
 from mainstay.service.outbound.attempt_timeout import AttemptTimeout, Bound
 from mainstay.service.outbound.breaker import Breaker
@@ -22,6 +22,32 @@ from mainstay.service.outbound.latency import Latency
 from mainstay.service.outbound.ratelimit import Limiter, RateLimit
 from mainstay.service.outbound.retry import Retry
 from mainstay.service.outbound.total import Deadline
+
+_FAR_S = 60.0
+"""Without a total of its own a call ends by its caller's deadline, which is mostly nearer."""
+
+
+Shape = tuple[bool, ...]
+"""The answers to FACTS for a plan. Plans of one shape share one object."""
+
+FACTS = (
+    "plan.slots is not None",
+    "plan.slots.keyed",
+    "plan.limiter is not None",
+    "plan.budget is not None",
+    "plan.circuit is not None",
+    "plan.bound is not None",
+    "plan.total_s is not None",
+    "plan.fallback is None",
+    "plan.scoped",
+    "plan.timed",
+    "plan.clocked",
+    "plan.observed",
+    "plan.special",
+)
+"""What the shells ask about their plan; see ``specialised``."""
+
+_SHAPES: dict[Shape, Shape] = {}
 
 
 class FaultSource(Protocol):
@@ -54,7 +80,7 @@ class Parts:
     hedge: Hedge | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the shells run. Replaced as a whole when the options change, and never altered.
 
@@ -68,14 +94,16 @@ class Plan:
         now: Its monotonic reading.
         rng: Chance, for jitter.
         events: Who listens.
-        names: What a nested policy sees while this one retries.
+        names: What a nested policy sees as the layers that retry it: this one, or none.
         total_s: The lesser of the deadline and the retries' total time, or None.
-        total_width_s: The bucket of an alarm that rings after that, or None.
+        lane: Where alarms for the end of the whole call are set.
         least_s: An attempt with no more time left than this does not begin.
+        timed: Whether an attempt must be done at some time, whoever calls.
         scoped: Whether an attempt has a scope of its own: a bound, or a layer that retries.
         idle_scope: That scope, where nothing in it depends on the call.
         clocked: Whether the beginning of every attempt is looked up on the clock.
         observed: Whether a success has more to tell than the circuit; see ``course``.
+        shape: Which parts it has, and which not.
         special: Whether an attempt is more than a call of the function: hedged, or faulty.
     """
 
@@ -87,7 +115,7 @@ class Plan:
     events: Listeners
     names: tuple[str, ...]
     total_s: float | None
-    total_width_s: float | None
+    lane: Lane
     slots: Slots | None
     limiter: Limiter | None
     retry: Retry | None
@@ -104,6 +132,7 @@ class Plan:
     fails_result: Results | None
     least_s: float
     scoped: bool
+    timed: bool
     idle_scope: Scope
     clocked: bool
     observed: bool
@@ -111,6 +140,26 @@ class Plan:
     fault: FaultSource | None
     shared: SharedBreaker | None
     sleep: Callable[[float], None]
+    shape: Shape = field(init=False)
+
+    def __post_init__(self) -> None:
+        shape = (
+            self.slots is not None,
+            self.slots is not None and self.slots.keyed,
+            self.limiter is not None,
+            self.budget is not None,
+            self.circuit is not None,
+            self.bound is not None,
+            self.total_s is not None,
+            self.fallback is None,
+            self.scoped,
+            self.timed,
+            self.clocked,
+            self.observed,
+            self.special,
+        )
+        assert len(shape) == len(FACTS)
+        object.__setattr__(self, "shape", _SHAPES.setdefault(shape, shape))
 
 
 def compile_plan(
@@ -121,9 +170,12 @@ def compile_plan(
     if retry is not None and retry.attempts == 1:
         retry = None
     circuit, latency = _circuit(breaker, old), _latency(parts, old)
-    bound, last_good = _bound(parts.attempt_timeout, latency, old), _last_good(parts.fallback, old)
+    bound, last_good = (
+        _bound(parts.attempt_timeout, latency, clock, old),
+        _last_good(parts.fallback, old),
+    )
     total_s, fault = _total_s(parts), old.fault if old else None
-    timed = latency is not None or (circuit is not None and circuit.timed)
+    measured = latency is not None or (circuit is not None and circuit.timed)
     return Plan(
         parts=parts,
         name=name,
@@ -131,9 +183,9 @@ def compile_plan(
         now=clock.monotonic_s,
         rng=rng,
         events=events,
-        names=(name,),
+        names=(name,) if retry else (),
         total_s=total_s,
-        total_width_s=None if total_s is None else bucket_width_s(total_s),
+        lane=Lane(_FAR_S if total_s is None else total_s, clock),
         slots=_slots(parts.bulkhead, old),
         limiter=_limiter(parts.rate_limit, old),
         retry=retry,
@@ -149,9 +201,10 @@ def compile_plan(
         retries_result=retry.on_result if retry else None,
         fails_result=breaker.on_result if breaker else None,
         least_s=bound.least_s if bound else 0.0,
+        timed=bound is not None or total_s is not None,
         scoped=bound is not None or total_s is not None or retry is not None,
-        idle_scope=Scope(clock, math.inf, (name,) if retry else (), None),
-        clocked=bound is not None or total_s is not None or timed,
+        idle_scope=new_scope(clock, math.inf, (name,) if retry else (), None),
+        clocked=bound is not None or total_s is not None or measured,
         observed=any(
             (
                 latency is not None,
@@ -241,20 +294,20 @@ def _budget(retry: Retry | None, hedge: Hedge | None, old: Plan | None) -> Budge
 
 def _latency(parts: Parts, old: Plan | None) -> Latency | None:
     timeout, hedge = parts.attempt_timeout, parts.hedge
-    auto = timeout is not None and Bound(timeout).auto
+    auto = timeout is not None and timeout.auto
     if not auto and (hedge is None or percentile_of(hedge.after) is None):
         return None
     return old.latency if old is not None and old.latency is not None else Latency()
 
 
 def _bound(
-    options: AttemptTimeout | None, latency: Latency | None, old: Plan | None
+    options: AttemptTimeout | None, latency: Latency | None, clock: Clock, old: Plan | None
 ) -> Bound | None:
     if options is None:
         return None
     if old is not None and old.bound is not None and old.bound.options == options:
         return old.bound
-    bound = Bound(options)
+    bound = Bound(options, clock)
     if bound.auto and latency is not None:
         bound.adapt(latency)
     return bound

@@ -35,6 +35,7 @@ from mainstay.service.outbound.quantity import Options
 from mainstay.service.outbound.ratelimit import RateLimit
 from mainstay.service.outbound.region import Entry, current_entry
 from mainstay.service.outbound.retry import Retry
+from mainstay.service.outbound.specialised import specialised
 from mainstay.service.outbound.stats import Stats, stats_of
 from mainstay.service.outbound.sync_shell import guard
 from mainstay.service.outbound.total import Deadline
@@ -144,7 +145,7 @@ class Policy:
             PolicyMisused: It is a coroutine function, or the policy hedges.
             Exception: What the function raised, when there is no further attempt.
         """
-        return guard(self, fn)(*args, **kwargs)
+        return specialised(guard, self.plan)(self, fn)(*args, **kwargs)
 
     def acall(
         self, fn: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
@@ -159,7 +160,7 @@ class Policy:
             AttemptTimedOut: The last attempt took too long.
             Exception: What the function raised, when there is no further attempt.
         """
-        return aguard(self, fn)(*args, **kwargs)
+        return specialised(aguard, self.plan)(self, fn)(*args, **kwargs)
 
     def __call__(self, fn: F) -> F:
         """Return ``fn`` with the policy around it: the decorator.
@@ -173,7 +174,7 @@ class Policy:
         if isinstance(fn, staticmethod):
             return cast("F", staticmethod(self(fn.__func__)))
         _refuse_unfit(fn)
-        shell = aguard if _is_async(fn) else guard
+        shell = specialised(aguard if _is_async(fn) else guard, self.plan)
         return cast("F", functools.wraps(fn)(shell(self, fn)))
 
     def __enter__(self) -> Self:

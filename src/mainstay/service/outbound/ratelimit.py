@@ -38,10 +38,11 @@ class Limiter:
     Source: ITU-T I.371, generic cell rate algorithm (virtual scheduling).
     """
 
-    __slots__ = ("_due_s", "_every_s", "_lock", "_tolerance_s", "_wait_s", "options")
+    __slots__ = ("_acquire", "_due_s", "_every_s", "_release", "_tolerance_s", "_wait_s", "options")
 
     def __init__(self, options: RateLimit) -> None:
-        self._lock = threading.Lock()
+        lock = threading.Lock()
+        self._acquire, self._release = lock.acquire, lock.release
         self._due_s = float("-inf")
         self.reconfigure(options)
 
@@ -52,20 +53,27 @@ class Limiter:
         self._tolerance_s = self._every_s * (options.burst - 1)
         self._wait_s = float(options.wait)
 
-    def take(self, now_s: float) -> tuple[bool, float]:
+    def take(self, now_s: float) -> float:
         """Take one call out of the limit.
 
         Args:
             now_s: Monotonic; one that goes back is as if no time had passed.
 
         Returns:
-            Whether it was taken, and the seconds to wait: before the call leaves if it was taken,
-            before trying again if not. A turn that was taken and not used is not given back.
+            The seconds to wait before the call leaves, or, where that is longer than it may wait,
+            minus the seconds until it may be tried again. A turn that was taken and not used is
+            not given back.
         """
-        with self._lock:
-            due_s = max(self._due_s, now_s)
+        # As `with self._lock`, in half the time: for every call.
+        self._acquire()
+        try:
+            due_s = self._due_s
+            if due_s < now_s:  # noqa: PLR1730  max() costs as much as all else here.
+                due_s = now_s
             wait_s = due_s - self._tolerance_s - now_s
             if wait_s > self._wait_s:
-                return False, wait_s
+                return -wait_s
             self._due_s = due_s + self._every_s
-            return True, max(0.0, wait_s)
+            return wait_s if wait_s > 0.0 else 0.0  # noqa: FURB136  As above.
+        finally:
+            self._release()

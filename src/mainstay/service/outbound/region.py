@@ -4,8 +4,10 @@ It passes bulkhead, rate limit and breaker, and deadline and attempt timeout bou
 run a body twice or answer in its place: retries, hedges and fallback have no say there.
 """
 
-from mainstay.core.alarm import Alarm, set_alarm
-from mainstay.core.deadline import CURRENT, Scope
+import asyncio
+
+from mainstay.core.alarm import Alarm, region_alarm
+from mainstay.core.deadline import CURRENT, Scope, region_scope
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
 from mainstay.service.outbound import async_waits, sync_waits
 from mainstay.service.outbound.course import INFINITE, Course, admit, done_by_s, no_time
@@ -38,13 +40,13 @@ class Entry:
         if plan.slots is not None and not self._take_slot():
             self._key = sync_waits.wait_for_slot(plan, self._until_s)
         try:
-            if plan.limiter is not None:
-                sync_waits.wait_for_turn(plan, self._until_s)
+            if (turn_s := self._turn_s()) > 0:
+                plan.sleep(turn_s)
             self._begin()
         except BaseException:
             self._give_slot()
             raise
-        CURRENT.set(Scope(plan.clock, self._expires_s, self._retrying(), self._outer, self))
+        CURRENT.set(region_scope(self._expires_s, plan.clock, self))
 
     async def aenter(self) -> None:
         """As ``enter``, in a task; the region's alarm is set."""
@@ -52,15 +54,13 @@ class Entry:
         if plan.slots is not None and not self._take_slot():
             self._key = await async_waits.wait_for_slot(plan, self._until_s)
         try:
-            if plan.limiter is not None:
-                await async_waits.wait_for_turn(plan, self._until_s)
+            if (turn_s := self._turn_s()) > 0:
+                await asyncio.sleep(turn_s)
             self._begin()
         except BaseException:
             self._give_slot()
             raise
-        CURRENT.set(
-            set_alarm(plan.clock, self._expires_s, self._retrying(), self._outer, None, self)
-        )
+        CURRENT.set(region_alarm(plan.clock, self._expires_s, self._retrying(), self._outer, self))
 
     def leave(
         self, error: BaseException | None, alarm: Alarm | None
@@ -72,16 +72,17 @@ class Entry:
             if error is None:
                 course.done(self.plan.now(), permit=self._permit, began_s=self.began_s)
             else:
-                course.failed(
-                    error,
-                    permit=self._permit,
-                    began_s=self.began_s,
-                    expires_s=self._expires_s,
-                    rang=rang,
-                )
+                course.failed(error, self._permit, self.began_s, self._expires_s, rang=rang)
             return course.cut
         finally:
             self._give_slot()
+
+    def _turn_s(self) -> float:
+        plan = self.plan
+        if plan.limiter is None:
+            return 0.0
+        wait_s = plan.limiter.take(plan.now())
+        return sync_waits.turn_s(plan, wait_s, self._until_s) if wait_s else 0.0
 
     def _begin(self) -> None:
         plan = self.plan
@@ -120,7 +121,7 @@ def current_entry(owner: object) -> tuple[Entry, Scope]:
         PolicyMisused: Regions are not left in the reverse order, and where they were begun.
     """
     scope = CURRENT.get()
-    entry = None if scope is None else scope.region
+    entry = getattr(scope, "region", None)
     if scope is None or not isinstance(entry, Entry) or entry.owner is not owner:
         raise PolicyMisused("regions must be left in the reverse order, and where they were begun")
     CURRENT.set(scope.outer)

@@ -1,28 +1,29 @@
 """The synchronous shell: runs a plan around a function, in the caller's thread.
 
 ``async_shell`` is its twin. One frame for the whole call, because a layer of its own for each part
-would cost more than the part does. It only acts; what is decided is decided in ``course``.
+would cost more than the part does. It only acts; what is decided is decided in ``course``. What is
+asked of the plan here is worked out beforehand; see ``specialised``.
 """
 
 from collections.abc import Callable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
-from mainstay.core.deadline import CURRENT, Scope
+from mainstay.core.deadline import Scope, back, current, enter, restore
 from mainstay.core.errors import PolicyMisused
 from mainstay.service.outbound.course import (
     INFINITE,
     Course,
     admit,
-    done_by_s,
+    names_within,
     no_time,
     retry_within,
-    scope_names,
+    sooner_s,
     tell_success,
 )
 from mainstay.service.outbound.instead import instead_now
-from mainstay.service.outbound.plan import Plan
-from mainstay.service.outbound.sync_waits import wait_for_slot, wait_for_turn
+from mainstay.service.outbound.plan import Plan, Shape
+from mainstay.service.outbound.sync_waits import turn_s, wait_for_slot
 
 if TYPE_CHECKING:
     from mainstay.service.outbound.policy import Policy
@@ -31,83 +32,109 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def guard(policy: "Policy", fn: Callable[P, R]) -> Callable[P, R]:  # noqa: C901, PLR0915  One frame.
-    """Return ``fn`` with the policy around it; the policy's plan is read at each call."""
+def guard(  # noqa: C901, PLR0915  One frame.
+    policy: "Policy", fn: Callable[P, R], shape: Shape | None = None
+) -> Callable[P, R]:
+    """Return ``fn`` with the policy around it; the policy's plan is read at each call.
+
+    Args:
+        policy: Whose plan.
+        fn: What is called.
+        shape: That of the plans that this shell was specialised for; None: it takes any.
+    """
+    fresh = True
 
     def call(*args: P.args, **kwargs: P.kwargs) -> R:  # noqa: C901, PLR0912, PLR0915  One frame.
+        nonlocal fresh
         plan = policy.plan
-        outer = CURRENT.get()
+        if shape is not None and plan.shape is not shape:
+            # The policy has other parts now than those that this shell was made for.
+            return guard(policy, fn)(*args, **kwargs)
+        outer = current()
+        watched = plan.observed or plan.events.listening
+        clocked = plan.clocked or watched or outer is not None
         try:
-            until_s = INFINITE
-            if outer is not None or plan.total_s is not None:
-                until_s = done_by_s(plan, outer)
-            slots, key = plan.slots, None
-            if slots is not None:
+            began_s, until_s, key = 0.0, INFINITE, None
+            if clocked:
+                began_s = plan.now()
+                if plan.total_s is not None:
+                    until_s = began_s + plan.total_s
+                if outer is not None:
+                    until_s = sooner_s(plan, outer, until_s)
+            if plan.slots is not None:
                 try:
-                    slots.free.pop()
+                    plan.slots.free.pop()
                 except IndexError:
                     key = wait_for_slot(plan, until_s)
+                    began_s = plan.now()
             try:
                 if plan.limiter is not None:
-                    wait_for_turn(plan, until_s)
+                    wait_s = plan.limiter.take(plan.now())
+                    if wait_s:
+                        plan.sleep(turn_s(plan, wait_s, until_s))
+                        began_s = plan.now()
                 if plan.budget is not None:
                     plan.budget.calls += 1
                 retry = plan.retry if outer is None else retry_within(plan, outer)
-                clocked = plan.clocked or until_s != INFINITE or plan.events.listening
-                course: Course | None = None
+                course, permit = None, 0
                 while True:
-                    began_s = plan.now() if clocked else 0.0
-                    if until_s - began_s <= plan.least_s:
+                    if clocked and until_s - began_s <= plan.least_s:
                         raise no_time(plan, until_s - began_s)
-                    circuit, permit = plan.circuit, 0
-                    if circuit is not None:
-                        permit = circuit.closed or admit(plan)
-                    expires_s, scope = until_s, outer
+                    if plan.circuit is not None:
+                        permit = plan.circuit.closed or admit(plan)
+                    expires_s = until_s
                     if plan.scoped:
                         if plan.bound is not None and began_s + plan.bound.timeout_s < until_s:
                             expires_s = began_s + plan.bound.timeout_s
-                        if outer is None and expires_s == INFINITE:
+                        if outer is None and not plan.timed:
                             scope = plan.idle_scope
                         else:
-                            names = scope_names(plan, retry, outer)
-                            scope = Scope(plan.clock, expires_s, names, outer)
-                        CURRENT.set(scope)
+                            # Set one by one: a constructor would take twice as long.
+                            scope = Scope()
+                            scope.clock = plan.clock
+                            scope.expires_s = expires_s
+                            scope.outer = outer
+                            scope.retrying = plan.names
+                            if outer is not None:
+                                scope.retrying = names_within(outer, retry, plan.names)
+                        token = enter(scope)
                     try:
                         if plan.special:
-                            _befall(plan)
+                            befall(plan)
                         result = fn(*args, **kwargs)
-                        if type(result) is CoroutineType:
-                            _refuse_coroutine(plan, result)
+                        if fresh:
+                            # Once: what returns a coroutine does so from the beginning.
+                            fresh = False
+                            if type(result) is CoroutineType:
+                                refuse_coroutine(plan, result)
                     except BaseException as error:
-                        CURRENT.set(outer)
+                        if plan.scoped:
+                            restore(token)
                         course = course or Course(plan, retry, outer, until_s)
-                        pause_s = course.failed(
-                            error, permit=permit, began_s=began_s, expires_s=expires_s, rang=False
-                        )
+                        pause_s = course.failed(error, permit, began_s, expires_s, rang=False)
                         if pause_s is None:
                             raise
                     else:
-                        if scope is not outer:
-                            CURRENT.set(outer)
-                        if not plan.observed and not plan.events.listening:
-                            if circuit is not None and circuit.heeds_success:
+                        if plan.scoped:
+                            back(token)
+                        if not watched:
+                            if plan.circuit is not None and plan.circuit.heeds_success:
                                 tell_success(plan, permit, began_s)
                             return result
                         course = course or Course(plan, retry, outer, until_s)
-                        pause_s = course.answered(
-                            result, permit=permit, began_s=began_s, args=args, kwargs=kwargs
-                        )
+                        pause_s = course.answered(result, permit, began_s, args, kwargs)
                         if pause_s is None:
                             return result
                     plan.sleep(pause_s)
+                    began_s = plan.now()
             finally:
-                if slots is not None:
-                    if slots.keyed:
-                        slots.give(key)
+                if plan.slots is not None:
+                    if plan.slots.keyed:
+                        plan.slots.give(key)
                     else:
-                        slots.free.append(None)
-                        if slots.attention:
-                            slots.settle()
+                        plan.slots.free.append(None)
+                        if plan.slots.attention:
+                            plan.slots.settle()
         except BaseException as error:
             if plan.fallback is None or not plan.fallback.covers(error):
                 raise
@@ -117,7 +144,7 @@ def guard(policy: "Policy", fn: Callable[P, R]) -> Callable[P, R]:  # noqa: C901
     return call
 
 
-def _refuse_coroutine(plan: Plan, result: Any) -> NoReturn:
+def refuse_coroutine(plan: Plan, result: Any) -> NoReturn:
     """Refuse what a coroutine function returned: its work has not begun, so nothing is known.
 
     Any: what its type test left to be known is lost on a type variable.
@@ -129,7 +156,7 @@ def _refuse_coroutine(plan: Plan, result: Any) -> NoReturn:
     raise PolicyMisused(f"{plan.name}: a coroutine function needs `await policy.acall(...)`")
 
 
-def _befall(plan: Plan) -> None:
+def befall(plan: Plan) -> None:
     """Do what the fault source says about one attempt.
 
     Raises:

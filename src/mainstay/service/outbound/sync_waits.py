@@ -50,34 +50,25 @@ def wait_for_slot(plan: Plan, until_s: float) -> str | None:
     if until_s <= plan.now():
         raise no_time(plan, 0.0)
     emit(plan, Rejected, by="bulkhead", retry_after_s=None)
-    raise BulkheadFull(plan.name)
+    raise BulkheadFull(plan.name, None)
 
 
-def wait_for_turn(plan: Plan, until_s: float) -> None:
-    """Take one call out of the rate limit, waiting where that is allowed.
+def turn_s(plan: Plan, wait_s: float, until_s: float) -> float:
+    """Return the seconds to wait for a turn of the rate limit that is not at once.
 
-    Raises:
-        RateLimited: It is too early, and the wait would be too long.
-        DeadlineExceeded: The deadline comes before the turn.
-    """
-    sleep_s = turn_s(plan, until_s)
-    if sleep_s > 0:
-        plan.sleep(sleep_s)
-
-
-def turn_s(plan: Plan, until_s: float) -> float:
-    """Take one call out of the rate limit and return the seconds until its turn.
+    Args:
+        plan: The call's.
+        wait_s: What the limiter said; below zero: the call may not wait so long.
+        until_s: When the call must be done.
 
     Raises:
         RateLimited: It is too early, and the wait would be too long.
         DeadlineExceeded: The deadline comes before the turn.
     """
-    assert plan.limiter is not None, "only asked with a rate limit"
+    if wait_s < 0:
+        emit(plan, Rejected, by="rate_limit", retry_after_s=-wait_s)
+        raise RateLimited(plan.name, -wait_s)
     now_s = plan.now()
-    taken, wait_s = plan.limiter.take(now_s)
-    if not taken:
-        emit(plan, Rejected, by="rate_limit", retry_after_s=wait_s)
-        raise RateLimited(plan.name, wait_s)
     if now_s + wait_s >= until_s:
         raise no_time(plan, until_s - now_s)
     return wait_s

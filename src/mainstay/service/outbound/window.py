@@ -1,5 +1,6 @@
 """Sliding windows that count calls, and how many of them were hits; O(1) a call, and bounded."""
 
+import math
 from typing import Protocol
 
 SLICES = 10
@@ -74,7 +75,7 @@ class TimeWindow:
     Time that goes back changes nothing: the call counts in the newest slice.
     """
 
-    __slots__ = ("_calls", "_hits", "_newest", "_slice_s", "calls", "hits")
+    __slots__ = ("_at", "_calls", "_ends_s", "_hits", "_newest", "_slice_s", "calls", "hits")
 
     def __init__(self, size_s: float) -> None:
         assert size_s > 0
@@ -82,17 +83,19 @@ class TimeWindow:
         self._calls = [0] * SLICES
         self._hits = [0] * SLICES
         self._newest = _NEVER
+        self._at = 0
+        self._ends_s = -math.inf
         self.calls = 0
         self.hits = 0
 
     def record(self, *, hit: bool, now_s: float) -> None:
         """Count one call in the slice of ``now_s``."""
-        self.advance(now_s)
-        at = self._newest % SLICES
-        self._calls[at] += 1
+        if now_s >= self._ends_s:
+            self.advance(now_s)
+        self._calls[self._at] += 1
         self.calls += 1
         if hit:
-            self._hits[at] += 1
+            self._hits[self._at] += 1
             self.hits += 1
 
     def advance(self, now_s: float) -> None:
@@ -104,11 +107,15 @@ class TimeWindow:
             self.hits -= self._hits[at]
             self._calls[at] = self._hits[at] = 0
         self._newest = max(self._newest, now)
+        self._at = self._newest % SLICES
+        self._ends_s = (self._newest + 1) * self._slice_s
 
     def clear(self) -> None:
         """Forget everything."""
         self._calls = [0] * SLICES
         self._hits = [0] * SLICES
         self._newest = _NEVER
+        self._at = 0
+        self._ends_s = -math.inf
         self.calls = 0
         self.hits = 0
