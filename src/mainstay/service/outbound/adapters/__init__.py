@@ -1,1 +1,1 @@
-"""Clients of other libraries, each with a policy inside. A library is imported when it is asked for."""
+"""Clients of other libraries, each with a policy inside; a library is imported when asked for."""

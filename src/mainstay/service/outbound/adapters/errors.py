@@ -1,13 +1,12 @@
 """What a client of another library reports, in our words: once, with its own error as the cause.
 
-    MainstayError
-    ├── ConnectFailed     no connection could be opened: nothing was sent (also a ConnectionError)
-    ├── ConnectionLost    the connection broke; the call's effect is unknown (also a ConnectionError)
-    └── PolicyMisused
-        └── CallUnsendable    the client refuses to send this: mend the code that calls
+MainstayError
+├── ConnectFailed     no connection could be opened: nothing was sent (also a ConnectionError)
+├── ConnectionLost    the connection broke; the call's effect is unknown (also a ConnectionError)
+└── PolicyMisused
+    └── CallUnsendable    the client refuses to send this: mend the code that calls
 """
 
-from functools import lru_cache
 from typing import Any
 
 from mainstay.core.errors import MainstayError, PolicyMisused
@@ -70,13 +69,19 @@ def also(error: MainstayError, theirs: type[Exception], **fields: object) -> Mai
     return twin.with_traceback(error.__traceback__)
 
 
-@lru_cache(maxsize=256)
+# As many as there are kinds of errors in the code: a handful.
+_KINDS: dict[tuple[type[MainstayError], type[Exception]], type[MainstayError]] = {}
+
+
 def _both(ours: type[MainstayError], theirs: type[Exception]) -> type[MainstayError]:
+    if (ours, theirs) in _KINDS:
+        return _KINDS[ours, theirs]
+
     # Any: the form of a reduction is between pickle and the class.
     def reduce(self: MainstayError) -> Any:
         # Another process may not have the client library, and can't find this class by its name.
-        make, *rest = ours.__reduce__(self)
-        return (ours if make is kind else make, *rest)
+        reduced: Any = ours.__reduce__(self)
+        return (ours if reduced[0] is kind else reduced[0], *reduced[1:])
 
     kind = type(ours.__name__, (ours, theirs), {"__doc__": ours.__doc__, "__reduce__": reduce})
-    return kind
+    return _KINDS.setdefault((ours, theirs), kind)

@@ -1,10 +1,10 @@
 """One call of an HTTP client through its policy: what all clients decide in the same way."""
 
 import math
+import re
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from mainstay.core.clock import Clock
 from mainstay.core.deadline import CURRENT, DeadlineRegion, expiry_s
 from mainstay.core.errors import (
     AttemptTimedOut,
@@ -24,9 +24,10 @@ from mainstay.service.outbound.course import emit
 from mainstay.service.outbound.policy import Policy
 from mainstay.service.outbound.retry_after import retry_after_s
 
-WHOLE_BYTES_MAX = 1_048_576
+WHOLE_BYTES_MAX = 65_536
 """Where nobody says whether an answer is streamed, one of at most this length is read at once."""
 
+_LENGTH = re.compile(r"[0-9]{1,9}")
 _NO_TURN = nullcontext()
 _ROUNDING_S = 0.001
 
@@ -97,7 +98,7 @@ class HttpCall:
         self._whole = whole
         self._tried: list[Endpoint] = []
         plan = policy.plan
-        self._clock: Clock = plan.clock
+        self._clock = plan.clock
         self._until_s = expiry_s(CURRENT.get(), plan.clock)
         if plan.total_s is not None:
             self._until_s = min(self._until_s, plan.now() + plan.total_s)
@@ -111,6 +112,10 @@ class HttpCall:
         """Return the headers that an attempt with so many seconds left adds."""
         return headers_out(left_s, current_trace(), self.policy.plan.rng)
 
+    def is_failure(self, status: int) -> bool:
+        """Return whether an answer with this status is a failure of the dependency."""
+        return self._http.is_failure(status)
+
     def reads_whole(self, status: int, length: str | None) -> bool:
         """Return whether the body is read within the attempt, which then answers for it.
 
@@ -119,9 +124,8 @@ class HttpCall:
             length: Its ``Content-Length``, or None.
         """
         if self._whole is not None:
-            return self._whole or self._http.is_failure(status)
-        small = length is not None and length.isdecimal() and int(length) <= WHOLE_BYTES_MAX
-        return small or self._http.is_failure(status)
+            return self._whole or self.is_failure(status)
+        return _is_small(length) or self.is_failure(status)
 
     def place(self) -> Place:
         """Return the place of an answer whose body is read after the call."""
@@ -131,7 +135,7 @@ class HttpCall:
 
     def judge(self, status: int, asked: str | None, answer: Any) -> None:
         """Raise BadAnswer where an answer is a failure; ``asked`` is its ``Retry-After``."""
-        if self._http.is_failure(status):
+        if self.is_failure(status):
             wall_s = self._clock.wall_s()
             pause_s = None if asked is None else retry_after_s(asked, now_wall_s=wall_s)
             raise BadAnswer(self.policy.name, status, pause_s, answer)
@@ -176,6 +180,13 @@ class HttpCall:
 
     def _late(self) -> bool:
         return self._clock.monotonic_s() >= self._until_s - _ROUNDING_S
+
+
+def _is_small(length: str | None) -> bool:
+    # From outside: no sign, no spaces, no other digits, and not a million of them.
+    if length is None or not _LENGTH.fullmatch(length):
+        return False
+    return int(length) <= WHOLE_BYTES_MAX
 
 
 def bounded_s(declared_s: float | None, default_s: float, left_s: float | None) -> float:

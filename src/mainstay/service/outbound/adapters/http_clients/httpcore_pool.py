@@ -7,52 +7,23 @@ that sends a byte a second can't go on for ever.
 """
 
 from collections.abc import Iterable
-from contextvars import ContextVar
 from ssl import SSLContext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 import httpx
 from httpcore import SOCKET_OPTION
 
 from mainstay.core.deadline import remaining_s
-from mainstay.service.outbound.adapters.http_clients.call import HttpCall
+from mainstay.service.outbound.adapters.http_clients.wire import Wire, note_opening
+
+if TYPE_CHECKING:
+    from mainstay.service.outbound.adapters.http_clients.call import HttpCall
 
 CALL = "mainstay_call"
 """The key of a request's extensions under which the pool finds the call."""
 
 _STALE = (httpx.NetworkError, httpx.RemoteProtocolError)
-
-
-class _Wire:
-    """Whether a request opened a connection; a request that did not was sent on an idle one."""
-
-    __slots__ = ("opened",)
-
-    def __init__(self) -> None:
-        self.opened = False
-
-
-_WIRE: ContextVar[_Wire | None] = ContextVar("mainstay_wire", default=None)
-
-
-def _note_opening() -> None:
-    wire = _WIRE.get()
-    if wire is not None:
-        wire.opened = True
-
-
-def _may_send_again(request: httpx.Request, wire: _Wire) -> bool:
-    """Return whether an idle connection was stale and the request may be sent on another one.
-
-    At most one such request for each answer that came on the connection before, so this can't
-    multiply the load of a server that fails, and it is charged to no budget.
-    """
-    call = request.extensions.get(CALL)
-    if wire.opened or not isinstance(call, HttpCall) or not call.repeats:
-        return False
-    call.reconnected()
-    return True
 
 
 class AsyncPool(httpx.AsyncHTTPTransport):
@@ -76,15 +47,13 @@ class AsyncPool(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and once more on another connection where the first one was stale."""
-        wire = _Wire()
-        token = _WIRE.set(wire)
-        try:
-            return await super().handle_async_request(request)
-        except _STALE:
-            if not _may_send_again(request, wire):
-                raise
-        finally:
-            _WIRE.reset(token)
+        call: HttpCall = request.extensions[CALL]
+        with Wire() as wire:
+            try:
+                return await super().handle_async_request(request)
+            except _STALE:
+                if not wire.was_stale(call):
+                    raise
         return await super().handle_async_request(request)
 
 
@@ -102,15 +71,13 @@ class Pool(httpx.HTTPTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and once more on another connection where the first one was stale."""
-        wire = _Wire()
-        token = _WIRE.set(wire)
-        try:
-            return super().handle_request(request)
-        except _STALE:
-            if not _may_send_again(request, wire):
-                raise
-        finally:
-            _WIRE.reset(token)
+        call: HttpCall = request.extensions[CALL]
+        with Wire() as wire:
+            try:
+                return super().handle_request(request)
+            except _STALE:
+                if not wire.was_stale(call):
+                    raise
         return super().handle_request(request)
 
 
@@ -123,7 +90,7 @@ class _AsyncBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        _note_opening()
+        note_opening()
         return await super().connect_tcp(host, port, timeout, local_address, socket_options)
 
 
@@ -136,7 +103,7 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        _note_opening()
+        note_opening()
         return _BoundedStream(
             super().connect_tcp(host, port, timeout, local_address, socket_options)
         )

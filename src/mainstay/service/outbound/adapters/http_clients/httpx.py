@@ -310,10 +310,10 @@ def _translated(call: HttpCall, error: httpx.TransportError, waits: Waits) -> Ma
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.PoolTimeout():
             return call.not_connected()
-        case httpx.ProxyError():
-            return call.not_connected()
         case httpx.TimeoutException():
-            return call.timed_out(waits["write" if isinstance(error, httpx.WriteTimeout) else "read"])
+            return call.timed_out(
+                waits["write" if isinstance(error, httpx.WriteTimeout) else "read"]
+            )
         case httpx.LocalProtocolError() | httpx.UnsupportedProtocol():
             return call.unsendable()
         case _:

@@ -1,4 +1,4 @@
-"""The body of an answer that is read after the call: in time, and with its place in the bulkhead."""
+"""The body of an answer that is read after the call: in time, and with its place held."""
 
 from collections.abc import AsyncIterator, Iterator
 

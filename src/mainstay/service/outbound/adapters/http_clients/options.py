@@ -40,17 +40,12 @@ class Http:
 
     def __post_init__(self) -> None:
         options = Options("Http")
-        if not isinstance(self.base_url, str) or len(self.base_url) > _URL_MAX:
+        if len(str(self.base_url)) > _URL_MAX:
             # The value isn't shown: it may hold a password.
             options.wrong("base_url", f"a URL of at most {_URL_MAX} characters", "another value")
         for name in ("connect", "read", "write", "idle"):
             object.__setattr__(self, name, options.seconds(name, getattr(self, name)))
-        if not isinstance(self.excluded, tuple) or not all(
-            isinstance(one, int) for one in self.excluded
-        ):
-            options.wrong("excluded", "a tuple of statuses", self.excluded)
-        if self.balancer is not None and not isinstance(self.balancer, Balancer):
-            options.wrong("balancer", "a Balancer", self.balancer)
+        _check_kinds(options, self.excluded, self.balancer)
         options.done()
 
     def is_failure(self, status: int) -> bool:
@@ -58,3 +53,10 @@ class Http:
         return (
             status >= _SERVER_ERRORS or status == _TOO_MANY_REQUESTS
         ) and status not in self.excluded
+
+
+def _check_kinds(options: Options, excluded: object, balancer: object) -> None:
+    if not isinstance(excluded, tuple) or not all(isinstance(one, int) for one in excluded):
+        options.wrong("excluded", "a tuple of statuses", excluded)
+    if balancer is not None and not isinstance(balancer, Balancer):
+        options.wrong("balancer", "a Balancer", balancer)

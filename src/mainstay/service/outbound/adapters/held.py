@@ -1,0 +1,64 @@
+"""Policies derived from one: for calls that hold their place already, or that wait by themselves."""
+
+from dataclasses import replace
+
+from mainstay.core.errors import PolicyMisused
+from mainstay.service.outbound.plan import Plan
+from mainstay.service.outbound.policy import Policy
+
+
+def within_place(policy: Policy) -> Policy:
+    """Return a policy for single attempts by who holds a place in the bulkhead already.
+
+    Deadline, breaker and attempt timeout hold; state is shared. What is done on one connection in
+    a row can't be repeated or answered otherwise halfway: there are no retries and no fallback.
+    """
+    # As `Policy.once` does; a view follows every change of the policy.
+    return policy._view(_within_place)  # noqa: SLF001
+
+
+def unhurried(policy: Policy) -> Policy:
+    """Return a policy for calls that wait by themselves and say for how long.
+
+    Only the caller's deadline holds: the policy's own time bounds are for calls that should answer
+    at once. What certainly never left is tried again.
+    """
+    return policy.once._view(_unhurried)  # noqa: SLF001  As above.
+
+
+def bulkhead_of(policy: Policy, what: str) -> int:
+    """Return how many calls may be in flight, which is how many connections there can be.
+
+    Args:
+        policy: Any.
+        what: Who asks: ``a Redis client``.
+
+    Raises:
+        PolicyMisused: The policy has no bulkhead, so nothing would bound the connections.
+    """
+    slots = policy.plan.slots
+    if slots is None:
+        raise PolicyMisused(
+            f"{policy.name}: {what} needs a bulkhead: Policy(bulkhead=Bulkhead(limit=20))"
+        )
+    return slots.options.limit
+
+
+def _within_place(plan: Plan) -> Plan:
+    return replace(
+        plan,
+        slots=None,
+        limiter=None,
+        retry=None,
+        budget=None,
+        hedge=None,
+        fallback=None,
+        last_good=None,
+        special=plan.fault is not None,
+    )
+
+
+def _unhurried(plan: Plan) -> Plan:
+    return replace(
+        plan, total_s=None, bound=None, least_s=0.0, timed=False, latency=None, scoped=True
+    )
