@@ -1,4 +1,4 @@
-"""Policies derived from one: for calls that hold their place already, or that wait by themselves."""
+"""Policies made from another: for calls that hold their place already, or wait by themselves."""
 
 from dataclasses import replace
 

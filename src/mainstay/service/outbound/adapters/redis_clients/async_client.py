@@ -5,6 +5,7 @@ around each attempt takes the place of a timer for each read and a task for each
 """
 
 from functools import partial
+from select import POLLIN, poll
 from typing import Any
 
 from mainstay.core.deadline import DeadlineRegion
@@ -92,7 +93,7 @@ class AsyncPolicyPipeline:
 
 
 class AsyncMarkedConnection:
-    """A connection that tells what was never sent.
+    """A connection that tells what was never sent, and that finds out when it is stale.
 
     Attributes:
         errors: The root of the library's errors.
@@ -103,13 +104,27 @@ class AsyncMarkedConnection:
     async def connect(self) -> None:
         """Open the connection, if it isn't open; what fails here was never sent."""
         try:
+            if self.is_connected and self._stale():  # type: ignore[attr-defined]  # The library's.
+                await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # The library's.
             await super().connect()  # type: ignore[misc]  # The library's class comes next.
         except self.errors as error:
             vars(error)["never_sent"] = True
             raise
 
+    def _stale(self) -> bool:
+        """Return whether there is something to read: nobody asked, so it can only be the end.
 
-async def _through(
+        The pool looks too, but sees only what the event loop has read already.
+        """
+        wire = self._writer.get_extra_info("socket")  # type: ignore[attr-defined]  # The library's.
+        if wire is None or wire.fileno() < 0:
+            return False
+        look = poll()
+        look.register(wire.fileno(), POLLIN)
+        return bool(look.poll(0))
+
+
+async def _through(  # noqa: PLR0917  As its twin, and the wait.
     policy: Policy,
     gate: Gate,
     send: Any,

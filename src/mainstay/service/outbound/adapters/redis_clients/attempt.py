@@ -121,7 +121,8 @@ class Gate:
     def theirs(self, error: MainstayError) -> MainstayError:
         """Return the error as one of the client library's too, of the nearest kind."""
         kind = self.library.timeout if isinstance(error, TimeoutError) else self.library.lost
-        return also(error, kind)
+        # What the library sets on its own, which its `repr` relies on.
+        return also(error, kind, **vars(kind()))
 
 
 class Parts:

@@ -11,7 +11,7 @@ from mainstay.service.outbound.adapters.redis_clients.async_client import (
     AsyncPolicyPipeline,
 )
 from mainstay.service.outbound.adapters.redis_clients.attempt import Bounds, Gate
-from mainstay.service.outbound.adapters.redis_clients.library import Library, library
+from mainstay.service.outbound.adapters.redis_clients.library import library
 from mainstay.service.outbound.adapters.redis_clients.sync_client import (
     BoundedConnection,
     PolicyCommands,
@@ -103,7 +103,7 @@ def _bounds(connect: Duration, read: Duration) -> Bounds:
 def _sync(name: str, policy: Policy, url: str, bounds: Bounds, options: dict[str, Any]) -> Any:
     found = library(name)
     mixins = Mixins(commands=PolicyCommands, pipeline=PolicyPipeline, connection=BoundedConnection)
-    return _client(found, found.sync, mixins, Gate(policy, found, bounds), url, options)
+    return _client(found.sync, mixins, Gate(policy, found, bounds), url, options)
 
 
 def _async(name: str, policy: Policy, url: str, bounds: Bounds, options: dict[str, Any]) -> Any:
@@ -111,18 +111,14 @@ def _async(name: str, policy: Policy, url: str, bounds: Bounds, options: dict[st
     mixins = Mixins(
         commands=AsyncPolicyCommands, pipeline=AsyncPolicyPipeline, connection=AsyncMarkedConnection
     )
-    return _client(found, found.asyncio, mixins, Gate(policy, found, bounds), url, options)
+    return _client(found.asyncio, mixins, Gate(policy, found, bounds), url, options)
 
 
 def _client(
-    found: Library,
-    module: ModuleType,
-    mixins: Mixins,
-    gate: Gate,
-    url: str,
-    options: dict[str, Any],
+    module: ModuleType, mixins: Mixins, gate: Gate, url: str, options: dict[str, Any]
 ) -> Any:
     """Return a client of one kind. Any: which class it is, only the library knows."""
+    found = gate.library
     bare_class = getattr(module, found.name.capitalize())
     # The bulkhead bounds the connections, and alarms or the connection itself bound each wait.
     waits = {"socket_connect_timeout": gate.bounds.connect_s, "socket_timeout": None}
@@ -132,19 +128,19 @@ def _client(
     pool.connection_class = _mixed(
         mixins.connection, pool.connection_class, bounds=gate.bounds, errors=found.any_error
     )
-    client = _mixed(
+    return _mixed(
         mixins.commands,
         bare_class,
         gate=gate,
         pipeline_class=_mixed(mixins.pipeline, module.client.Pipeline),
         listener=bare_class.from_pool(module.ConnectionPool.from_url(url, **options)),
     ).from_pool(pool)
-    return client
 
 
 def _mixed(mixin: type, base: type, **attributes: object) -> Any:
     """Return the library's class with ours before it. Any: as in ``_client``."""
-    return type(base.__name__, (mixin, base), {"__doc__": base.__doc__, **attributes})
+    own = {"__doc__": base.__doc__, "__module__": base.__module__, **attributes}
+    return type(base.__name__, (mixin, base), own)
 
 
 def _spelled(url: str, name: str) -> str:

@@ -111,10 +111,11 @@ class BoundedConnection:
 
     bounds: Bounds
     errors: type[Exception]
+    _sock: Any
 
     def connect(self) -> None:
         """Open the connection, if it isn't open; what fails here was never sent."""
-        if self._sock is not None:  # type: ignore[has-type]  # The library's.
+        if self._sock is not None:
             return
         self.socket_connect_timeout = max(_LEAST_S, allowed_s(self.bounds.connect_s))
         self.socket_timeout = max(_LEAST_S, allowed_s(self.bounds.connect_s))
