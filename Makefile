@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The peers of the benchmarks stay out of the environment that tests run in.
+BENCH := .venv-bench
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
@@ -38,9 +40,13 @@ wheel: $(VENV)/.dev  ## Build the wheel into dist/.
 lock:  ## Resolve the locks anew (needs uv on the path).
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra all --group dev --output-file requirements/dev.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra all --group demo --constraint requirements/dev.lock --output-file requirements/demo.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra all --group bench --constraint requirements/dev.lock --output-file requirements/bench.lock
+
+bench: $(BENCH)/.done  ## Measure calls that leave beside what others use for the same jobs.
+	@$(BENCH)/bin/python bench/outbound.py
 
 clean:  ## Remove what was built, the environment included.
-	rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mainstay needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11")'
@@ -57,3 +63,10 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(BIN)/python
 	@$(LOCKED) --requirement requirements/dev.lock
 	@$(EDITABLE)
 	@touch $(VENV)/.demo $@
+
+$(BENCH)/.done: requirements/bench.lock pyproject.toml | $(BIN)/python
+	@echo "installing what others use for the same jobs into $(BENCH) (once) ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/bench.lock
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
