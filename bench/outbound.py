@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import outbound_peers as peers
+
 from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, RateLimit, Retry, deadline
 from mainstay.core.clock import SYSTEM_CLOCK
 
@@ -69,44 +70,44 @@ _ASYNC_BREAKERS = {
 }  # fmt: skip
 
 JOBS = (
-    Job(name="breaker, closed, sync", ours=lambda f: Policy(breaker=Breaker())(f),
+    Job(name="breaker, closed, sync", ours=Policy(breaker=Breaker()),
         peers=_SYNC_BREAKERS, target=0.4, is_async=False),
-    Job(name="breaker, closed, async", ours=lambda f: Policy(breaker=Breaker())(f),
+    Job(name="breaker, closed, async", ours=Policy(breaker=Breaker()),
         peers=_ASYNC_BREAKERS, target=0.5),
     Job(name="breaker with a window, closed, sync",
-        ours=lambda f: Policy(breaker=Breaker(rate="50% of 20 in 30s"))(f),
+        ours=Policy(breaker=Breaker(rate="50% of 20 in 30s")),
         peers=_SYNC_BREAKERS, target=1.0, is_async=False),
-    Job(name="breaker, open, sync", ours=lambda f: Policy(breaker=Breaker())(f),
+    Job(name="breaker, open, sync", ours=Policy(breaker=Breaker()),
         peers=_SYNC_BREAKERS, target=0.8, is_async=False, broken=True),
-    Job(name="breaker, open, async", ours=lambda f: Policy(breaker=Breaker())(f),
+    Job(name="breaker, open, async", ours=Policy(breaker=Breaker()),
         peers=_ASYNC_BREAKERS, target=0.8, broken=True),
-    Job(name="retry, first try succeeds, sync", ours=lambda f: Policy(retry=Retry())(f),
+    Job(name="retry, first try succeeds, sync", ours=Policy(retry=Retry()),
         peers={"pyresilience": peers.pyresilience_retry, "stamina": peers.stamina,
                "tenacity": peers.tenacity, "backoff": peers.backoff},
         target=0.25, best="pyresilience", is_async=False),
-    Job(name="retry, first try succeeds, async", ours=lambda f: Policy(retry=Retry())(f),
+    Job(name="retry, first try succeeds, async", ours=Policy(retry=Retry()),
         peers={"pyfailsafe": peers.pyfailsafe_retry, "stamina": peers.stamina,
                "tenacity": peers.tenacity, "backoff": peers.backoff},
         target=0.8, best="pyfailsafe"),
-    Job(name="timeout, async", ours=lambda f: Policy(attempt_timeout=AttemptTimeout(within=5.0))(f),
+    Job(name="timeout, async", ours=Policy(attempt_timeout=AttemptTimeout(within=5.0)),
         peers={"asyncio.timeout": peers.asyncio_timeout,
                "call_later + cancel": peers.call_later_and_cancel},
         target=0.3, best="asyncio.timeout"),
-    Job(name="bulkhead, async", ours=lambda f: Policy(bulkhead=Bulkhead(limit=32))(f),
+    Job(name="bulkhead, async", ours=Policy(bulkhead=Bulkhead(limit=32)),
         peers={"asyncio.Semaphore": peers.semaphore, "hyx": peers.hyx_bulkhead}, target=0.6,
         best="asyncio.Semaphore"),
     Job(name="rate limit, sync",
-        ours=lambda f: Policy(rate_limit=RateLimit(rate=1e8, burst=1_000_000))(f),
+        ours=Policy(rate_limit=RateLimit(rate=1e8, burst=1_000_000)),
         peers={"limits": peers.limits, "by hand": peers.bucket_by_hand}, target=0.2, best="limits",
         is_async=False),
-    Job(name="everything, async", ours=lambda f: everything()(f),
+    Job(name="everything, async", ours=everything(),
         peers={"backoff + circuitbreaker": peers.backoff_and_circuitbreaker,
                "stamina + purgatory": peers.stamina_and_purgatory},
         target=0.2),
     Job(name="everything, async, beside the standard library's two",
-        ours=lambda f: everything()(f),
+        ours=everything(),
         peers={"asyncio.timeout + Semaphore": peers.timeout_and_semaphore}, target=1.0),
-    Job(name="everything, sync", ours=lambda f: everything()(f),
+    Job(name="everything, sync", ours=everything(),
         peers={"pyresilience": peers.pyresilience_everything,
                "tenacity + pybreaker": peers.tenacity_and_pybreaker},
         target=0.25, is_async=False),
@@ -131,6 +132,8 @@ async def afail(value: int) -> int:
 
 @dataclass
 class Contender:
+    """One way to do a job, and its best round so far."""
+
     name: str
     run: Callable[[int], float]
     best_ns: float = field(default=float("inf"))
@@ -144,7 +147,7 @@ def sync_run(call: Any, *, broken: bool) -> Callable[[int], float]:
         begun_s = now()
         if broken:
             for _ in times:
-                try:
+                try:  # noqa: SIM105  A context manager would cost as much as the job.
                     call(1)
                 except Exception:  # noqa: BLE001, S110  Each peer has errors of its own.
                     pass
@@ -164,7 +167,7 @@ def async_run(runner: asyncio.Runner, call: Any, *, broken: bool) -> Callable[[i
         begun_s = now()
         if broken:
             for _ in times:
-                try:
+                try:  # noqa: SIM105  A context manager would cost as much as the job.
                     await call(1)
                 except Exception:  # noqa: BLE001, S110  Each peer has errors of its own.
                     pass
@@ -273,7 +276,7 @@ def many_policies_row(*, calls: int, rounds: int) -> dict[str, Any]:
         # The same one among the 10,000 that exist: what the code does, without cache misses.
         hot_ns = min(hot_ns, over(guarded[5000:5001]))
     return {
-        "job": "10,000 policies exist, one of them used, beside a single one", "ns": round(hot_ns, 1),
+        "job": "10,000 policies exist, one of them is used, beside one", "ns": round(hot_ns, 1),
         "peers_ns": {"single": round(one_ns, 1), "all 10,000 in turn": round(many_ns, 1)},
         "missing": [], "against": "single", "ratio": round(hot_ns / one_ns, 3), "target": 1.1,
         "reached": hot_ns / one_ns <= 1.1,

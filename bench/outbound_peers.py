@@ -13,7 +13,7 @@ FAILURES = 5
 LATER_S = 60.0
 
 
-class Outage(Exception):  # noqa: N818
+class Outage(Exception):
     """What the dependency raises in these jobs."""
 
 

@@ -9,7 +9,6 @@ import threading
 SLICES = 10
 SLICE_S = 0.1
 _WINDOW_S = SLICES * SLICE_S
-_NEVER = -(2**62)
 
 
 class Budget:
@@ -30,13 +29,13 @@ class Budget:
         "calls", "denied", "spent",
     )  # fmt: skip
 
-    def __init__(self, share: float, floor_per_s: float) -> None:
+    def __init__(self, share: float, floor_per_s: float, *, now_s: float) -> None:
         self._lock = threading.Lock()
         self._share = share
         self._floor = floor_per_s * _WINDOW_S
         self._calls = [0.0] * SLICES
         self._granted = [0] * SLICES
-        self._newest = _NEVER
+        self._newest = int(now_s // SLICE_S)
         self._seen = 0
         self.calls = 0
         self.spent = 0
@@ -79,11 +78,7 @@ class Budget:
         if gap <= 0:
             self._calls[self._newest % SLICES] += made
             return
-        each = made / min(gap, 2**53)
-        if self._newest == _NEVER:
-            # The first failure ever: the calls until now count in the present slice.
-            each = float(made)
-            gap = 1
+        each = made / gap
         for one in range(now - min(gap, SLICES) + 1, now + 1):
             self._calls[one % SLICES] = each
             self._granted[one % SLICES] = 0

@@ -239,7 +239,7 @@ def emit(plan: Plan, kind: type[Any], **fields: Any) -> None:
     Any: each kind of event has its own fields.
     """
     if plan.events.listening:
-        plan.events.emit(kind(at_s=plan.clock.wall_s(), policy=plan.name, **fields))
+        plan.events.emit(kind(at_s=plan.clock.wall_s(), dependency=plan.name, **fields))
 
 
 def tell_change(plan: Plan, change: Change | None) -> None:

@@ -11,10 +11,10 @@ class PolicyEvent(Event):
     """Something that a policy decided.
 
     Attributes:
-        policy: The policy's name: the dependency's, where it has one.
+        dependency: The name of the policy, which is that of the dependency, where there is one.
     """
 
-    policy: str
+    dependency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

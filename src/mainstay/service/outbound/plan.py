@@ -189,7 +189,7 @@ def compile_plan(
         slots=_slots(parts.bulkhead, old),
         limiter=_limiter(parts.rate_limit, old),
         retry=retry,
-        budget=_budget(retry, parts.hedge, old),
+        budget=_budget(retry, parts.hedge, clock, old),
         circuit=circuit,
         bound=bound,
         hedge=parts.hedge,
@@ -279,7 +279,9 @@ def _limiter(options: RateLimit | None, old: Plan | None) -> Limiter | None:
     return old.limiter
 
 
-def _budget(retry: Retry | None, hedge: Hedge | None, old: Plan | None) -> Budget | None:
+def _budget(
+    retry: Retry | None, hedge: Hedge | None, clock: Clock, old: Plan | None
+) -> Budget | None:
     if hedge is not None and retry is None:
         # Hedges are charged to a budget always; this is what one has that nobody declared.
         retry = Retry()
@@ -287,7 +289,7 @@ def _budget(retry: Retry | None, hedge: Hedge | None, old: Plan | None) -> Budge
         return None
     share, floor_per_s = float(retry.budget), float(retry.budget_floor)
     if old is None or old.budget is None:
-        return Budget(share, floor_per_s)
+        return Budget(share, floor_per_s, now_s=clock.monotonic_s())
     old.budget.reconfigure(share, floor_per_s)
     return old.budget
 
