@@ -272,7 +272,11 @@ class Aiohttp(_Loop):
         async def session() -> aiohttp.ClientSession:
             return aiohttp_session(policy, http)
 
-        self.session = self.run(session())
+        try:
+            self.session = self.run(session())
+        except BaseException:
+            self.end()
+            raise
 
     def request(
         self,

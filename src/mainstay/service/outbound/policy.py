@@ -19,6 +19,7 @@ from mainstay.service.outbound.async_shell import aguard
 from mainstay.service.outbound.attempt_timeout import AttemptTimeout
 from mainstay.service.outbound.breaker import Breaker
 from mainstay.service.outbound.bulkhead import Bulkhead
+from mainstay.service.outbound.clients import Clients
 from mainstay.service.outbound.control import BreakerControl
 from mainstay.service.outbound.fallback import Fallback
 from mainstay.service.outbound.hedge import Hedge
@@ -51,7 +52,7 @@ _CHANCE = Random()
 os.register_at_fork(after_in_child=_CHANCE.seed)
 
 
-class Policy:
+class Policy(Clients):
     """An ordered composition of parts, any subset of them, around calls to one dependency.
 
     Outer to inner: fallback, deadline, bulkhead, rate limit, retry with its budget, breaker,

@@ -9,10 +9,11 @@ from typing import Any
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.service.outbound.adapters.errors import also
+from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
+    NEEDS_ONE,
     BadAnswer,
     HttpCall,
-    require_bulkhead,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
 from mainstay.service.outbound.adapters.http_clients.place import Lost
@@ -45,7 +46,7 @@ class PolicyMiddleware:
     """
 
     def __init__(self, policy: Policy, http: Http | None = None) -> None:
-        require_bulkhead(policy)
+        bulkhead_of(policy, NEEDS_ONE)
         self._policy = policy
         self._http = http or Http()
         self._lost = Lost()

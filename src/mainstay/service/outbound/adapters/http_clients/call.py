@@ -10,10 +10,10 @@ from mainstay.core.errors import (
     AttemptTimedOut,
     DeadlineExceeded,
     MainstayError,
-    PolicyMisused,
 )
 from mainstay.service.inbound.trace import current_trace
 from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
+from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.events import Reconnected
 from mainstay.service.outbound.adapters.http_clients.headers import headers_out, may_repeat
 from mainstay.service.outbound.adapters.http_clients.options import Http
@@ -26,6 +26,10 @@ from mainstay.service.outbound.retry_after import retry_after_s
 
 WHOLE_BYTES_MAX = 65_536
 """Where nobody says whether an answer is streamed, one of at most this length is read at once."""
+
+NEEDS_ONE = "an HTTP client"
+"""The pools of clients are not made for calls that wait: httpx looks at all of them whenever one
+ends. So waiting is the bulkhead's, in front of the pool, and there must be one."""
 
 _LENGTH = re.compile(r"[0-9]{1,9}")
 _NO_TURN = nullcontext()
@@ -89,7 +93,7 @@ class HttpCall:
         whole: bool | None,
     ) -> None:
         lost.give_back()
-        require_bulkhead(policy)
+        bulkhead_of(policy, NEEDS_ONE)
         self.repeats = replayable and may_repeat(method, key)
         self.policy = policy if self.repeats else policy.once
         self.streams: list[Any] = []
@@ -199,20 +203,3 @@ def within_attempt_s(declared_s: float | None, left_s: float | None) -> float | 
     """Return the same for a task, whose attempt is cut off anyhow: None where that is sooner."""
     sooner = declared_s is not None and (left_s is None or declared_s < left_s)
     return declared_s if sooner else None
-
-
-def require_bulkhead(policy: Policy) -> int:
-    """Return how many calls may be in flight at once.
-
-    The pools of clients are not made for calls that wait: httpx looks at all of them whenever one
-    ends. So waiting is the bulkhead's, in front of the pool, and there must be one.
-
-    Raises:
-        PolicyMisused: The policy has none.
-    """
-    slots = policy.plan.slots
-    if slots is None:
-        raise PolicyMisused(
-            f"{policy.name}: an HTTP client needs a bulkhead: Policy(bulkhead=Bulkhead(limit=32))"
-        )
-    return slots.options.limit

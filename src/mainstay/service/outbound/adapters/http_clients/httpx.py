@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, also
+from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
+    NEEDS_ONE,
     BadAnswer,
     HttpCall,
     bounded_s,
-    require_bulkhead,
     within_attempt_s,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
@@ -60,7 +61,7 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
         self._http = http or Http()
         self._lost = Lost()
         self._transport = transport or AsyncPool(
-            idle_s=float(self._http.idle), idle_max=require_bulkhead(policy)
+            idle_s=float(self._http.idle), idle_max=bulkhead_of(policy, NEEDS_ONE)
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -86,6 +87,8 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
                 # The loser of a hedge may have begun to answer as well.
                 if answer is None or answer.stream is not stream:
                     await stream.aclose()
+            # The pool knows the call: an answer that nobody reads must not live as long as that.
+            call.streams.clear()
         assert answer is not None, "returned, or raised above"
         return answer
 
@@ -138,7 +141,7 @@ class PolicyTransport(httpx.BaseTransport):
         self._http = http or Http()
         self._lost = Lost()
         self._transport = transport or Pool(
-            idle_s=float(self._http.idle), idle_max=require_bulkhead(policy)
+            idle_s=float(self._http.idle), idle_max=bulkhead_of(policy, NEEDS_ONE)
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.service.outbound.adapters.errors import CallUnsendable, also
+from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
+    NEEDS_ONE,
     BadAnswer,
     HttpCall,
     bounded_s,
-    require_bulkhead,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
 from mainstay.service.outbound.adapters.http_clients.place import Lost
@@ -51,7 +52,7 @@ class PolicyAdapter(HTTPAdapter):
         self._http = http or Http()
         self._lost = Lost()
         # Retries are the policy's. So many connections may be idle; the bulkhead bounds the rest.
-        super().__init__(max_retries=0, pool_maxsize=require_bulkhead(policy))
+        super().__init__(max_retries=0, pool_maxsize=bulkhead_of(policy, NEEDS_ONE))
         plan = policy.plan
         self.poolmanager.pool_classes_by_scheme = pools(
             idle_s=float(self._http.idle), now=plan.clock.monotonic_s
