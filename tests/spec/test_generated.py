@@ -31,6 +31,7 @@ from mainstay.spec.kinds import (
     MapOf,
     Section,
     Text,
+    Weight,
     Whole,
 )
 from mainstay.spec.load import Loaded, load_system
@@ -89,6 +90,9 @@ class Maker:
             if low is None or high is None:
                 return kind.example
             return rng.choice([kind.text(low), kind.text(high), kind.example])
+        if isinstance(kind, Weight):
+            share = rng.randint(0, 100)
+            return rng.choice((share, f"{share}%"))
         if isinstance(kind, Whole):
             return rng.choice([kind.minimum, kind.maximum, rng.randint(kind.minimum, kind.maximum)])
         if isinstance(kind, Flag):

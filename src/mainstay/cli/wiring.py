@@ -23,7 +23,6 @@ from mainstay.control.engines.local.launching import HOST, Launchpad
 from mainstay.control.monitor import Monitor
 from mainstay.control.overview import public_url, service_statuses
 from mainstay.control.processes.ends import running
-from mainstay.control.processes.environment import child_environment
 from mainstay.control.processes.identity import ProcessIdentity, alive
 from mainstay.control.processes.process import (
     LocalProcess,
@@ -44,6 +43,9 @@ from mainstay.edge.runtime import EdgeRuntime
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import System
 from mainstay.spec.load import load_system
+
+LOOK_S: Final = 1.0
+"""Between two looks at whether the state folder is still there."""
 
 EDGE_LOG_BYTES_MAX: Final = 64 * 2**20
 """Of one file of the proxy's access log; four are kept."""
@@ -74,15 +76,11 @@ class ProxyLauncher:
 
     Args:
         state: ``.mainstay/``.
-        environ: The daemon's environment.
         changed: Called when there is a new process to record.
     """
 
-    def __init__(
-        self, state: Path, environ: Mapping[str, str], changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, state: Path, changed: Callable[[], None]) -> None:
         self._state = state
-        self._environ = environ
         self._changed = changed
         self.present: LocalProcess | None = None
         self.launches = 0
@@ -95,7 +93,8 @@ class ProxyLauncher:
                     name=name,
                     argv=tuple(argv),
                     cwd=str(self._state),
-                    env=tuple(child_environment(self._environ, {}).items()),
+                    # Nothing of the daemon's environment: secrets in it are not the proxy's.
+                    env=(("PATH", os.defpath),),
                     log_path=str(self._state / "logs" / f"{name}.log"),
                     end_path=str(self._state / "ends" / f"{name}.json"),
                     log_bytes_max=EDGE_LOG_BYTES_MAX,
@@ -133,8 +132,8 @@ class Site:
         self._listeners = Listeners()
         self._listeners.add(on_event)
         self._internal_ports: dict[str, int] = {}
-        self._system = self._load()
-        self._launcher = ProxyLauncher(self._state, environ, self._save)
+        self._system = self._load(env, environ)
+        self._launcher = ProxyLauncher(self._state, self._save)
         self._edge = EdgeRuntime(
             self._state / "edge",
             launcher=self._launcher,
@@ -160,10 +159,10 @@ class Site:
             PartMissing: The proxy is not installed.
         """
         folder.prepare(self._state)
-        with folder.SystemLock(self._state / "lock"):
+        with folder.SystemLock(self._state / "lock") as lock:
             found = await self._survivors()
             self._claim_ports(found)
-            await self._serve(found)
+            await self._serve(found, lock)
             (self._state / "state.json").unlink(missing_ok=True)
 
     async def route(self, topology: Topology) -> None:
@@ -183,8 +182,8 @@ class Site:
 
     # Beginning --------------------------------------------------------------------------------
 
-    def _load(self) -> System:
-        return load_system(self._root, env=self._env, environ=self._environ).system
+    def _load(self, env: str | None, environ: Mapping[str, str]) -> System:
+        return load_system(self._root, env=env, environ=environ).system
 
     async def _survivors(self) -> records.Survivors:
         """Return what an earlier daemon left running, and sweep what it left half-dead."""
@@ -221,7 +220,7 @@ class Site:
                     self._internal_ports[dependency.service] = port
                     self._ports.taken(port)
 
-    async def _serve(self, found: records.Survivors) -> None:
+    async def _serve(self, found: records.Survivors, lock: folder.SystemLock) -> None:
         daemon = Daemon(
             engine=self._engine,
             proxy=self,
@@ -239,11 +238,15 @@ class Site:
         await server.start()
         try:
             await self._begin_edge(found.edge)
-            announcing = asyncio.create_task(self._announce())
+            beside = [
+                asyncio.create_task(self._announce()),
+                asyncio.create_task(self._leave_when_lost(daemon, lock)),
+            ]
             await daemon.run()
         finally:
             await server.stop()
-        announcing.cancel()
+        for task in beside:
+            task.cancel()
 
     async def _begin_edge(self, identity: ProcessIdentity | None) -> None:
         resources = self._resources(self._system, self._engine.topology())
@@ -253,6 +256,14 @@ class Site:
             return
         self._launcher.present = process
         await self._edge.adopt(ProxyProcess(process), resources)
+
+    async def _leave_when_lost(self, daemon: Daemon, lock: folder.SystemLock) -> None:
+        """End the system when its state folder was deleted: nobody could find it any more."""
+        while not lock.lost():
+            await asyncio.sleep(LOOK_S)
+        reason = f"{self._state} was deleted while the system ran; it is being ended"
+        self._listeners.emit(RecordTrouble(at_s=self._clock.wall_s(), reason=reason))
+        daemon.leave()
 
     async def _announce(self) -> None:
         """Say once that everything is ready; a crash loop has its own event."""
@@ -273,13 +284,14 @@ class Site:
 
     # Going on ---------------------------------------------------------------------------------
 
-    async def _renew(self) -> None:
+    async def _renew(self, env: str | None, environ: Mapping[str, str] | None) -> None:
         """Follow the declarations as they are now; see ``Daemon.renew``."""
-        system = self._load()
+        environ = self._environ if environ is None else environ
+        system = self._load(env, environ)
         refuse_taken_ports(system, known=public_ports(self._system))
         self._complete_internal_ports(system)
         await self._edge.push(self._resources(system, self._engine.topology()))
-        self._system = system
+        self._system, self._env, self._environ = system, env, environ
         self._engine.apply(system, self._launchpad())
 
     def _launchpad(self) -> Launchpad:
@@ -331,6 +343,7 @@ class Site:
             )
             if proxy is not None
             else None,
+            edge_trouble=self._engine.edge_trouble or self._monitor.silence,
             services=service_statuses(
                 self._engine, self._monitor, self._clock, self._internal_ports
             ),
@@ -338,18 +351,21 @@ class Site:
         return {**to_wire(status), "settled": status.settled}
 
 
-def public_ports(system: System) -> frozenset[tuple[str, int]]:
-    """Return (host, port) of every public listener of a system."""
-    edges = (member.declaration.edge for member in system.members)
-    return frozenset((edge.host, edge.port) for edge in edges if edge.port is not None)
+def public_ports(system: System) -> frozenset[int]:
+    """Return the port of every public listener of a system."""
+    ports_ = (member.declaration.edge.port for member in system.members)
+    return frozenset(port for port in ports_ if port is not None)
 
 
-def refuse_taken_ports(system: System, *, known: frozenset[tuple[str, int]]) -> None:
-    """Raise EngineRefused naming every public port that is in use, but for those in ``known``."""
+def refuse_taken_ports(system: System, *, known: frozenset[int]) -> None:
+    """Raise EngineRefused naming every public port that is in use.
+
+    Ports in ``known`` are held by the system's own proxy, whatever their address was.
+    """
     troubles = []
     for member in system.members:
         edge = member.declaration.edge
-        if edge.port is None or (edge.host, edge.port) in known:
+        if edge.port is None or edge.port in known:
             continue
         trouble = ports.trouble(edge.host, edge.port)
         if trouble is not None:

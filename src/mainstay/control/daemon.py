@@ -50,8 +50,9 @@ class Daemon:
         engine: Runs the replicas.
         proxy: Routes the traffic.
         monitor: Watches both.
-        renew: Reads the declarations anew and makes proxy and engine follow them; raises
-            ConfigInvalid or EdgeRefused, and then nothing has changed.
+        renew: Reads the declarations anew, with the overlay and the environment of whoever asks
+            (None: as before), and makes proxy and engine follow them; raises ConfigInvalid or
+            EdgeRefused, and then nothing has changed.
         describe: Makes the answer of ``status``.
         listeners: Where events are heard.
     """
@@ -62,7 +63,7 @@ class Daemon:
         engine: LocalEngine,
         proxy: Proxy,
         monitor: Monitor,
-        renew: Callable[[], Awaitable[None]],
+        renew: Callable[[str | None, Mapping[str, str] | None], Awaitable[None]],
         describe: Callable[[], Json],
         listeners: Listeners,
     ) -> None:
@@ -142,10 +143,12 @@ class Daemon:
         return self._describe()
 
     async def _apply(self, arguments: Mapping[str, Any], emit: Emit) -> Json:
-        del arguments
+        env, environ = arguments.get("env"), arguments.get("environ")
+        if not (env is None or isinstance(env, str)) or not _is_environ(environ):
+            raise EngineRefused("apply takes the name of an overlay and an environment")
         before = {held.member.name for held in self._engine.services}
         async with self._telling(emit):
-            await self._renew()
+            await self._renew(env, environ)
             now = {held.member.name for held in self._engine.services}
             await self._settle(before | now)
         return self._describe()
@@ -233,3 +236,10 @@ def _text(arguments: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise EngineRefused(f"the command needs a {name}")
     return value
+
+
+def _is_environ(value: object) -> bool:
+    return value is None or (
+        isinstance(value, dict)
+        and all(isinstance(name, str) and isinstance(text, str) for name, text in value.items())
+    )

@@ -1,7 +1,6 @@
 """Looks at the edge's figures and the replicas' memory every few seconds, and tells the engine."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -9,7 +8,7 @@ from mainstay.control.engines.local.engine import LocalEngine
 from mainstay.control.engines.local.launching import HOST
 from mainstay.control.engines.local.plan import Phase
 from mainstay.control.engines.local.replica import RunningReplica
-from mainstay.control.status import Sample, Traffic, traffic
+from mainstay.control.status import Sample, Traffic, add, traffic
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeUnavailable
 from mainstay.edge.stats import EdgeStats, ReplicaStats
@@ -40,7 +39,8 @@ class Monitor:
         self._engine = engine
         self._stats = stats
         self._clock = clock
-        self._samples: dict[str, deque[Sample]] = {}
+        self._samples: dict[str, tuple[Sample, ...]] = {}
+        self._silence: str | None = None
         self._seen: dict[str, ReplicaStats] = {}
 
     async def run(self) -> None:
@@ -56,28 +56,36 @@ class Monitor:
                 self._engine.retire(replica.name)
         try:
             stats = await self._stats()
-        except EdgeUnavailable:
-            # The edge is on its way back; nothing follows from silence.
+        except EdgeUnavailable as error:
+            # Nothing follows for the replicas: the edge is on its way back, or its keeper acts.
+            self._silence = str(error)
             return
+        self._silence = None
         now_s = self._clock.monotonic_s()
-        self._seen = {}
-        for service in stats.services:
-            samples = self._samples.setdefault(service.service, deque(maxlen=2))
-            samples.append(
+        self._samples = {
+            service.service: add(
+                self._samples.get(service.service, ()),
                 Sample(
                     at_s=now_s,
                     requests=service.requests,
                     errors=service.errors,
                     p50_ms=service.p50_ms,
                     p99_ms=service.p99_ms,
-                )
+                ),
             )
-            self._seen.update({one.address: one for one in service.replicas})
+            for service in stats.services
+        }
+        self._seen = {one.address: one for service in stats.services for one in service.replicas}
         for replica in self._engine.replicas:
             seen = self.seen_of(replica)
             if seen is not None:
                 # Ejection is the edge's own remedy; only a replica that fails its checks hangs.
                 self._engine.mark(replica.name, healthy=seen.passing)
+
+    @property
+    def silence(self) -> str | None:
+        """Why the edge did not tell its figures at the last look; None if it did."""
+        return self._silence
 
     def traffic_of(self, service: str) -> Traffic:
         """Return the traffic of a service by the last samples."""

@@ -1,5 +1,7 @@
 """Puts together what `mainstay status` shows."""
 
+from collections.abc import Iterable
+
 from mainstay.control.engines.local.engine import LocalEngine
 from mainstay.control.engines.local.plan import Phase
 from mainstay.control.engines.local.replica import RunningReplica
@@ -31,9 +33,10 @@ def _service(
 ) -> ServiceStatus:
     declaration = held.member.declaration
     there = [one for one in engine.replicas if one.service == held.member.name]
+    replicas = tuple(_replica(one, monitor, clock.monotonic_s()) for one in there)
     return ServiceStatus(
         name=held.member.name,
-        state=_state(held, engine),
+        state=_state(held, engine, replicas),
         version=declaration.version,
         url=public_url(declaration.edge),
         internal_url=_url("127.0.0.1", internal_port),
@@ -43,14 +46,16 @@ def _service(
         weights=declaration.edge.weights,
         last_end=held.last_end.sentence if held.last_end else None,
         traffic=monitor.traffic_of(held.member.name),
-        replicas=tuple(_replica(one, monitor, clock.monotonic_s()) for one in there),
+        replicas=replicas,
     )
 
 
-def _state(held: RunningService, engine: LocalEngine) -> str:
+def _state(held: RunningService, engine: LocalEngine, replicas: Iterable[ReplicaStatus]) -> str:
     if held.looping:
         return "crash_loop"
-    return "ok" if engine.settled(held.member.name) else "changing"
+    if not engine.settled(held.member.name):
+        return "changing"
+    return "ok" if all(one.state == "ready" for one in replicas) else "unhealthy"
 
 
 def public_url(edge: Edge) -> str | None:
@@ -72,7 +77,7 @@ def _replica(replica: RunningReplica, monitor: Monitor, now_s: float) -> Replica
     if replica.phase is Phase.READY and seen is not None:
         if seen.ejected:
             state = "ejected"
-        elif not seen.healthy:
+        elif not seen.passing:
             state = "unhealthy"
     process = replica.process
     return ReplicaStatus(

@@ -1,6 +1,5 @@
 """What runs, as `mainstay status` shows it: processes from the engine, traffic from the edge."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -45,7 +44,11 @@ class ReplicaStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """One service. ``state`` is ok, changing (on its way to what is wanted) or crash_loop."""
+    """One service.
+
+    ``state`` is ok, changing (on its way to what is wanted), unhealthy (as wanted, but a replica
+    fails its checks or is ejected) or crash_loop.
+    """
 
     name: str
     state: str
@@ -73,18 +76,20 @@ class ProcessStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemStatus:
-    """Everything."""
+    """Everything. ``edge_trouble`` says why the proxy takes no change, or does not answer."""
 
     system: str
     env: str | None
     daemon: ProcessStatus
     proxy: ProcessStatus | None
+    edge_trouble: str | None
     services: tuple[ServiceStatus, ...]
 
     @property
     def settled(self) -> bool:
-        """Whether every service is as it is wanted."""
-        return all(service.state == "ok" for service in self.services)
+        """Whether everything is as it is wanted."""
+        fine = all(service.state == "ok" for service in self.services)
+        return fine and self.edge_trouble is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,27 +103,42 @@ class Sample:
     p99_ms: float | None
 
 
-def traffic(samples: Iterable[Sample]) -> Traffic:
-    """Return the traffic from the last two samples, the older one first.
+RATE_OVER_S = 1.0
+"""Rates are of at least this long, however often somebody looks."""
+
+SAMPLES_MAX = 4
+"""Samples that ``add`` keeps: enough for one that is ``RATE_OVER_S`` older than the newest."""
+
+
+def add(samples: tuple[Sample, ...], newest: Sample) -> tuple[Sample, ...]:
+    """Return ``samples`` with one more; one taken shortly after another takes its place."""
+    close = len(samples) > 1 and newest.at_s - samples[-2].at_s < RATE_OVER_S
+    kept = samples[:-1] if close else samples
+    return (*kept, newest)[-SAMPLES_MAX:]
+
+
+def traffic(samples: tuple[Sample, ...]) -> Traffic:
+    """Return the traffic between the newest sample and the last one that is old enough.
 
     A counter that went back (the proxy was started again) makes its interval count from zero.
     """
-    last_two = list(samples)[-2:]
-    if not last_two:
+    if not samples:
         return Traffic()
-    newest = last_two[-1]
-    oldest = last_two[0]
-    passed_s = newest.at_s - oldest.at_s
+    newest = samples[-1]
+    older = [one for one in samples if newest.at_s - one.at_s >= RATE_OVER_S] or [samples[0]]
+    base = older[-1]
+    passed_s = newest.at_s - base.at_s
     if passed_s <= 0:
         return Traffic(requests=newest.requests, errors=newest.errors)
-    again = newest.requests < oldest.requests
-    requests = newest.requests - (0 if again else oldest.requests)
-    errors = newest.errors - (0 if again else oldest.errors)
+    again = newest.requests < base.requests
+    requests = newest.requests - (0 if again else base.requests)
+    errors = newest.errors - (0 if again else base.errors)
     return Traffic(
         requests=newest.requests,
         errors=newest.errors,
         per_s=requests / passed_s,
         errors_per_s=max(errors, 0) / passed_s,
-        p50_ms=newest.p50_ms,
-        p99_ms=newest.p99_ms,
+        # Without requests the proxy goes on telling the latencies of its last ones.
+        p50_ms=newest.p50_ms if requests else None,
+        p99_ms=newest.p99_ms if requests else None,
     )

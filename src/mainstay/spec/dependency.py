@@ -10,8 +10,8 @@ from mainstay.spec.secret import Secret
 from mainstay.spec.units import Between, ShareOfCalls
 
 SERVICE_NAME = Text(
-    what="a service's name: lower-case letters, digits and dashes, at most 40",
-    pattern=r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?",
+    what="a service's name: lower-case letters, digits and dashes, at most 40, and not `edge`",
+    pattern=r"(?!edge$)[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?",
 )
 DEPENDENCY_NAME = Text(
     what="a dependency's name: lower-case letters, digits, dashes and underscores, at most 40",

@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import Address, Choice, Flag, ListOf, MapOf, Section, Text, Whole
+from mainstay.spec.kinds import (
+    Address,
+    Choice,
+    Flag,
+    ListOf,
+    MapOf,
+    Section,
+    Text,
+    Weight,
+    Whole,
+)
 from mainstay.spec.quantities import duration, percentage, size
 
 VERSION = Text(what="a version such as 1.4.2", pattern=r"[A-Za-z0-9][A-Za-z0-9._+-]{0,62}")
@@ -247,9 +257,10 @@ class Edge:
     )
     weights: tuple[tuple[str, int], ...] = key(
         "weights",
-        MapOf(VERSION, Whole(minimum=0, maximum=10_000), maximum=16),
+        MapOf(VERSION, Weight(maximum=10_000), maximum=16),
         default=(),
-        doc="Share of the traffic for each version that runs; without it all replicas are alike.",
+        doc="Share of the traffic for each version that runs; without it all replicas are "
+        "alike. A version that is named here, but is not `version`, goes on running beside it.",
     )
     access_log: bool = key(
         "access_log", Flag(), default=True, doc="One JSON line for each request at the edge."

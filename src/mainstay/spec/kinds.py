@@ -76,6 +76,35 @@ class Whole:
         return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """A share beside other shares: a whole number, or a whole percentage, which is its number."""
+
+    maximum: int
+
+    def read(self, raw: Raw) -> int:
+        """Read ``90`` or ``90%``."""
+        if isinstance(raw, str) and re.fullmatch(r"[0-9]{1,3}%", raw) and int(raw[:-1]) <= 100:  # noqa: PLR2004
+            return int(raw[:-1])
+        try:
+            return Whole(minimum=0, maximum=self.maximum).read(raw)
+        except Mismatch as error:
+            raise Mismatch(self.expected()) from error
+
+    def write(self, value: int) -> Raw:
+        """Write the number."""
+        return value
+
+    def expected(self) -> str:
+        """Name both forms."""
+        return f"a weight such as 90 or 90%, at most {self.maximum}"
+
+    def schema(self) -> dict[str, Any]:
+        """Return an integer or a percentage."""
+        whole = {"type": "integer", "minimum": 0, "maximum": self.maximum}
+        return {"anyOf": [whole, {"type": "string", "pattern": "^(100|[0-9]{1,2})%$"}]}
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
     """``true`` or ``false``."""

@@ -1,5 +1,6 @@
 """The plan: laws over random histories, and the examples that explain them."""
 
+import dataclasses
 from random import Random
 
 import pytest
@@ -36,10 +37,19 @@ def wanted(replicas: int, revision: str = "a") -> Wanted:
 
 
 def replica(
-    number: int, phase: Phase = Phase.READY, revision: str = "a", since_s: float = 0.0
+    number: int,
+    phase: Phase = Phase.READY,
+    revision: str = "a",
+    since_s: float = 0.0,
+    version: str = "1",
 ) -> Replica:
     return Replica(
-        name=f"s-{number}", number=number, revision=revision, phase=phase, since_s=since_s
+        name=f"s-{number}",
+        number=number,
+        revision=revision,
+        version=version,
+        phase=phase,
+        since_s=since_s,
     )
 
 
@@ -92,6 +102,7 @@ def hung(number: int, since_s: float) -> Replica:
         name=f"s-{number}",
         number=number,
         revision="a",
+        version="1",
         phase=Phase.READY,
         since_s=0.0,
         unhealthy_since_s=since_s,
@@ -120,7 +131,7 @@ def test_a_hung_replica_is_kept_while_its_successors_fail() -> None:
 
 def test_a_retiring_replica_is_replaced_gracefully() -> None:
     retiring = Replica(
-        name="s-1", number=1, revision="a", phase=Phase.READY, since_s=0.0, retire=True
+        name="s-1", number=1, revision="a", version="1", phase=Phase.READY, since_s=0.0, retire=True
     )
     assert plan([retiring], wanted(1), (), 0.0).actions == (Start(number=2),)
     assert plan([retiring, replica(2)], wanted(1), (), 0.0).actions == (
@@ -147,6 +158,19 @@ def test_only_short_lives_count_as_failures() -> None:
     assert after_end((), served_s=0.5, now_s=1.0) == (1.0,)
     assert after_end((), served_s=None, now_s=1.0) == (1.0,)
     assert len(after_end(tuple(map(float, range(100))), served_s=None, now_s=200.0)) == 100
+
+
+def test_a_version_that_shares_the_traffic_is_left_alone() -> None:
+    """Law: while it has a weight it is neither replaced nor counted; without one it goes."""
+    old = [replica(1, revision="old", version="1"), replica(2, revision="old", version="1")]
+    sharing = dataclasses.replace(wanted(2), kept_versions=frozenset({"1"}))
+    assert plan(old, sharing, (), 0.0).actions == (Start(number=3), Start(number=4))
+    both = [*old, replica(3, version="2"), replica(4, version="2")]
+    assert plan(both, sharing, (), 0.0).actions == ()
+    assert plan(both, wanted(2), (), 0.0).actions == (
+        Stop(name="s-1", reason="replaced"),
+        Stop(name="s-2", reason="replaced"),
+    )
 
 
 class World:

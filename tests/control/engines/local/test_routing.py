@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from mainstay.control.engines.local.routing import Routing
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable
 from mainstay.edge.topology import Topology
-from mainstay.testing import run_virtual
+from mainstay.testing import VirtualClock, run_virtual
 
 
 class Edge:
@@ -30,8 +30,10 @@ class World:
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
         self.version = 0
-        self.troubles: list[EdgeRefused | EdgeUnavailable] = []
-        self.routing = Routing(edge, self.topology, on_trouble=self.troubles.append)
+        self.news: list[EdgeRefused | EdgeUnavailable | None] = []
+        self.routing = Routing(
+            edge, self.topology, clock=VirtualClock.running(), on_news=self.news.append
+        )
 
     def topology(self) -> Topology:
         return Topology(checks=(("version", str(self.version)),))
@@ -56,7 +58,8 @@ def test_many_changes_at_once_are_one_push_of_the_last() -> None:
     async def scene() -> None:
         async with running(Edge()) as world:
             tickets = [world.change() for _ in range(50)]
-            assert all([await world.routing.taken(one, timeout_s=5) for one in tickets])
+            for one in tickets:
+                await world.routing.taken(one)
             assert world.edge.routed == [world.topology()]
 
     run_virtual(scene())
@@ -70,7 +73,7 @@ def test_a_ticket_waits_for_a_push_that_began_after_its_change() -> None:
             world.change()
             await asyncio.sleep(0.5)
             late = world.change()
-            assert await world.routing.taken(late, timeout_s=5)
+            await world.routing.taken(late)
             assert world.edge.routed[-1] == world.topology()
             assert len(world.edge.routed) == 2
 
@@ -80,16 +83,28 @@ def test_a_ticket_waits_for_a_push_that_began_after_its_change() -> None:
 def test_a_push_that_fails_is_tried_again_and_told() -> None:
     async def scene() -> None:
         async with running(Edge(refusals=3)) as world:
-            assert await world.routing.taken(world.change(), timeout_s=5)
-            assert len(world.troubles) == 3
+            await world.routing.taken(world.change())
+            assert [str(one) for one in world.news] == ["on its way back"] * 3 + ["None"]
             assert world.edge.routed == [world.topology()]
+            assert world.routing.current
 
     run_virtual(scene())
 
 
-def test_an_edge_that_never_answers_does_not_hold_a_ticket_for_ever() -> None:
+def test_an_edge_that_takes_nothing_is_trouble_after_a_while_and_holds_its_tickets() -> None:
+    """Law: no ticket is given out for a change that the traffic does not follow."""
+
     async def scene() -> None:
-        async with running(Edge(takes_s=3600)) as world:
-            assert not await world.routing.taken(world.change(), timeout_s=5)
+        async with running(Edge(refusals=10**9)) as world:
+            waiting = asyncio.create_task(world.routing.taken(world.change()))
+            await asyncio.sleep(5.0)
+            assert world.routing.trouble(10.0) is None
+            await asyncio.sleep(6.0)
+            assert world.routing.trouble(10.0) == "on its way back"
+            assert not world.routing.current
+            assert not waiting.done()
+            world.edge.refusals = 0
+            await waiting
+            assert world.routing.trouble(0.0) is None
 
     run_virtual(scene())

@@ -24,9 +24,9 @@ from mainstay.core.events import Event
 from mainstay.edge.topology import Endpoint, Topology
 from mainstay.spec.declaration import System
 
-ROUTE_BOUND_S: Final = 5.0
-"""A replica waits at most this long to be out of the traffic before it is ended all the same: an
-edge that does not answer must not keep an old revision running for ever."""
+EDGE_PATIENCE_S: Final = 10.0
+"""A command that waits for a change says that the edge does not take it after this; the engine
+goes on trying, and ends no replica that the edge may still send requests to."""
 
 HUNG_DRAIN_S: Final = 1.0
 """A replica that hangs, or never got ready, has nothing to finish."""
@@ -58,7 +58,7 @@ class LocalEngine:
         self._launchpad: Launchpad | None = None
         self._services: dict[str, RunningService] = {}
         self._replicas = Replicas(clock=clock, ports=ports, emit=emit, owner=self)
-        self._routing = Routing(router, self.topology, on_trouble=self._trouble)
+        self._routing = Routing(router, self.topology, clock=clock, on_news=self._routed)
         self._kicked = asyncio.Event()
         self._news = asyncio.Condition()
 
@@ -160,23 +160,32 @@ class LocalEngine:
             checks=tuple((name, held.check) for name, held in self._services.items()),
         )
 
+    @property
+    def edge_trouble(self) -> str | None:
+        """Why the edge takes no change at the moment; None if it does."""
+        return self._routing.trouble(0.0)
+
     def settled(self, service: str) -> bool:
-        """Return whether the service is as it is wanted: all replicas ready, none of old."""
-        there = self._replicas.of(service)
+        """Return whether the service is as it is wanted, and the traffic follows."""
         held = self._services.get(service)
+        there = [one.observed() for one in self._replicas.of(service)]
         if held is None:
             return not there
-        revision = self._revision(held)
-        return len(there) == held.wishes.replicas and all(
-            one.phase is Phase.READY and one.revision == revision and not one.retire
-            for one in there
+        wanted = self._wanted(held)
+        counted = [one for one in there if not plan.kept(one, wanted)]
+        return (
+            self._routing.current
+            and len(counted) == wanted.replicas
+            and all(one.phase is Phase.READY for one in there)
+            and all(one.revision == wanted.revision and not one.retire for one in counted)
         )
 
     async def settle(self, services: Iterable[str]) -> None:
         """Wait until each service is as it is wanted and the traffic follows.
 
         Raises:
-            EngineRefused: A service is in a crash loop; the sentence has its last log lines.
+            EngineRefused: A service is in a crash loop, and the sentence has its last log lines;
+                or the edge does not take the change, and the sentence says why.
         """
         names = tuple(services)
         async with self._news:
@@ -185,8 +194,10 @@ class LocalEngine:
                     held = self._services.get(name)
                     if held is not None and held.looping:
                         raise EngineRefused(held.loop_sentence())
+                trouble = self._routing.trouble(EDGE_PATIENCE_S)
+                if trouble is not None:
+                    raise EngineRefused(f"the edge does not take the change: {trouble}")
                 await self._news.wait()
-        await self._routing.taken(self._routing.changed(), timeout_s=ROUTE_BOUND_S)
 
     def _revision(self, held: RunningService) -> str:
         assert self._launchpad is not None, "services come with a launchpad"
@@ -268,6 +279,7 @@ class LocalEngine:
             start_timeout_s=run.start_timeout_s,
             hang_timeout_s=run.hang_timeout_s,
             restart=run.restart,
+            kept_versions=held.kept_versions(),
         )
 
     def _forgive(
@@ -302,8 +314,9 @@ class LocalEngine:
             self.exited(replica, None)
 
         async def out_of_the_traffic() -> None:
+            # For as long as it takes: a replica that the edge still sends requests to goes on.
             if served:
-                await self._routing.taken(self._routing.changed(), timeout_s=ROUTE_BOUND_S)
+                await self._routing.taken(self._routing.changed())
 
         drain_s = self._drain_s(replica, reason)
         self._replicas.stop(replica, drain_s=drain_s, first=out_of_the_traffic)
@@ -362,5 +375,8 @@ class LocalEngine:
             )
         )
 
-    def _trouble(self, error: Exception) -> None:
-        self._emit(happenings.RoutingTrouble(at_s=self._clock.wall_s(), reason=str(error)))
+    def _routed(self, error: Exception | None) -> None:
+        """Hear of a push, so that whoever waits for it looks again."""
+        if error is not None:
+            self._emit(happenings.RoutingTrouble(at_s=self._clock.wall_s(), reason=str(error)))
+        self._kicked.set()

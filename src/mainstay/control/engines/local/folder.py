@@ -118,6 +118,13 @@ class SystemLock:
             os.close(self._fd)
             self._fd = -1
 
+    def lost(self) -> bool:
+        """Return whether the lock is held and its file is not there any more, or another one is.
+
+        Then nobody can find its holder, and a second daemon could start beside it.
+        """
+        return self._fd >= 0 and not self._is_still_there(self._fd)
+
     def _open(self) -> int:
         """Return the file, locked."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -36,6 +36,7 @@ class Replica:
         name: Unique in the system, ``catalog-3``.
         number: The 3 of it; numbers of a service are unique and used again.
         revision: What it was started from.
+        version: Of the service.
         since_s: Monotonic time at which the phase began.
         unhealthy_since_s: Monotonic time since which the edge finds it unhealthy, or None.
         retire: Whether it is to be replaced although its revision is the wanted one.
@@ -44,6 +45,7 @@ class Replica:
     name: str
     number: int
     revision: str
+    version: str
     phase: Phase
     since_s: float
     unhealthy_since_s: float | None = None
@@ -52,7 +54,12 @@ class Replica:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the declaration, and ``scale`` and ``restart`` since, ask of one service."""
+    """What the declaration, and ``scale`` and ``restart`` since, ask of one service.
+
+    ``kept_versions`` are other versions that share the traffic: their replicas are left as they
+    are, neither replaced nor counted, and one that dies is not started again, since its code may
+    be gone.
+    """
 
     service: str
     revision: str
@@ -60,6 +67,7 @@ class Wanted:
     start_timeout_s: float
     hang_timeout_s: float
     restart: Restart
+    kept_versions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +114,11 @@ def plan(
     """
     stops = _too_late(observed, wanted, now_s)
     gone = {stop.name for stop in stops}
-    staying = [one for one in observed if one.phase is not Phase.LEAVING and one.name not in gone]
+    staying = [
+        one
+        for one in observed
+        if one.phase is not Phase.LEAVING and one.name not in gone and not kept(one, wanted)
+    ]
     hung = {one.name for one in staying if _hangs(one, wanted, now_s)}
     current = [
         one
@@ -131,6 +143,11 @@ def plan(
         actions=(*stops, *(Start(number=number) for number in numbers)),
         wake_s=min(wakes, default=None),
     )
+
+
+def kept(one: Replica, wanted: Wanted) -> bool:
+    """Return whether a replica is of another version that shares the traffic."""
+    return one.revision != wanted.revision and one.version in wanted.kept_versions
 
 
 def next_start_s(restart: Restart, failures: Sequence[float]) -> float:

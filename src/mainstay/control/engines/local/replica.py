@@ -46,6 +46,7 @@ class RunningReplica:
             name=self.name,
             number=self.number,
             revision=self.revision,
+            version=self.version,
             phase=self.phase,
             since_s=self.since_s,
             unhealthy_since_s=self.unhealthy_since_s,
@@ -62,7 +63,7 @@ class RunningReplica:
         """Return for how long it has been ready; None if it is not, or not any more."""
         return now_s - self.since_s if self.phase is Phase.READY else None
 
-    async def until_ready(self, *, path: str, kind: str, timeout_s: float) -> str:
+    async def until_ready(self, *, path: str, kind: str, timeout_s: float, wrapped: bool) -> str:
         """Wait until the replica can serve; return how the edge shall check it: http or tcp.
 
         Never gives up by itself: the plan ends a replica that takes too long.
@@ -71,6 +72,8 @@ class RunningReplica:
             path: Of the readiness check.
             kind: auto, http or tcp, as declared.
             timeout_s: Of one look.
+            wrapped: Whether Mainstay serves the app, so that a port that is open and gives no
+                answer means: not yet. Of any other program it is all that is asked.
         """
         while True:
             outcome = (await probe(HOST, self.port, path, timeout_s)).outcome
@@ -78,6 +81,7 @@ class RunningReplica:
                 return "http"
             if kind == "tcp" and outcome is not Outcome.REFUSED:
                 return "tcp"
-            if kind == "auto" and outcome is Outcome.TCP_ONLY:
+            silent = outcome is Outcome.HUNG and not wrapped
+            if kind == "auto" and (outcome is Outcome.TCP_ONLY or silent):
                 return "tcp"
             await asyncio.sleep(PROBE_PAUSE_S)

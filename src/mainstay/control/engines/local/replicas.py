@@ -195,7 +195,12 @@ class Replicas:
         assert replica.process is not None
         health = member.declaration.edge.health
         ready = asyncio.ensure_future(
-            replica.until_ready(path=health.path, kind=health.kind, timeout_s=health.timeout_s)
+            replica.until_ready(
+                path=health.path,
+                kind=health.kind,
+                timeout_s=health.timeout_s,
+                wrapped=member.declaration.app is not None,
+            )
         )
         gone = asyncio.ensure_future(replica.process.exited())
         try:

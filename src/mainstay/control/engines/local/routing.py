@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable
 from mainstay.edge.topology import Topology
 
@@ -29,7 +30,8 @@ class Routing:
     Args:
         router: Where they go.
         topology: Returns the present one; called right before each push.
-        on_trouble: Told of each push that failed.
+        clock: For how long there has been trouble.
+        on_news: Called after each push, with the error of one that failed and None otherwise.
     """
 
     def __init__(
@@ -37,15 +39,31 @@ class Routing:
         router: Router,
         topology: Callable[[], Topology],
         *,
-        on_trouble: Callable[[EdgeRefused | EdgeUnavailable], None],
+        clock: Clock,
+        on_news: Callable[[EdgeRefused | EdgeUnavailable | None], None],
     ) -> None:
         self._router = router
         self._topology = topology
-        self._on_trouble = on_trouble
+        self._clock = clock
+        self._on_news = on_news
+        self._trouble: EdgeRefused | EdgeUnavailable | None = None
+        self._trouble_since_s = 0.0
         self._asked = 0
         self._taken = 0
         self._changed = asyncio.Event()
         self._news = asyncio.Condition()
+
+    @property
+    def current(self) -> bool:
+        """Whether the traffic follows every change that was told."""
+        return self._taken == self._asked
+
+    def trouble(self, patience_s: float) -> str | None:
+        """Return why the edge takes no change, once that has gone on for ``patience_s``."""
+        waited_s = self._clock.monotonic_s() - self._trouble_since_s
+        if self._trouble is None or waited_s < patience_s:
+            return None
+        return str(self._trouble)
 
     def changed(self) -> int:
         """Say that the topology changed; return a ticket for ``taken``."""
@@ -53,16 +71,10 @@ class Routing:
         self._changed.set()
         return self._asked
 
-    async def taken(self, ticket: int, *, timeout_s: float) -> bool:
-        """Wait until the change of ``ticket`` reached the traffic; False if it took too long."""
+    async def taken(self, ticket: int) -> None:
+        """Wait until the change of ``ticket`` reached the traffic, however long that takes."""
         async with self._news:
-            try:
-                await asyncio.wait_for(
-                    self._news.wait_for(lambda: self._taken >= ticket), timeout_s
-                )
-            except TimeoutError:
-                return False
-        return True
+            await self._news.wait_for(lambda: self._taken >= ticket)
 
     async def run(self) -> None:
         """Push for ever; cancel to end."""
@@ -73,10 +85,15 @@ class Routing:
             try:
                 await self._router.route(self._topology())
             except (EdgeRefused, EdgeUnavailable) as error:
-                self._on_trouble(error)
+                if self._trouble is None:
+                    self._trouble_since_s = self._clock.monotonic_s()
+                self._trouble = error
+                self._on_news(error)
                 self._changed.set()
                 await asyncio.sleep(RETRY_PAUSE_S)
                 continue
             async with self._news:
                 self._taken = ticket
                 self._news.notify_all()
+            self._trouble = None
+            self._on_news(None)

@@ -34,6 +34,15 @@ class RunningService:
     last_end: End | None = None
     looping: bool = False
 
+    def kept_versions(self) -> frozenset[str]:
+        """Return the other versions that ``edge.weights`` gives a share of the traffic."""
+        declaration = self.member.declaration
+        return frozenset(
+            version
+            for version, weight in declaration.edge.weights
+            if weight > 0 and version != declaration.version
+        )
+
     def loop_sentence(self) -> str:
         """Say that the service does not start, and why: how it last ended, and its last words."""
         sentence = f"{self.member.name} does not start"
