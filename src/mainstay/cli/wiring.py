@@ -259,7 +259,7 @@ class Site:
 
     async def _leave_when_lost(self, daemon: Daemon, lock: folder.SystemLock) -> None:
         """End the system when its state folder was deleted: nobody could find it any more."""
-        while not lock.lost():
+        while not lock.lost():  # noqa: ASYNC110  Nobody tells when a file is deleted.
             await asyncio.sleep(LOOK_S)
         reason = f"{self._state} was deleted while the system ran; it is being ended"
         self._listeners.emit(RecordTrouble(at_s=self._clock.wall_s(), reason=reason))

@@ -83,6 +83,8 @@ def eventually(check: Callable[[], Any], *, within_s: float = 30.0, what: str = 
 class Site:
     """One system in a folder of its own."""
 
+    command = (sys.executable, "-m", "mainstay")
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
@@ -94,7 +96,7 @@ class Site:
 
     def run(self, *words: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "mainstay", *words],
+            [*self.command, *words],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -104,7 +106,7 @@ class Site:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "mainstay", *words],
+            [*self.command, *words],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
