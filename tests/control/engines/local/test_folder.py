@@ -1,9 +1,11 @@
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from mainstay.control.engines.local.folder import (
+    LOCK_TRIES,
     FolderRefused,
     SystemLock,
     lock_holder,
@@ -95,3 +97,41 @@ def test_the_lock_is_not_inherited(tmp_path: Path) -> None:
     lock = SystemLock(tmp_path / "lock")
     with lock:
         assert not os.get_inheritable(lock._fd)
+
+
+def test_one_who_asks_for_the_holder_is_not_taken_for_it(tmp_path: Path) -> None:
+    """Law: only a daemon keeps another daemon from starting."""
+    path = tmp_path / "lock"
+    path.touch(mode=0o600)
+    asking = path.open("rb")
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    waits: list[float] = []
+
+    def asked_enough(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            asking.close()
+
+    with SystemLock(path, wait=asked_enough):
+        assert lock_holder(path) == os.getpid()
+    assert len(waits) == 3
+
+
+def test_waiting_for_those_who_ask_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch(mode=0o600)
+    waits: list[float] = []
+    with path.open("rb") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        with pytest.raises(FolderRefused, match="again and again"):
+            SystemLock(path, wait=waits.append).acquire()
+    assert len(waits) == LOCK_TRIES
+    with SystemLock(path):
+        pass
+
+
+def test_a_daemon_is_recognised_without_waiting(tmp_path: Path) -> None:
+    waits: list[float] = []
+    with SystemLock(tmp_path / "lock"), pytest.raises(AlreadyRunning):
+        SystemLock(tmp_path / "lock", wait=waits.append).acquire()
+    assert waits == []

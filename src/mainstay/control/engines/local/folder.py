@@ -4,15 +4,22 @@ import contextlib
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+from mainstay.core.clock import pause
 from mainstay.core.errors import AlreadyRunning, EngineRefused
 
 NAME = ".mainstay"
 SUBFOLDERS = ("edge", "logs", "ends")
-_LOCK_TRIES = 5
+LOCK_TRIES: Final = 200
+"""Of taking the lock, while somebody asks who holds it or the file is deleted below us."""
+
+LOCK_PAUSE_S: Final = 0.002
+"""Between two of them; who asks holds the lock for some microseconds."""
+
 _PID_DIGITS_MAX = 12
 
 
@@ -71,12 +78,14 @@ class SystemLock:
 
     Args:
         path: The lock file; its folder exists. It stays when the lock is released.
+        wait: Waits for so many seconds between two tries.
     """
 
-    __slots__ = ("_fd", "_path")
+    __slots__ = ("_fd", "_path", "_wait")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wait: Callable[[float], None] = pause) -> None:
         self._path = path
+        self._wait = wait
         self._fd = -1
 
     def __enter__(self) -> Self:
@@ -92,23 +101,24 @@ class SystemLock:
         self.release()
 
     def acquire(self) -> None:
-        """Take the lock without waiting.
+        """Take the lock, or learn at once that another daemon holds it.
+
+        Only for those who ask for its holder it waits, 0.4 s at most.
 
         Raises:
             AlreadyRunning: Another process holds it; its ``pid`` is 0 if not known.
-            FolderRefused: The file cannot be opened.
+            FolderRefused: The file cannot be opened, or never becomes free of those who ask.
         """
         assert self._fd < 0, "one lock is taken once"
-        for _ in range(_LOCK_TRIES):
+        for _ in range(LOCK_TRIES):
             fd = self._open()
-            if self._is_still_there(fd):
-                os.ftruncate(fd, 0)
-                os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+            if self._locked(fd):
+                self._sign(fd)
                 self._fd = fd
                 return
-            # Deleted between our opening and our locking it: the lock of a file without a name.
             os.close(fd)
-        raise FolderRefused(f"{self._path} is deleted again and again")
+            self._wait(LOCK_PAUSE_S)
+        raise FolderRefused(f"{self._path} is deleted, or asked for, again and again")
 
     def release(self) -> None:
         """Let go of the lock; nothing happens if it is not held."""
@@ -126,23 +136,37 @@ class SystemLock:
         return self._fd >= 0 and not self._is_still_there(self._fd)
 
     def _open(self) -> int:
-        """Return the file, locked."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            fd = os.open(self._path, flags, 0o600)
+            return os.open(self._path, flags, 0o600)
         except OSError as error:
             raise FolderRefused(f"{self._path} cannot be opened: {_why(error)}") from error
+
+    def _locked(self, fd: int) -> bool:
+        """Lock the open file; return False where another try may do it. Closes it on an error."""
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = _pid_in(fd)
-            os.close(fd)
-            who = f"process {pid}" if pid else "another process"
-            raise AlreadyRunning(f"this system is run by {who}", pid=pid) from error
+            if _flock(fd, fcntl.LOCK_EX):
+                # Deleted between our opening and our locking it: a lock that nobody can find.
+                return self._is_still_there(fd)
+            # Those who ask share the lock; only one who holds it for himself bars us from that.
+            if _flock(fd, fcntl.LOCK_SH):
+                return False
         except OSError as error:
             os.close(fd)
             raise FolderRefused(f"{self._path} cannot be locked: {_why(error)}") from error
-        return fd
+        pid = _pid_in(fd)
+        os.close(fd)
+        who = f"process {pid}" if pid else "another process"
+        raise AlreadyRunning(f"this system is run by {who}", pid=pid)
+
+    def _sign(self, fd: int) -> None:
+        """Write who holds the lock into its file. Closes it on an error."""
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        except OSError as error:
+            os.close(fd)
+            raise FolderRefused(f"{self._path} cannot be written: {_why(error)}") from error
 
     def _is_still_there(self, fd: int) -> bool:
         try:
@@ -159,12 +183,18 @@ def lock_holder(path: Path) -> int | None:
         return None
     try:
         # Shared, so that two who ask at once do not take each other for the daemon.
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _pid_in(fd)
+        return None if _flock(fd, fcntl.LOCK_SH) else _pid_in(fd)
     finally:
         os.close(fd)
-    return None
+
+
+def _flock(fd: int, kind: int) -> bool:
+    """Return whether the lock was free; nobody waits for it."""
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _pid_in(fd: int) -> int:
