@@ -64,14 +64,29 @@ class Bench:
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
         (folder / "web.py").write_text(APP)
-        (folder / "mainstay.yaml").write_text(
+        self.declare("1.0.0", "{}")
+
+    def declare(self, version: str, weights: str) -> None:
+        """Write the declaration."""
+        (self.folder / "mainstay.yaml").write_text(
             textwrap.dedent(f"""
                 service: web
+                version: {version}
                 app: web:app
                 run: {{replicas: 3}}
-                edge: {{port: {self.port}}}
+                edge: {{port: {self.port}, weights: {weights}}}
             """)
         )
+
+    def pushes_ms(self) -> list[float]:
+        """Return how long the pushes took that changed something, from the daemon's log."""
+        lines = (self.folder / ".mainstay/daemon.log").read_text().splitlines()
+        events = [json.loads(line) for line in lines]
+        return [
+            event["duration_s"] * 1000
+            for event in events
+            if event["event"] == "EdgePushed" and event["files"]
+        ]
 
     def mainstay(self, *words: str, cwd: Path | None = None) -> str:
         """Run the command line; return its stdout."""
@@ -226,21 +241,29 @@ def answers(port: int) -> bool:
 
 
 def pushes(bench: Bench) -> list[Row]:
-    """Read how long the pushes took from the daemon's log."""
-    took_ms = []
-    for line in (bench.folder / ".mainstay/daemon.log").read_text().splitlines():
-        event = json.loads(line)
-        if event["event"] == "EdgePushed" and event["files"]:
-            took_ms.append(event["duration_s"] * 1000)
+    """Read how long the pushes of all that came before took, and those of ten new weights."""
+    rows = [changed("endpoint", bench.pushes_ms())]
+    bench.declare("2.0.0", "{1.0.0: 100, 2.0.0: 0}")
+    bench.mainstay("up", "-d")
+    before = len(bench.pushes_ms())
+    for share in range(10):
+        bench.declare("2.0.0", f"{{1.0.0: {90 - share}, 2.0.0: {10 + share}}}")
+        bench.mainstay("up", "-d")
+    rows.append(changed("weight", bench.pushes_ms()[before:]))
+    bench.declare("2.0.0", "{}")
+    bench.mainstay("up", "-d")
+    return rows
+
+
+def changed(what: str, took_ms: list[float]) -> Row:
+    """Return the row for changes of one kind."""
     worst_ms = max(took_ms)
-    return [
-        row(
-            f"endpoint change to traffic (worst of {len(took_ms)})",
-            "< 50 ms",
-            f"{worst_ms:.1f} ms (median {statistics.median(took_ms):.1f} ms)",
-            ok=worst_ms < 50,
-        )
-    ]
+    return row(
+        f"{what} change to traffic (worst of {len(took_ms)})",
+        "< 50 ms",
+        f"{worst_ms:.1f} ms (median {statistics.median(took_ms):.1f} ms)",
+        ok=worst_ms < 50,
+    )
 
 
 def idle(bench: Bench) -> list[Row]:
