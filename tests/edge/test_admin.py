@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.admin import Admin, AdminAnswerBroken, Answer, decode
+from mainstay.edge.admin import Admin, AdminAnswerBroken, AdminSocketGone, Answer, decode
 
 
 def chunked(parts: list[bytes]) -> bytes:
@@ -69,8 +70,15 @@ async def served(socket: Path, handler: Handler) -> AsyncIterator[None]:
 
 
 async def test_a_socket_that_nobody_serves_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(EdgeUnavailable, match="admin socket does not answer"):
+    """A socket that is not there tells nothing of Envoy; one that refuses does."""
+    with pytest.raises(AdminSocketGone, match="admin socket is gone"):
         await Admin(socket=tmp_path / "none.sock").get("/ready")
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(left))
+    with pytest.raises(EdgeUnavailable, match="admin socket does not answer") as refused:
+        await Admin(socket=left).get("/ready")
+    assert not isinstance(refused.value, AdminSocketGone)
 
 
 async def test_silence_is_unavailable_after_the_bound(tmp_path: Path) -> None:

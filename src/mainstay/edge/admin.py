@@ -18,6 +18,10 @@ class AdminAnswerBroken(EdgeUnavailable):
     """What came over the admin socket is not an HTTP response, or too long a one."""
 
 
+class AdminSocketGone(EdgeUnavailable):
+    """There is no admin socket where it should be; whether Envoy runs is not known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A response of the admin interface."""
@@ -42,7 +46,8 @@ class Admin:
         """Return the answer to a GET; any status.
 
         Raises:
-            EdgeUnavailable: There was no answer within the bound.
+            EdgeUnavailable: There was no answer within the bound; AdminSocketGone where there is
+                no socket.
         """
         return await self._exchange("GET", target)
 
@@ -61,6 +66,8 @@ class Admin:
                     writer.close()
         except TimeoutError as error:
             raise EdgeUnavailable(f"Envoy did not answer within {self.timeout_s:g} s") from error
+        except FileNotFoundError as error:
+            raise AdminSocketGone(f"Envoy's admin socket is gone: {self.socket}") from error
         except OSError as error:
             raise EdgeUnavailable(f"Envoy's admin socket does not answer: {error}") from error
 

@@ -39,6 +39,17 @@ class EdgeDied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeHung(Event):
+    """Envoy did not answer for several seconds and is killed; it dies, and is started again.
+
+    Attributes:
+        pid: The process.
+    """
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeRestartFailed(Event):
     """Envoy could not be started again; ``restart_in_s`` from now it is tried once more."""
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import math
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable, MainstayError, PartMissing
 from mainstay.core.events import Event
 from mainstay.core.sockets import remove_socket, short_socket_path
-from mainstay.edge.admin import Admin
+from mainstay.edge.admin import TIMEOUT_S, Admin
 from mainstay.edge.binary import command, connections_max, validate
 from mainstay.edge.bootstrap import bootstrap
 from mainstay.edge.drain import end_process, finish_requests
@@ -19,6 +20,7 @@ from mainstay.edge.events import (
     EdgeAdopted,
     EdgeDied,
     EdgeDrained,
+    EdgeHung,
     EdgePushed,
     EdgePushRefused,
     EdgeRestartFailed,
@@ -29,6 +31,7 @@ from mainstay.edge.process import Launcher, Process
 from mainstay.edge.push import push, read_resources, wait_until_served, write_resources
 from mainstay.edge.resources import Resources
 from mainstay.edge.stats import EdgeStats, read_stats
+from mainstay.edge.watch import ASK_TARGET, ASK_TIMEOUT_S, wait_until_hung
 
 NAME = "edge"
 BOOTSTRAP_FILE = "bootstrap.json"
@@ -193,9 +196,9 @@ class EdgeRuntime:
         except OSError as error:
             raise EdgeUnavailable(f"the edge's folder cannot be made: {error}") from error
 
-    def _admin(self) -> Admin:
+    def _admin(self, timeout_s: float = TIMEOUT_S) -> Admin:
         try:
-            return Admin(socket=short_socket_path(self._folder, SOCKET))
+            return Admin(socket=short_socket_path(self._folder, SOCKET), timeout_s=timeout_s)
         except OSError as error:
             raise EdgeUnavailable(f"no place for Envoy's admin socket: {error}") from error
 
@@ -240,11 +243,11 @@ class EdgeRuntime:
         )
 
     async def _keep(self, process: Process) -> None:
-        """Start Envoy again whenever it ends, with what its files say: the last good ones."""
+        """Start Envoy again whenever it ends or hangs, with what its files say: the last good."""
         short_lives = 0
         while True:
             began_s = self._clock.monotonic_s()
-            await process.wait()
+            await self._ended(process)
             lived_s = self._clock.monotonic_s() - began_s
             short_lives = 0 if lived_s >= STABLE_S else short_lives + 1
             delay_s = restart_delay_s(short_lives - 1)
@@ -252,6 +255,21 @@ class EdgeRuntime:
                 EdgeDied(at_s=self._clock.wall_s(), pid=process.pid, restart_in_s=delay_s)
             )
             process = await self._restart(delay_s)
+
+    async def _ended(self, process: Process) -> None:
+        """Return when the process is gone; meanwhile see that it does not hang."""
+        watching = asyncio.ensure_future(self._watch(process))
+        try:
+            await process.wait()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self, process: Process) -> None:
+        """Kill an Envoy that hangs: SIGTERM would wait in its queue with everything else."""
+        await wait_until_hung(lambda: self._admin(ASK_TIMEOUT_S).get(ASK_TARGET))
+        self._on_event(EdgeHung(at_s=self._clock.wall_s(), pid=process.pid))
+        process.signal(signal.SIGKILL)
 
     async def _restart(self, delay_s: float) -> Process:
         while True:

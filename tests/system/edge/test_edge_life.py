@@ -22,11 +22,13 @@ from mainstay.edge import (
     EdgeAdopted,
     EdgeDied,
     EdgeDrained,
+    EdgeHung,
     EdgePushed,
     EdgePushRefused,
     EdgeStarted,
     Resources,
 )
+from mainstay.edge.watch import ASK_EVERY_S, MISSES_MAX
 from mainstay.spec.edge import Edge
 
 pytestmark = pytest.mark.system
@@ -75,6 +77,37 @@ async def test_killed_it_is_back_in_a_moment(
 
 def started(world: World) -> list[EdgeStarted]:
     return [event for event in world.events if isinstance(event, EdgeStarted)]
+
+
+async def test_one_that_hangs_is_killed_and_back(world: World) -> None:
+    """It has not ended, so only its silence tells; and an adopted one is watched as well."""
+    await world.backend()
+    await world.up()
+    process = world.spawner.spawned[0]
+    await world.edge.leave()
+    world.edge = world.another()
+    await world.edge.adopt(process, world.resources(world.backends))
+    process.signal(signal.SIGSTOP)
+    await until(lambda: len(world.spawner.spawned) == 2, "another Envoy is started")
+    await until(lambda: serves(world), "it serves")
+    told = [event for event in world.events if isinstance(event, EdgeHung | EdgeDied)]
+    assert [(type(event), event.pid) for event in told] == [
+        (EdgeHung, process.pid),
+        (EdgeDied, process.pid),
+    ]
+
+
+async def test_one_whose_folder_was_deleted_is_left_to_serve(world: World) -> None:
+    """Nothing can be asked of it any more, which is no reason to end it."""
+    await world.backend()
+    await world.up()
+    for path in world.folder.iterdir():
+        path.unlink()
+    ending = asyncio.create_task(world.spawner.spawned[0].wait())
+    done, _ = await asyncio.wait([ending], timeout=MISSES_MAX * ASK_EVERY_S + 1.5)
+    assert not done
+    assert await serves(world)
+    ending.cancel()
 
 
 async def test_a_push_while_envoy_is_dead_is_taken_when_it_is_back(world: World) -> None:
