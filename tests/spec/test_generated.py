@@ -54,6 +54,7 @@ TEXTS = {
     "a folder": [".", "src", "a b"],
     "a text": ["", "no", "${HOME:-x}", "$${X}", "é 🚲", "a: b # c", "1e3", "${file:secret}"],
     "a header": ["X-Tenant", "authorization"],
+    "a percentile": ["p95", "p99.9"],
     "a path such as": ["/", "/health/ready"],
     "client_ip": ["client_ip", "header:X-Key"],
     "a URL such as": ["https://x.example/y", "postgresql://u@h/d", "redis://${HOST:-h}:1/0"],

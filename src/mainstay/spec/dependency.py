@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Either, Section, Text, Whole
+from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Section, Text, Whole
 from mainstay.spec.quantities import duration, duration_range, percentage, rate, share_of_calls
 from mainstay.spec.secret import Secret
 from mainstay.spec.units import Between, ShareOfCalls
@@ -17,6 +17,10 @@ DEPENDENCY_NAME = Text(
     what="a dependency's name: lower-case letters, digits, dashes and underscores, at most 40",
     pattern=r"[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?",
 )
+
+
+PERCENTILE = Text(what="a percentile such as p95", pattern=r"p[0-9]{1,2}(?:\.[0-9]{1,3})?")
+STATUS = Whole(minimum=400, maximum=599)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,13 @@ class Timeouts:
     total_s: float | None = key(
         "total", duration("2s"), default=None, doc="Of the whole call, retries and pauses included."
     )
+    auto: Between = key(
+        "auto",
+        duration_range("50ms..30s"),
+        default=Between(low_s=0.05, high_s=30.0),
+        doc="Between these is an attempt that is auto; the longest also while too few attempts "
+        "are known.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +65,38 @@ class Retry:
         "backoff",
         duration_range("50ms..1s"),
         default=Between(low_s=0.05, high_s=1.0),
-        doc="Pause before the second attempt, doubled up to the longest; with full jitter.",
+        doc="Pause before the second attempt, doubled up to the longest; with jitter.",
+    )
+    jitter: str = key(
+        "jitter",
+        Choice(("full", "equal", "decorrelated", "none")),
+        default="full",
+        doc="How the pauses are spread (Brooker, Exponential Backoff And Jitter, AWS 2015: full).",
     )
     budget: float = key(
         "budget",
         percentage("20%"),
         default=0.2,
-        doc="Retries are at most this share of the calls to the dependency.",
+        doc="Retries are at most this share of the calls to the dependency in a second.",
+    )
+    floor_per_s: float = key(
+        "floor",
+        rate("10/s"),
+        default=10.0,
+        doc="So many are allowed however few calls there are. Finagle's retry budget: 10/s.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowCalls:
+    """Calls that succeed, but too late to be of use."""
+
+    after_s: float = key("after", duration("1s"), doc="A call that takes longer is slow.")
+    rate: ShareOfCalls = key(
+        "rate",
+        share_of_calls("50% of 20 in 30s"),
+        default=ShareOfCalls(share=0.5, calls_min=20, window_s=30.0),
+        doc="Share of slow calls that opens the circuit, with a minimum of calls, over a window.",
     )
 
 
@@ -81,17 +117,39 @@ class Breaker:
         off=True,
         doc="Share of failures that opens it, with a minimum of calls, over a window.",
     )
+    slow: SlowCalls | None = key(
+        "slow",
+        Section(SlowCalls, shorthand="after"),
+        default=None,
+        off=True,
+        doc="Slow calls open it too.",
+    )
     open_s: float = key(
         "open",
         duration("60s"),
         default=60.0,
         doc="How long it stays open before a probe is let through. Starter pack: 60 s.",
     )
+    open_max_s: float = key(
+        "open_max",
+        duration("5m"),
+        default=300.0,
+        doc="After each bad probe it stays open twice as long, up to this.",
+    )
     successes: int = key(
         "successes",
         Whole(minimum=1, maximum=1000),
         default=2,
         doc="Good probes in a row that close it. Starter pack: 2.",
+    )
+    probes: int = key(
+        "probes",
+        Whole(minimum=1, maximum=1000),
+        default=1,
+        doc="How many probes may be on their way at once.",
+    )
+    shadow: bool = key(
+        "shadow", Flag(), default=False, doc="Count and report, but reject nothing: to try it out."
     )
 
 
@@ -109,13 +167,25 @@ class Bulkhead:
     wait_s: float = key(
         "wait", duration("100ms"), default=0.1, doc="How long one may wait for its place."
     )
+    per_key: int | None = key(
+        "per_key",
+        Whole(minimum=1, maximum=100_000),
+        default=None,
+        off=True,
+        doc="At once with the same key, of which `keyed(...)` tells: one tenant can't take it all.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hedge:
     """A second attempt beside a slow first one."""
 
-    after_s: float = key("after", duration("100ms"), doc="Start it after this.")
+    after_s: float | str = key(
+        "after",
+        Either((duration("100ms"), PERCENTILE)),
+        doc="Start it after this, or when that share of recent attempts would have answered "
+        "(Dean and Barroso, The Tail at Scale: the 95th percentile).",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +195,27 @@ class CallRate:
     rate_per_s: float = key("rate", rate("50/s"), doc="Calls to the dependency.")
     burst: int = key(
         "burst", Whole(minimum=1, maximum=1_000_000), default=1, doc="At once after a pause."
+    )
+    wait_s: float | None = key(
+        "wait",
+        duration("100ms"),
+        default=None,
+        off=True,
+        doc="How long a call may wait for its turn; off rejects what comes too early.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """What is answered when a call fails: the last good answer to the same question."""
+
+    last_good: int = key(
+        "last_good",
+        Whole(minimum=1, maximum=100_000),
+        doc="So many last good answers are kept in each process.",
+    )
+    age_max_s: float = key(
+        "age_max", duration("5m"), default=300.0, doc="Older ones are not answered."
     )
 
 
@@ -187,6 +278,14 @@ class Dependency:
     hedge: Hedge | None = key(
         "hedge", Section(Hedge, shorthand="after"), default=None, off=True,
         doc="A second attempt beside a slow first one.",
+    )  # fmt: skip
+    fallback: Fallback | None = key(
+        "fallback", Section(Fallback, shorthand="last_good"), default=None, off=True,
+        doc="What is answered when a call fails; code may say more.",
+    )  # fmt: skip
+    excluded: tuple[int, ...] = key(
+        "excluded", ListOf(STATUS, maximum=50), default=(),
+        doc="Statuses that are no failures of it, of those that would be: 429, and 500 and above.",
     )  # fmt: skip
     check: Check | None = key(
         "check", Section(Check, shorthand="path"), default=Check(), off=True,

@@ -97,9 +97,9 @@ def test_a_lower_limit_holds_when_the_calls_in_flight_are_done() -> None:
     slots.join(waiter)
     slots.give_back(None)
     slots.give_back(None)
-    assert not waiter.granted
+    assert [waiter.granted] == [False]
     slots.give_back(None)
-    assert waiter.granted
+    assert [waiter.granted] == [True]
     assert slots.in_flight() == 1
 
 
