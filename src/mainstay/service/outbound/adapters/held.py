@@ -26,6 +26,14 @@ def unhurried(policy: Policy) -> Policy:
     return policy.once._view(_unhurried)  # noqa: SLF001  As above.
 
 
+def started(policy: Policy) -> Policy:
+    """Return a policy for the beginning of streams, whose end is counted by who makes them.
+
+    Bulkhead and rate limit hold; of time, only the caller's deadline: streams may be long.
+    """
+    return policy._view(_started)  # noqa: SLF001  As above.
+
+
 def bulkhead_of(policy: Policy, what: str) -> int:
     """Return how many calls may be in flight, which is how many connections there can be.
 
@@ -55,6 +63,12 @@ def _within_place(plan: Plan) -> Plan:
         fallback=None,
         last_good=None,
         special=plan.fault is not None,
+    )
+
+
+def _started(plan: Plan) -> Plan:
+    return replace(
+        _within_place(_unhurried(plan)), slots=plan.slots, limiter=plan.limiter, circuit=None
     )
 
 

@@ -1,7 +1,8 @@
 """How an attempt through a client of a store ended, beyond what ``errors`` says.
 
 MainstayError
-└── NotServed    the server is there, and refused to do it now: nothing was done
+├── NotServed       the server is there, and refused to do it now: nothing was done
+└── ServerFailed    the server says that it failed; whether it was done is unknown
 
 What the server answered is no failure, even where its client raises the answer as an error.
 """
@@ -32,6 +33,23 @@ class NotServed(MainstayError):
 
     def __str__(self) -> str:
         return f"{self.policy}: the server refused to do this now; nothing was done"
+
+
+class ServerFailed(MainstayError):
+    """The server says that it failed, so the call's effect is unknown.
+
+    Args:
+        policy: Name of the policy whose call it was.
+        status: What it says, such as ``INTERNAL``.
+    """
+
+    def __init__(self, policy: str, status: str) -> None:
+        self.policy = policy
+        self.status = status
+        super().__init__(policy, status)
+
+    def __str__(self) -> str:
+        return f"{self.policy}: the server failed: {self.status}"
 
 
 class Answered:

@@ -1,0 +1,207 @@
+"""What the pool, connections and statements of one engine share: policies, and how calls end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from mainstay.core.deadline import DeadlineRegion, remaining_s
+from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.databases.failures import Kind, kind_of
+from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
+from mainstay.service.outbound.adapters.held import bulkhead_of, within_place
+from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
+from mainstay.service.outbound.adapters.outcome import Answered, NotServed, opened, timed_out
+from mainstay.service.outbound.course import admit, tell_change
+from mainstay.service.outbound.plan import Plan
+from mainstay.service.outbound.policy import Policy
+
+R = TypeVar("R")
+
+_OVER_S = 0.002
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How long one thing may take, in seconds; never longer than what is left.
+
+    Attributes:
+        connect_s: To get a connection that works: look at an idle one, or open another.
+        statement_s: For one statement, or the end of a transaction.
+    """
+
+    connect_s: float
+    statement_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """What is known about the errors of a driver.
+
+    Attributes:
+        errors: The root of its errors.
+        theirs: SQLAlchemy's kind that our errors become too.
+    """
+
+    errors: type[Exception]
+    theirs: type[Exception]
+
+
+class Gate:
+    """The policies of one engine.
+
+    Args:
+        policy: With a bulkhead.
+        bounds: Of its connections.
+        driver: Whose errors they raise.
+
+    Attributes:
+        policy: As given.
+
+    Raises:
+        PolicyMisused: The policy has no bulkhead.
+    """
+
+    __slots__ = ("_checkout", "_driver", "_lost", "_statement", "bounds", "policy")
+
+    def __init__(self, policy: Policy, bounds: Bounds, driver: Driver) -> None:
+        bulkhead_of(policy, "a database engine")
+        self.policy = policy
+        self.bounds = bounds
+        self._driver = driver
+        self._lost = Lost()
+        # A view follows every change of the policy.
+        self._checkout = policy._view(_for_checkout)  # noqa: SLF001  As `Policy.once` does.
+        self._statement = within_place(policy)
+
+    def checkout(self, connect: Callable[[], R], keep: Callable[[R, Place], None]) -> R:
+        """Return a connection out of the pool. Nothing was asked yet, so it may be tried again.
+
+        Args:
+            connect: Takes it out.
+            keep: Takes the place in the bulkhead that the connection holds until it is back.
+
+        Raises:
+            CallRejected: A part of the policy rejected it.
+            DeadlineExceeded: There was none by the deadline.
+            AttemptTimedOut: There was none within ``connect``.
+            ConnectFailed: None could be opened.
+            NotServed: The database lets nobody in now.
+        """
+        self._lost.give_back()
+
+        def attempt() -> R | Answered:
+            with self._only_failures_count(), self._translated(self.bounds.connect_s, begun=False):
+                made = connect()
+            slots = self.policy.plan.slots
+            assert slots is not None, "required of the policy"
+            keep(made, Place(slots, self._lost))
+            return made
+
+        return self._told(self._checkout, attempt)
+
+    def run(self, work: Callable[[], R]) -> R:
+        """Run one statement, or the end of a transaction, on a connection. It is tried once.
+
+        Raises:
+            CircuitOpen: The database fails.
+            DeadlineExceeded: It was not done by its deadline.
+            AttemptTimedOut: It took too long.
+            ConnectionLost: The connection broke; the transaction was undone, unless it was just
+                being committed: then nobody knows.
+            NotServed: The database can't do it now.
+            Exception: The driver's own error, for what the database answered.
+        """
+
+        def attempt() -> R | Answered:
+            try:
+                with self._translated(self.bounds.statement_s, begun=True):
+                    return work()
+            except self._driver.errors as error:
+                return Answered(error)
+
+        return self._told(self._statement, attempt)
+
+    def _told(self, policy: Policy, attempt: Callable[[], R | Answered]) -> R:
+        try:
+            result: R = opened(policy.call(attempt))
+        except MainstayError as error:
+            raise self._theirs(error) from error.__cause__
+        return result
+
+    def _theirs(self, error: MainstayError) -> MainstayError:
+        """Return the error as SQLAlchemy's too; with what its constructor would set."""
+        fields: dict[str, object] = {
+            "statement": None, "params": None, "orig": error.__cause__ or error, "detail": [],
+            "hide_parameters": True, "ismulti": None, "connection_invalidated": False,
+        }  # fmt: skip
+        return also(error, self._driver.theirs, **fields)
+
+    @contextmanager
+    def _translated(self, within_s: float, *, begun: bool) -> Iterator[None]:
+        """Bound what is within, and raise what failed in our words; answers stay the driver's."""
+        plan = self.policy.plan
+        began_s = plan.now()
+        try:
+            with DeadlineRegion(within_s, plan.clock):
+                yield
+        except self._driver.errors as error:
+            kind = kind_of(error)
+            took_s = plan.now() - began_s
+            if kind is Kind.CONTENTION and self._over(took_s, within_s):
+                kind = Kind.TOO_LONG  # It waited for a lock until its time was up.
+            if kind is Kind.TOO_LONG:
+                told: MainstayError = timed_out(
+                    plan, began_s=began_s, after_s=within_s, begun=begun
+                )
+            elif kind is Kind.NOT_NOW:
+                told = NotServed(plan.name)
+            elif kind is Kind.LOST:
+                told = (ConnectionLost if begun else ConnectFailed)(plan.name)
+            else:
+                raise
+            raise told from error
+
+    @staticmethod
+    def _over(took_s: float, within_s: float) -> bool:
+        left_s = remaining_s()
+        return took_s >= within_s - _OVER_S or (left_s is not None and left_s <= _OVER_S)
+
+    @contextmanager
+    def _only_failures_count(self) -> Iterator[None]:
+        """Ask the breaker, and tell it of a failure. That a connection answers is no success yet.
+
+        Else a database whose every statement hangs would never be found out: between two
+        statements, a look at the connection would say that all is well.
+        """
+        plan = self.policy.plan
+        circuit = plan.circuit
+        if circuit is None:
+            yield
+            return
+        permit, began_s = circuit.closed or admit(plan), plan.now()
+        try:
+            yield
+        except MainstayError as error:
+            if plan.fails(error):
+                now_s = plan.now()
+                tell_change(plan, circuit.failed(permit, now_s=now_s, took_s=now_s - began_s))
+            raise
+        finally:
+            # After a failure this changes nothing.
+            circuit.released(permit)
+
+
+def _for_checkout(plan: Plan) -> Plan:
+    return replace(
+        plan,
+        circuit=None,
+        bound=None,
+        latency=None,
+        least_s=0.0,
+        timed=plan.total_s is not None,
+        hedge=None,
+        fallback=None,
+        last_good=None,
+        special=plan.fault is not None,
+    )

@@ -1,0 +1,96 @@
+"""A whole transaction as one call that may be tried again: the only thing that can be, of SQL."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from mainstay.core.errors import CallRejected, MainstayError, PolicyMisused
+from mainstay.service.outbound.adapters.databases.failures import Kind, kind_of
+from mainstay.service.outbound.adapters.databases.pool import PolicyPool
+from mainstay.service.outbound.plan import Plan
+from mainstay.service.outbound.policy import Policy
+
+R = TypeVar("R")
+
+
+def in_transaction(
+    engine: Engine, work: Callable[[Connection], R], *, idempotent: bool = False
+) -> R:
+    """Run ``work`` in a transaction of its own and commit it; all of it again where that helps.
+
+    It helps where the connection was lost, the time of a statement was up, or other transactions
+    were in the way, and it is safe as long as nothing was committed. What ``work`` does beside
+    the database is done again, too.
+
+    Args:
+        engine: Made by ``sqlalchemy_engine``.
+        work: Gets the connection, and neither commits nor rolls back. Its result is returned.
+        idempotent: Whether it may be run again even where the connection was lost during the
+            commit, so that nobody knows whether it took effect.
+
+    Raises:
+        PolicyMisused: The engine has no policy.
+        CallRejected: A part of the policy rejected it.
+        DeadlineExceeded: It was not done by its deadline.
+        MainstayError: The last attempt failed; see ``Gate``.
+        Exception: What ``work`` raised; or SQLAlchemy's error, for what the database answered.
+    """
+    pool = engine.pool
+    if not isinstance(pool, PolicyPool):
+        raise PolicyMisused("the engine has no policy: make it with sqlalchemy_engine(policy, url)")
+    return _policy_of(pool, idempotent=idempotent).call(_attempt, engine, work)
+
+
+def _policy_of(pool: PolicyPool, *, idempotent: bool) -> Policy:
+    policy = pool.gate.policy
+    wanted = policy if idempotent else policy.once
+    return wanted._view(_for_unit)  # noqa: SLF001  As `Policy.once` does.
+
+
+def _attempt(engine: Engine, work: Callable[[Connection], R]) -> R:
+    committing = False
+    try:
+        with engine.connect() as connection, connection.begin() as transaction:
+            result = work(connection)
+            committing = True
+            transaction.commit()
+    except (MainstayError, DBAPIError) as error:
+        if _helps(error) and (not committing or _contention(error)):
+            # What a retry asks of an error: nothing has taken effect.
+            vars(error)["never_sent"] = True
+        raise
+    return result
+
+
+def _helps(error: BaseException) -> bool:
+    if isinstance(error, CallRejected | PolicyMisused):
+        return False
+    return isinstance(error, MainstayError) or _contention(error)
+
+
+def _contention(error: BaseException) -> bool:
+    return (
+        isinstance(error, DBAPIError)
+        and error.orig is not None
+        and kind_of(error.orig) is Kind.CONTENTION
+    )
+
+
+def _for_unit(plan: Plan) -> Plan:
+    # Checkouts and statements within pass bulkhead, rate limit and breaker by themselves.
+    return replace(
+        plan,
+        slots=None,
+        limiter=None,
+        circuit=None,
+        bound=None,
+        latency=None,
+        least_s=0.0,
+        timed=plan.total_s is not None,
+        hedge=None,
+        retries=_helps,
+        special=False,
+    )

@@ -1,0 +1,147 @@
+"""The asynchronous interceptors: gRPC takes one of each kind, and each for one kind of call."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import grpc  # type: ignore[import-untyped]  # It ships no types, so all of it is Any.
+from grpc import aio
+
+from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.grpc_clients.call import GrpcGate
+from mainstay.service.outbound.adapters.grpc_clients.stream import Stream
+from mainstay.service.outbound.adapters.held import started
+from mainstay.service.outbound.adapters.outcome import opened
+
+Send = Callable[[Any, Any], Awaitable[Any]]
+"""Makes one attempt. Any: gRPC's own."""
+
+
+class AsyncUnaryInterceptor(aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # As above.
+    """Makes each call of a channel one of its policy.
+
+    Args:
+        gate: The channel's.
+    """
+
+    def __init__(self, gate: GrpcGate) -> None:
+        self._gate = gate
+
+    async def intercept_unary_unary(self, send: Send, details: Any, request: Any) -> Any:
+        """Make a call, and again as the policy says; return it with its answer."""
+
+        async def attempt() -> Any:
+            began_s = self._gate.policy.plan.now()
+            outgoing = self._gate.outgoing(details)
+            call = await send(_as_aio(outgoing), request)
+            try:
+                await call
+            except grpc.RpcError as error:
+                return self._gate.ended(error, outgoing, began_s)
+            return call
+
+        try:
+            return opened(await self._gate.policy_for(details).acall(attempt))
+        except MainstayError as error:
+            raise self._gate.theirs(error) from error.__cause__
+
+
+class _Streams:
+    """Begins streams, and sees their ends.
+
+    Args:
+        gate: The channel's.
+    """
+
+    def __init__(self, gate: GrpcGate) -> None:
+        self._gate = gate
+        self._started = started(gate.policy)
+        # So that the garbage collector leaves them alone; as many as there are streams.
+        self._watches: set[asyncio.Task[None]] = set()
+
+    async def begin(self, send: Send, details: Any, request: Any) -> Any:
+        """Begin one."""
+        outgoing = self._gate.outgoing(details, stream=True)
+
+        async def attempt() -> tuple[Stream, Any]:
+            stream = Stream(self._gate, outgoing, details.timeout)
+            try:
+                return stream, await send(_as_aio(outgoing), request)
+            except BaseException:
+                stream.dropped()
+                raise
+
+        try:
+            stream, call = await self._started.acall(attempt)
+        except MainstayError as error:
+            raise self._gate.theirs(error) from error.__cause__
+        watch = asyncio.create_task(_see_end(stream, call))
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+        return call
+
+
+class AsyncUnaryStreamInterceptor(_Streams, aio.UnaryStreamClientInterceptor):  # type: ignore[misc]  # As above.
+    """Begins streams that come."""
+
+    async def intercept_unary_stream(self, send: Send, details: Any, request: Any) -> Any:
+        """Begin one."""
+        return await self.begin(send, details, request)
+
+
+class AsyncStreamUnaryInterceptor(_Streams, aio.StreamUnaryClientInterceptor):  # type: ignore[misc]  # As above.
+    """Begins streams that go."""
+
+    async def intercept_stream_unary(self, send: Send, details: Any, requests: Any) -> Any:
+        """Begin one."""
+        return await self.begin(send, details, requests)
+
+
+class AsyncStreamStreamInterceptor(_Streams, aio.StreamStreamClientInterceptor):  # type: ignore[misc]  # As above.
+    """Begins streams in both directions."""
+
+    async def intercept_stream_stream(self, send: Send, details: Any, requests: Any) -> Any:
+        """Begin one."""
+        return await self.begin(send, details, requests)
+
+
+class _End(NamedTuple):
+    """How an asynchronous call ended, in the form of a synchronous one."""
+
+    status: Any
+    text: str | None
+    trailers: Any
+
+    def code(self) -> Any:
+        """Return the status code."""
+        return self.status
+
+    def details(self) -> str | None:
+        """Return what was said about it."""
+        return self.text
+
+    def trailing_metadata(self) -> Any:
+        """Return pairs of names and values."""
+        return self.trailers
+
+
+async def _see_end(stream: Stream, call: Any) -> None:
+    """Wait for the end of a stream, and count it."""
+    try:
+        end = _End(await call.code(), await call.details(), await call.trailing_metadata())
+    except BaseException:
+        # The loop is being closed.
+        stream.dropped()
+        raise
+    stream.ended(end)
+
+
+def _as_aio(details: Any) -> Any:
+    """Return details in the form that the asynchronous kind insists on."""
+    return aio.ClientCallDetails(
+        details.method,
+        details.timeout,
+        aio.Metadata(*details.metadata),
+        details.credentials,
+        details.wait_for_ready,
+    )

@@ -1,0 +1,146 @@
+"""What the calls of a channel share: policies, what is sent along, how ends are understood."""
+
+from typing import Any, NamedTuple
+
+import grpc  # type: ignore[import-untyped]  # It ships no types.
+
+from mainstay.core.deadline import remaining_s
+from mainstay.core.errors import MainstayError
+from mainstay.service.inbound.trace import current_trace
+from mainstay.service.outbound.adapters.errors import ConnectFailed, also
+from mainstay.service.outbound.adapters.grpc_clients.status import (
+    FAILURES,
+    PUSHBACK,
+    REFUSED,
+    TIMED_OUT,
+    never_connected,
+    pushback_s,
+)
+from mainstay.service.outbound.adapters.held import bulkhead_of
+from mainstay.service.outbound.adapters.http_clients.headers import headers_out
+from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
+from mainstay.service.outbound.adapters.outcome import (
+    Answered,
+    NotServed,
+    ServerFailed,
+    allowed_s,
+    timed_out,
+)
+from mainstay.service.outbound.policy import Policy
+
+
+class Details(NamedTuple):
+    """What one attempt is sent with: the attributes that both kinds of channels look at."""
+
+    # Any: gRPC ships no types, so all that is its own is Any in this room.
+    method: Any
+    timeout: float | None
+    metadata: list[tuple[str, Any]]
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+class GrpcGate:
+    """The policies of one channel.
+
+    Args:
+        policy: With a bulkhead.
+        timeout_s: Of a call that says none.
+        repeatable: Full names of methods that may be called twice.
+
+    Attributes:
+        policy: As given.
+
+    Raises:
+        PolicyMisused: The policy has no bulkhead.
+    """
+
+    __slots__ = ("_lost", "_repeatable", "_timeout_s", "policy")
+
+    def __init__(self, policy: Policy, timeout_s: float, repeatable: tuple[str, ...]) -> None:
+        bulkhead_of(policy, "a gRPC channel")
+        self.policy = policy
+        self._timeout_s = timeout_s
+        self._repeatable = frozenset(repeatable)
+        self._lost = Lost()
+
+    def policy_for(self, details: Any) -> Policy:
+        """Return the policy for one call."""
+        method = details.method
+        name = method.decode("latin-1") if isinstance(method, bytes) else method
+        return self.policy if name in self._repeatable else self.policy.once
+
+    def outgoing(self, details: Any, *, stream: bool = False) -> Details:
+        """Return what an attempt is sent with: its own time or what is left, and the trace.
+
+        Args:
+            details: What the call was made with.
+            stream: Whether it is one, which without a time of its own only the caller's bounds.
+        """
+        metadata = list(details.metadata or ())
+        known = {name for name, _ in metadata}
+        sent_along = headers_out(None, current_trace(), self.policy.plan.rng)
+        metadata.extend(pair for pair in sent_along.items() if pair[0] not in known)
+        own_s = details.timeout
+        if own_s is None and not stream:
+            own_s = self._timeout_s
+        return Details(
+            details.method,
+            remaining_s() if own_s is None else allowed_s(own_s),
+            metadata,
+            details.credentials,
+            details.wait_for_ready,
+            getattr(details, "compression", None),
+        )
+
+    def place(self) -> Place:
+        """Return a place for a stream, which holds it until its end."""
+        self._lost.give_back()
+        slots = self.policy.plan.slots
+        assert slots is not None, "required of the policy"
+        return Place(slots, self._lost)
+
+    def ended(self, error: Any, details: Details, began_s: float) -> Answered:
+        """Return what a call ended with, where it is an answer; else raise it in our words.
+
+        Raises:
+            MainstayError: The dependency failed.
+        """
+        failure = self.failure(error, details, began_s)
+        if failure is not None:
+            raise failure from error
+        return Answered(error)
+
+    def failure(self, end: Any, details: Details, began_s: float) -> MainstayError | None:
+        """Return how the dependency failed, or None: it answered."""
+        plan, code = self.policy.plan, end.code().name
+        if code == TIMED_OUT:
+            after_s = self._timeout_s if details.timeout is None else details.timeout
+            return timed_out(plan, began_s=began_s, after_s=after_s)
+        if code == REFUSED:
+            return NotServed(plan.name, _pushback_s(end))
+        if never_connected(code, end.details()):
+            return ConnectFailed(plan.name)
+        return ServerFailed(plan.name, code) if code in FAILURES else None
+
+    def theirs(self, error: MainstayError) -> MainstayError:
+        """Return the error as a ``grpc.RpcError`` too, with the code of the nearest meaning."""
+        cause = error.__cause__
+        if isinstance(cause, grpc.RpcError):
+            code, details = cause.code(), cause.details()
+        elif isinstance(error, TimeoutError):
+            code, details = grpc.StatusCode.DEADLINE_EXCEEDED, str(error)
+        else:
+            code, details = grpc.StatusCode.UNAVAILABLE, str(error)
+        return also(
+            error, grpc.aio.AioRpcError, _code=code, _details=details, _debug_error_string=None
+        )
+
+
+def _pushback_s(error: Any) -> float | None:
+    for name, value in error.trailing_metadata() or ():
+        if name == PUSHBACK:
+            return pushback_s(value)
+    # The server does not ask for another attempt: the quota is as empty in a moment.
+    return -1.0
