@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mainstay.core import sockets
 from mainstay.core.sockets import (
     PATH_BYTES_MAX,
     SocketFolderUnsafe,
+    clear_room,
+    find_socket,
+    make_room,
     remove_socket,
     short_socket_path,
 )
@@ -17,9 +21,9 @@ from mainstay.core.sockets import (
 
 @pytest.fixture(autouse=True)
 def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A temporary folder of the test's own, short as the system's is."""
-    with tempfile.TemporaryDirectory(prefix="ms") as folder:
-        monkeypatch.setattr(tempfile, "tempdir", folder)
+    """A folder of the test's own for short ones, itself short as the system's is."""
+    with tempfile.TemporaryDirectory(prefix="ms", dir="/tmp") as folder:
+        monkeypatch.setattr(sockets, "SHORT_ROOT", Path(folder))
         yield Path(folder)
 
 
@@ -93,3 +97,43 @@ def test_a_file_in_its_place_is_an_error() -> None:
 
 def test_removing_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     remove_socket(tmp_path, "s")
+
+
+def test_looking_for_a_socket_makes_nothing(temporary: Path) -> None:
+    path = find_socket(LONG, "s")
+    remove_socket(LONG, "s")
+    assert list(temporary.iterdir()) == []
+    make_room(path)
+    assert path.parent.is_dir()
+    assert path == short_socket_path(LONG, "s")
+    clear_room(path)
+    assert list(temporary.iterdir()) == []
+
+
+def test_looking_trusts_nobody_elses_folder() -> None:
+    """Law: a fake daemon in a folder that somebody put there is never talked to."""
+    short = find_socket(LONG, "s").parent
+    short.mkdir()
+    short.chmod(0o777)
+    with pytest.raises(SocketFolderUnsafe, match="not a private folder"):
+        find_socket(LONG, "s")
+
+
+def test_a_folder_that_is_not_short_is_neither_made_nor_removed(tmp_path: Path) -> None:
+    make_room(tmp_path / "gone" / "s")
+    assert not (tmp_path / "gone").exists()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    clear_room(empty / "s")
+    assert empty.is_dir()
+
+
+def test_the_environment_does_not_decide_where_a_socket_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law: a shell, a cron job and a service manager find the same daemon."""
+    before = find_socket(LONG, "s")
+    for name in ("TMPDIR", "TEMP", "TMP", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert find_socket(LONG, "s") == before

@@ -12,12 +12,20 @@ from mainstay.core.errors import EngineRefused, NotRunning
 
 CONNECT_TIMEOUT_S = 5.0
 
+ACCEPT_TIMEOUT_S = 5.0
+"""A daemon that lives accepts a request at once, however long it then works on it."""
+
+
+class DaemonSilent(EngineRefused):
+    """The daemon listens, but does not take the request: it is stopped, or it hangs."""
+
 
 def call(
     path: Path,
     command: str,
     *,
     timeout_s: float = 30.0,
+    accept_timeout_s: float = ACCEPT_TIMEOUT_S,
     on_event: Callable[[Json], None] | None = None,
     **arguments: Any,
 ) -> Json:
@@ -28,28 +36,39 @@ def call(
     Args:
         path: The control socket.
         command: Its name.
-        timeout_s: The longest silence of the daemon, not the longest answer.
+        timeout_s: The longest silence of the daemon while it works, not the longest answer.
+        accept_timeout_s: The longest until it begins; a request given up before is not carried
+            out.
         on_event: Told of each event while the daemon works.
         arguments: What the command takes.
 
     Raises:
         NotRunning: Nobody listens there.
+        DaemonSilent: Somebody listens, but does not take the request.
         MainstayError: What the daemon answered, or EngineRefused if it went away or fell silent.
     """
+    request = wire.encode({"command": command, "arguments": arguments})
+    if len(request) > wire.REQUEST_BYTES_MAX:
+        raise wire.Malformed(f"the request has more than {wire.REQUEST_BYTES_MAX} bytes")
+    began = False
     with _connected(path) as connection:
-        connection.settimeout(timeout_s)
+        connection.settimeout(accept_timeout_s)
         try:
-            connection.sendall(wire.encode({"command": command, "arguments": arguments}))
+            connection.sendall(request)
             for line in _lines(connection):
+                began = True
+                connection.settimeout(timeout_s)
                 message = wire.decode(line)
                 if "result" in message:
                     result: Json = message["result"]
                     return result
                 if "error" in message:
                     raise wire.error_in(message["error"])
-                if on_event is not None:
-                    on_event(message.get("event", {}))
+                if on_event is not None and "event" in message:
+                    on_event(message["event"])
         except TimeoutError as error:
+            if not began:
+                raise DaemonSilent("the daemon does not take the request") from error
             raise EngineRefused(f"the daemon did not answer for {timeout_s:.0f} s") from error
         except ConnectionError as error:
             raise EngineRefused("the daemon went away before it had answered") from error

@@ -1,8 +1,8 @@
 """What goes over the control socket: one line of JSON there, some lines back.
 
-A request is ``{"command": "scale", "arguments": {...}}``. The daemon answers with any number
-of ``{"event": {...}}`` lines while it works and one last ``{"result": {...}}`` or
-``{"error": {...}}``.
+A request is ``{"command": "scale", "arguments": {...}}``. The daemon answers at once with
+``{"accepted": true}``, or refuses; then with any number of ``{"event": {...}}`` lines while it
+works and one last ``{"result": {...}}`` or ``{"error": {...}}``.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 
 from mainstay.core import errors
 
-REQUEST_BYTES_MAX = 64 * 1024
-"""Of one request line; every command's arguments are a few short texts."""
+REQUEST_BYTES_MAX = 2 * 2**20
+"""Of one request line: `apply` carries the environment, which systems bound to about this."""
 
 ANSWER_BYTES_MAX = 8 * 2**20
 """Of one line of an answer: the status of thousands of replicas."""
