@@ -15,6 +15,10 @@ STATS_INTERVAL_S = 2
 PRIVATE_MODE = 0o600
 """Of the admin socket: whoever opens it can stop the proxy and read every header in flight."""
 
+REGEX_SIZE_MAX = 10_000
+"""Of Envoy's compiled expressions; all are ours. Its default of 100 is less than a declared path of
+256 characters needs, and 10,000 is more than one that consists of the costliest characters."""
+
 _MONITORS = "envoy.extensions.resource_monitors"
 
 
@@ -35,9 +39,19 @@ def bootstrap(*, admin_socket: Path, connections_max: int) -> JsonObject:
         },
         "stats_flush_interval": f"{STATS_INTERVAL_S}s",
         "overload_manager": _overload(connections_max),
+        "layered_runtime": _RUNTIME,
         "application_log_config": {"log_format": {"json_format": _LOG_LINE}},
     }
 
+
+_RUNTIME: JsonObject = {
+    "layers": [
+        {
+            "name": "mainstay",
+            "static_layer": {"re2.max_program_size.error_level": REGEX_SIZE_MAX},
+        }
+    ]
+}
 
 _LOG_LINE: JsonObject = {
     "time": "%Y-%m-%dT%T.%e%z",
@@ -55,6 +69,7 @@ def validation_bootstrap(resources: Resources) -> JsonObject:
     routes = {str(one["name"]): _untyped(one) for one in resources.routes}
     return {
         "node": {"id": "mainstay", "cluster": "mainstay"},
+        "layered_runtime": _RUNTIME,
         "static_resources": {
             "clusters": [_untyped(cluster) for cluster in resources.clusters],
             "listeners": [_inline(_untyped(listener), routes) for listener in resources.listeners],

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from mainstay.edge.access import access_log
 from mainstay.edge.clusters import BUFFER_BYTES
+from mainstay.edge.private_paths import LISTENER_HEADER, PUBLIC
 from mainstay.edge.problems import local_replies
 from mainstay.edge.protojson import JsonObject, JsonValue, any_of, extension, seconds
 from mainstay.edge.routes import PEER_HEADER, ROUTES_NAME, SERVICE_HEADER, route_timeout_s
@@ -64,7 +65,7 @@ def compile_listeners(declaration: Declaration, topology: Topology) -> Iterator[
     """Yield the public and the internal listener of a service, where it has them."""
     edge = declaration.edge
     if edge.port is not None:
-        yield _listener(declaration, "public", edge.host, edge.port)
+        yield _listener(declaration, PUBLIC, edge.host, edge.port)
     internal_port = topology.internal_port_of(declaration.service)
     if internal_port is not None:
         yield _listener(declaration, "internal", LOOPBACK, internal_port)
@@ -151,13 +152,17 @@ def _trust(service: str, kind: str) -> JsonObject:
         "normalize_path": True,
         "merge_slashes": True,
         "skip_xff_append": True,
-        **(_trust_public(service) if kind == "public" else _trust_internal(service)),
+        **(_trust_public(service) if kind == PUBLIC else _trust_internal(service)),
     }
 
 
 def _trust_public(service: str) -> JsonObject:
     removed: list[JsonObject] = [{"remove": header} for header in UNTRUSTED]
-    written = [_written("x-forwarded-for", _PEER), _written(SERVICE_HEADER, service)]
+    written = [
+        _written("x-forwarded-for", _PEER),
+        _written(SERVICE_HEADER, service),
+        _written(LISTENER_HEADER, PUBLIC),
+    ]
     return {
         "early_header_mutation_extensions": [_mutation([*removed, *written])],
         "use_remote_address": True,
@@ -170,7 +175,11 @@ def _trust_internal(service: str) -> JsonObject:
     # Envoy believes x-envoy-* headers of a request whose address is inside, and takes a request
     # for outside when it has x-forwarded-for, which siblings may well pass on. So the address is
     # taken from a header that only this listener writes.
-    written = [_written(PEER_HEADER, _PEER), _written(SERVICE_HEADER, service)]
+    written = [
+        _written(PEER_HEADER, _PEER),
+        _written(SERVICE_HEADER, service),
+        _written(LISTENER_HEADER, "internal"),
+    ]
     return {
         "early_header_mutation_extensions": [_mutation(written)],
         "original_ip_detection_extensions": [

@@ -44,6 +44,13 @@ PROBLEMS = (
         status=404,
         title="There is no such place",
         detail="The edge has no service for this request.",
+        flags=("NR",),
+    ),
+    Problem(
+        name="not-public",
+        status=404,
+        title="There is no such place",
+        detail="This path is not open to clients from outside.",
     ),
     Problem(
         name="request-timeout",

@@ -8,6 +8,7 @@ Linux gives a user 128. The listeners name the service in a header that they ove
 from collections.abc import Iterable
 
 from mainstay.edge.clusters import cluster_name
+from mainstay.edge.private_paths import LISTENER_HEADER, hidden_route
 from mainstay.edge.protojson import JsonObject, JsonValue, any_of, extension, seconds
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import Declaration
@@ -20,7 +21,13 @@ SERVICE_HEADER = "x-mainstay-service"
 PEER_HEADER = "x-mainstay-peer"
 """The caller's address; set by internal listeners."""
 
-PRIVATE_HEADERS = (SERVICE_HEADER, PEER_HEADER, "x-envoy-internal", "x-envoy-external-address")
+PRIVATE_HEADERS = (
+    SERVICE_HEADER,
+    PEER_HEADER,
+    LISTENER_HEADER,
+    "x-envoy-internal",
+    "x-envoy-external-address",
+)
 """What the edge tells itself, removed before the replica sees the request."""
 
 TIMEOUT_GRACE_S = 1.0
@@ -63,11 +70,13 @@ def route_configuration(declarations: Iterable[Declaration], topology: Topology)
 
 
 def _virtual_host(declaration: Declaration, topology: Topology) -> JsonObject:
+    hidden = hidden_route(declaration)
     return {
         "name": declaration.service,
         "domains": [declaration.service],
         "request_body_buffer_limit": RETRY_BODY_BYTES,
         "routes": [
+            *((hidden,) if hidden else ()),
             _route(declaration, topology, repeatable=True),
             _route(declaration, topology, repeatable=False),
         ],
