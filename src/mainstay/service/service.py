@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from mainstay.core.clock import Clock, SystemClock
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid
 from mainstay.core.events import Listeners
 from mainstay.service.address import base_url
@@ -21,6 +21,7 @@ from mainstay.service.inbound.drain import Drain
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.probes import Probes
 from mainstay.service.inbound.wsgi import WsgiApp, WsgiShell
+from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
 from mainstay.spec.declaration import Declaration, System
 
 _DECLARATION_VARIABLE = "MAINSTAY_DECLARATION"
@@ -62,7 +63,8 @@ class Service:
         self.declaration = declaration
         self.events = Listeners()
         self._environ = dict(os.environ if environ is None else environ)
-        clock = clock or SystemClock()
+        self._clock = clock = clock or SYSTEM_CLOCK
+        self._dependencies: dict[str, DependencyPolicy] = {}
         inbound = declaration.inbound
         self._board = Board(clock=clock, cache_s=inbound.health.cache_s)
         for check in builtin_checks(declaration, self._environ):
@@ -126,6 +128,38 @@ class Service:
             AddressUnknown: It is not declared, or nobody said where it is.
         """
         return base_url(name, self.declaration, self._environ)
+
+    def dependency(self, name: str) -> DependencyPolicy:
+        """Return the policy of a dependency, as declared: the same one at each call.
+
+        Args:
+            name: As declared under ``dependencies``, or the name of the service it names.
+
+        Raises:
+            ConfigInvalid: It is not declared.
+        """
+        known, _ = find_dependency(name, self.declaration)
+        if known not in self._dependencies:
+            made = DependencyPolicy(
+                known, self.declaration, self._environ, clock=self._clock, events=self.events
+            )
+            # Of two threads that made one at the same time, the first one's stays.
+            self._dependencies.setdefault(known, made)
+        return self._dependencies[known]
+
+    def take_dependencies(self, declaration: Declaration) -> None:
+        """Take what a new declaration says about the dependencies, without a restart.
+
+        Calls that begin from now on follow it. What is counted stays where it means the same.
+
+        Raises:
+            ConfigInvalid: One that is in use is not declared any more; then nothing has changed.
+        """
+        for name in list(self._dependencies):
+            find_dependency(name, declaration)
+        self.declaration = declaration
+        for policy in list(self._dependencies.values()):
+            policy.take(declaration)
 
     def check(
         self, name: str, *, critical: bool = True, timeout_s: float | None = None

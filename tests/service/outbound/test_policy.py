@@ -352,16 +352,25 @@ def test_the_last_good_answer_is_kept_by_arguments_bounded_and_for_a_while(
         return f"price of {item}"
 
     policy = world.policy(fallback=Fallback(last_good=2, age_max="1m"))
+    asked = world.wrap(quote)
     for item in ("a", "b", "c"):
-        world.call(policy, quote, item)
+        world.invoke(policy, asked, item)
     down = True
-    assert world.call(policy, quote, "c") == "price of c"
+    assert world.invoke(policy, asked, "c") == "price of c"
     with pytest.raises(ConnectionError):
-        world.call(policy, quote, "a")
+        world.invoke(policy, asked, "a")
     world.clock.advance(61)
     with pytest.raises(ConnectionError):
-        world.call(policy, quote, "c")
+        world.invoke(policy, asked, "c")
     assert world.recorder.only(AnswerDegraded).source == "last_good"
+
+
+def test_no_function_gets_the_last_good_answer_of_another(world: "World", flaky: Make) -> None:
+    """A policy is of a dependency, of which one asks many things."""
+    policy = world.policy(fallback=Fallback(last_good=9))
+    world.invoke(policy, world.wrap(lambda: "balance of Ann"))
+    with pytest.raises(ConnectionError):
+        world.invoke(policy, world.wrap(flaky(9)))
 
 
 def test_a_fallback_stands_in_for_rejections_and_not_for_mistakes(

@@ -125,7 +125,7 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                                 tell_success(plan, permit, began_s)
                             return result
                         course = course or Course(plan, retry, outer, until_s)
-                        pause_s = course.answered(result, permit, began_s, args, kwargs)
+                        pause_s = course.answered(result, permit, began_s, (fn, args, kwargs))
                         if pause_s is None:
                             return result
                     await sleep(pause_s)
@@ -141,7 +141,7 @@ def aguard(  # noqa: C901, PLR0915  One frame.
         except BaseException as error:
             if plan.fallback is None or not plan.fallback.covers(error):
                 raise
-            answer = instead(plan, error, args, kwargs)
+            answer = instead(plan, error, (fn, args, kwargs))
             stand_in: R = await answer if isawaitable(answer) else answer
             return stand_in
 

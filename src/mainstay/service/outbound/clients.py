@@ -3,18 +3,21 @@
 Each method imports its library when it is called, and says how to get it where it is missing.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
+
+from mainstay.core.errors import PartMissing
 
 if TYPE_CHECKING:
     import aiohttp
     import httpx
 
     from mainstay.service.outbound.adapters.http_clients.aiohttp import PolicyMiddleware
-    from mainstay.service.outbound.adapters.http_clients.httpx import (
+    from mainstay.service.outbound.adapters.http_clients.httpx import HttpClient, SyncHttpClient
+    from mainstay.service.outbound.adapters.http_clients.httpx_transport import (
         AsyncPolicyTransport,
-        HttpClient,
         PolicyTransport,
-        SyncHttpClient,
     )
     from mainstay.service.outbound.adapters.http_clients.options import Http
     from mainstay.service.outbound.adapters.http_clients.requests import (
@@ -22,6 +25,14 @@ if TYPE_CHECKING:
         PolicySession,
     )
     from mainstay.service.outbound.policy import Policy
+
+
+@contextmanager
+def _part(library: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise PartMissing(f"{library} is not installed: pip install {library}") from error
 
 
 class Clients:
@@ -48,7 +59,8 @@ class Clients:
             transport: What sends an attempt; None: connections of its own.
             options: Further ones of the client. Any: they are httpx's.
         """
-        from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
+        with _part("httpx"):
+            from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
 
         return httpx.http_client(
             self._policy(), http or self._http(), transport=transport, **options
@@ -62,7 +74,8 @@ class Clients:
         **options: Any,
     ) -> "SyncHttpClient":
         """Return an ``httpx.Client``; arguments as those of ``http_client``."""
-        from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
+        with _part("httpx"):
+            from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
 
         return httpx.sync_http_client(
             self._policy(), http or self._http(), transport=transport, **options
@@ -70,25 +83,29 @@ class Clients:
 
     def httpx_transport(self, http: "Http | None" = None) -> "AsyncPolicyTransport":
         """Return a transport for an ``httpx.AsyncClient`` of your own."""
-        from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
+        with _part("httpx"):
+            from mainstay.service.outbound.adapters.http_clients import httpx_transport  # noqa: PLC0415
 
-        return httpx.AsyncPolicyTransport(self._policy(), http or self._http())
+        return httpx_transport.AsyncPolicyTransport(self._policy(), http or self._http())
 
     def sync_httpx_transport(self, http: "Http | None" = None) -> "PolicyTransport":
         """Return a transport for an ``httpx.Client`` of your own."""
-        from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
+        with _part("httpx"):
+            from mainstay.service.outbound.adapters.http_clients import httpx_transport  # noqa: PLC0415
 
-        return httpx.PolicyTransport(self._policy(), http or self._http())
+        return httpx_transport.PolicyTransport(self._policy(), http or self._http())
 
     def requests_session(self, http: "Http | None" = None) -> "PolicySession":
         """Return a ``requests.Session``."""
-        from mainstay.service.outbound.adapters.http_clients import requests  # noqa: PLC0415
+        with _part("requests"):
+            from mainstay.service.outbound.adapters.http_clients import requests  # noqa: PLC0415
 
         return requests.PolicySession(self._policy(), http or self._http())
 
     def requests_adapter(self, http: "Http | None" = None) -> "PolicyAdapter":
         """Return an adapter to mount in a ``requests.Session`` of your own."""
-        from mainstay.service.outbound.adapters.http_clients import requests  # noqa: PLC0415
+        with _part("requests"):
+            from mainstay.service.outbound.adapters.http_clients import requests  # noqa: PLC0415
 
         return requests.PolicyAdapter(self._policy(), http or self._http())
 
@@ -101,13 +118,15 @@ class Clients:
             http: See above.
             options: Further ones of the session. Any: they are aiohttp's.
         """
-        from mainstay.service.outbound.adapters.http_clients import aiohttp  # noqa: PLC0415
+        with _part("aiohttp"):
+            from mainstay.service.outbound.adapters.http_clients import aiohttp  # noqa: PLC0415
 
         return aiohttp.aiohttp_session(self._policy(), http or self._http(), **options)
 
     def aiohttp_middleware(self, http: "Http | None" = None) -> "PolicyMiddleware":
         """Return a middleware for an ``aiohttp.ClientSession`` of your own; the last one there."""
-        from mainstay.service.outbound.adapters.http_clients import aiohttp  # noqa: PLC0415
+        with _part("aiohttp"):
+            from mainstay.service.outbound.adapters.http_clients import aiohttp  # noqa: PLC0415
 
         return aiohttp.PolicyMiddleware(self._policy(), http or self._http())
 

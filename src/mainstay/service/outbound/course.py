@@ -20,6 +20,7 @@ from mainstay.service.outbound.events import (
     Retried,
     TimedOut,
 )
+from mainstay.service.outbound.fallback import Question
 from mainstay.service.outbound.plan import Plan
 from mainstay.service.outbound.retry import Retry, never_sent, pause_before_next_s
 
@@ -102,14 +103,9 @@ class Course:
         return self._next_s(raised, now_s)
 
     def answered(
-        self,
-        result: Any,
-        permit: int,
-        began_s: float,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, result: Any, permit: int, began_s: float, question: Question
     ) -> float | None:
-        """Count an attempt that returned ``result``. Any: it is the user's, as the arguments are.
+        """Count an attempt that returned ``result``. Any: it is the user's.
 
         Returns:
             The pause until the next attempt, in seconds, or None: return the result.
@@ -122,7 +118,7 @@ class Course:
         if again:
             return self._next_s(result, now_s)
         if plan.last_good is not None and not fails:
-            plan.last_good.keep(args, kwargs, result, now_s)
+            plan.last_good.keep(question, result, now_s)
         return None
 
     def done(self, now_s: float, *, permit: int, began_s: float, fails: bool = False) -> None:

@@ -24,6 +24,10 @@ KeyOf = Callable[..., Hashable]
 """From the arguments of a call to the key of its last good answer."""
 
 
+Question = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+"""A call: the function and its arguments. Any: they are the user's."""
+
+
 def arguments_key(*args: Any, **kwargs: Any) -> Hashable:
     """Return the arguments themselves as the key. Any: they are the user's."""
     return (args, tuple(sorted(kwargs.items())))
@@ -41,7 +45,8 @@ class Fallback:
             function. What it raises is raised.
         last_good: So many last good answers are kept, by ``key``; 0: none.
         age_max: Older ones are not answered.
-        key: From the arguments to the key of the answer; by default the arguments themselves. A
+        key: From the arguments to the key of the answer; by default the arguments themselves. Each
+            function has answers of its own, so a lambda that is made for one call has none. A
             call whose key can't be hashed is not kept.
         on: Errors that it stands in for; None: failures (see ``failure.is_failure``), of which a
             passed deadline is one, and rejections.
@@ -82,11 +87,9 @@ class LastGood:
         self._options = options
         self._answers: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
 
-    def keep(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any, now_s: float
-    ) -> None:
-        """Keep an answer. Any: arguments and answer are the user's."""
-        key = self._key(args, kwargs)
+    def keep(self, question: Question, answer: Any, now_s: float) -> None:
+        """Keep an answer. Any: it is the user's."""
+        key = self._key(question)
         if key is NOTHING:
             return
         with self._lock:
@@ -95,11 +98,9 @@ class LastGood:
             if len(self._answers) > self._options.last_good:
                 self._answers.popitem(last=False)
 
-    def find(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], now_s: float
-    ) -> tuple[float, Any] | None:
+    def find(self, question: Question, now_s: float) -> tuple[float, Any] | None:
         """Return the age in seconds and the answer, or None where there is none young enough."""
-        key = self._key(args, kwargs)
+        key = self._key(question)
         with self._lock:
             found = None if key is NOTHING else self._answers.get(key)
         if found is None or now_s - found[0] > float(self._options.age_max):
@@ -113,9 +114,10 @@ class LastGood:
             while len(self._answers) > options.last_good:
                 self._answers.popitem(last=False)
 
-    def _key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
+    def _key(self, question: Question) -> Hashable:
+        fn, args, kwargs = question
         try:
-            key = self._options.key(*args, **kwargs)
+            key = (fn, self._options.key(*args, **kwargs))
             hash(key)
         except TypeError:
             return NOTHING

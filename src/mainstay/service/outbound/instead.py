@@ -7,14 +7,14 @@ from mainstay.core.errors import PolicyMisused
 from mainstay.service.outbound.context import Degraded, mark
 from mainstay.service.outbound.course import emit
 from mainstay.service.outbound.events import AnswerDegraded
-from mainstay.service.outbound.fallback import NOTHING
+from mainstay.service.outbound.fallback import NOTHING, Question
 from mainstay.service.outbound.plan import Plan
 
 
-def instead(plan: Plan, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def instead(plan: Plan, error: BaseException, question: Question) -> Any:
     """Return the stand-in for the answer of a call that ended with ``error``.
 
-    Any: arguments and answers are the user's. A coroutine function as fallback makes the answer
+    Any: answers are the user's. A coroutine function as fallback makes the answer
     an awaitable, which the asynchronous shell awaits.
 
     Raises:
@@ -22,11 +22,12 @@ def instead(plan: Plan, error: BaseException, args: tuple[Any, ...], kwargs: dic
     """
     fallback = plan.fallback
     assert fallback is not None, "only asked with a fallback"
-    kept = None if plan.last_good is None else plan.last_good.find(args, kwargs, plan.now())
+    kept = None if plan.last_good is None else plan.last_good.find(question, plan.now())
     if kept is not None:
         _tell(plan, error, "last_good", kept[0])
         return kept[1]
     if fallback.function is not None:
+        _, args, kwargs = question
         answer = fallback.function(*args, **kwargs)
         _tell(plan, error, "function", None)
         return answer
@@ -36,15 +37,13 @@ def instead(plan: Plan, error: BaseException, args: tuple[Any, ...], kwargs: dic
     return fallback.value
 
 
-def instead_now(
-    plan: Plan, error: BaseException, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def instead_now(plan: Plan, error: BaseException, question: Question) -> Any:
     """Return as ``instead``, for synchronous code. Any: as there.
 
     Raises:
         PolicyMisused: The fallback is a coroutine function, and nobody here can await it.
     """
-    answer = instead(plan, error, args, kwargs)
+    answer = instead(plan, error, question)
     if inspect.iscoroutine(answer):
         answer.close()
         raise PolicyMisused(

@@ -122,7 +122,7 @@ def guard(  # noqa: C901, PLR0915  One frame.
                                 tell_success(plan, permit, began_s)
                             return result
                         course = course or Course(plan, retry, outer, until_s)
-                        pause_s = course.answered(result, permit, began_s, args, kwargs)
+                        pause_s = course.answered(result, permit, began_s, (fn, args, kwargs))
                         if pause_s is None:
                             return result
                     plan.sleep(pause_s)
@@ -138,7 +138,7 @@ def guard(  # noqa: C901, PLR0915  One frame.
         except BaseException as error:
             if plan.fallback is None or not plan.fallback.covers(error):
                 raise
-            answer: R = instead_now(plan, error, args, kwargs)
+            answer: R = instead_now(plan, error, (fn, args, kwargs))
             return answer
 
     return call

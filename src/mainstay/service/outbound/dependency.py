@@ -1,0 +1,138 @@
+"""``service.dependency(name)``: the policy of a declared dependency, and where it is."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mainstay.core.clock import Clock
+from mainstay.core.errors import ConfigInvalid
+from mainstay.core.events import Listeners
+from mainstay.service.address import base_url
+from mainstay.service.outbound.declared import declared_parts
+from mainstay.service.outbound.fallback import NOTHING, Fallback
+from mainstay.service.outbound.policy import Policy
+from mainstay.spec.declaration import Declaration
+from mainstay.spec.dependency import Dependency
+from mainstay.spec.timeouts import resolve_timeouts
+
+if TYPE_CHECKING:
+    from mainstay.service.outbound.adapters.http_clients.options import Http
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class DependencyPolicy(Policy):
+    """The policy of one dependency, as it is declared.
+
+    Args:
+        name: As declared under ``dependencies``, or the name of the service that it is.
+        declaration: Of the service that calls.
+        environ: Where the engine says where the dependency is.
+        clock: Where time comes from.
+        events: Who hears what is decided.
+
+    Attributes:
+        declared: What the declaration says about it.
+
+    Raises:
+        ConfigInvalid: It is not declared.
+    """
+
+    __slots__ = ("_declaration", "_environ", "declared")
+
+    def __init__(
+        self,
+        name: str,
+        declaration: Declaration,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock,
+        events: Listeners,
+    ) -> None:
+        self._declaration = declaration
+        self._environ = environ
+        name, self.declared = find_dependency(name, declaration)
+        parts = declared_parts(self.declared, deadline_s=declaration.inbound.deadline_s)
+        super().__init__(
+            name=name,
+            fallback=parts.fallback,
+            deadline=parts.deadline,
+            bulkhead=parts.bulkhead,
+            rate_limit=parts.rate_limit,
+            retry=parts.retry,
+            breaker=parts.breaker,
+            attempt_timeout=parts.attempt_timeout,
+            hedge=parts.hedge,
+            clock=clock,
+            events=events,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the dependency is, without a slash at its end.
+
+        Raises:
+            AddressUnknown: Nobody said.
+        """
+        return base_url(self.name, self._declaration, self._environ)
+
+    def guard(self, *, fallback: Callable[..., Any] | None = None, value: Any = NOTHING) -> Any:
+        """Return a decorator that puts the policy around a function, sync or async.
+
+        Args:
+            fallback: Called with the same arguments when a call fails or is rejected.
+            value: Answered then instead. Any: whatever the caller wants.
+        """
+        if fallback is None and value is NOTHING:
+            return self
+        declared = self.plan.fallback
+        return self.with_fallback(
+            Fallback(
+                function=fallback,
+                value=value,
+                last_good=0 if declared is None else declared.last_good,
+                age_max=300.0 if declared is None else declared.age_max,
+            )
+        )
+
+    def take(self, declaration: Declaration) -> None:
+        """Take a new declaration of the service, at once; see ``Policy.update``.
+
+        Raises:
+            ConfigInvalid: The dependency is not declared any more; then nothing has changed.
+        """
+        _, declared = find_dependency(self.name, declaration)
+        self.update(declared_parts(declared, deadline_s=declaration.inbound.deadline_s))
+        self.declared = declared
+        self._declaration = declaration
+
+    def _http(self) -> "Http":
+        """Return what HTTP clients need to know: where it is, and how long to wait for it."""
+        from mainstay.service.outbound.adapters.http_clients.options import Http  # noqa: PLC0415
+
+        timeouts = resolve_timeouts(self.declared, deadline_s=self._declaration.inbound.deadline_s)
+        return Http(
+            base_url=self.url,
+            connect=timeouts.connect_s,
+            read=timeouts.read_s,
+            write=timeouts.write_s,
+            excluded=self.declared.excluded,
+        )
+
+
+def find_dependency(name: str, declaration: Declaration) -> tuple[str, Dependency]:
+    """Return the declared name of a dependency, and what is declared about it.
+
+    Args:
+        name: As declared, or the name of the service that it is.
+        declaration: Of the service that calls.
+
+    Raises:
+        ConfigInvalid: There is none; the sentence says which there are.
+    """
+    for known, dependency in declaration.dependencies:
+        if name in {known, dependency.service}:
+            return known, dependency
+    names = ", ".join(known for known, _ in declaration.dependencies) or "none"
+    raise ConfigInvalid(
+        (f"{declaration.service} declares no dependency {name!r} (it declares: {names})",)
+    )
