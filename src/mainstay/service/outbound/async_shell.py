@@ -15,6 +15,7 @@ from mainstay.service.outbound.course import (
     INFINITE,
     Course,
     admit,
+    look_around,
     names_within,
     no_time,
     retry_within,
@@ -81,6 +82,8 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                 while True:
                     if clocked and until_s - began_s <= plan.least_s:
                         raise no_time(plan, until_s - began_s)
+                    if plan.share is not None:
+                        look_around(plan)
                     if plan.circuit is not None:
                         permit = plan.circuit.closed or admit(plan)
                     expires_s, alarm = until_s, None

@@ -198,18 +198,19 @@ class Circuit:
         with self._lock:
             return None if self.state is State.CLOSED and not self._failed else self._close()
 
-    def adopt(self, *, open_until_s: float | None) -> Change | None:
+    def adopt(self, *, open_until_s: float | None, now_s: float) -> Change | None:
         """Take over what another process found out; see ``shared``.
 
         Args:
             open_until_s: Open until then, monotonic; None: the circuit is closed there.
+            now_s: The present time: what was open until before is no news.
         """
         with self._lock:
             if open_until_s is None:
                 return None if self.state is State.CLOSED else self._close()
-            if self.state is State.CLOSED:
-                return self._become_open(open_until_s)
-            return None
+            if open_until_s <= now_s or self.state is State.OPEN:
+                return None
+            return self._become_open(open_until_s)
 
     def opened_until_s(self) -> float | None:
         """Return until when the circuit is open, monotonic, or None where it is not."""

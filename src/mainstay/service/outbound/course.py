@@ -242,8 +242,17 @@ def tell_change(plan: Plan, change: Change | None) -> None:
     """Tell that the circuit changed its state, if it did."""
     if change is not None:
         emit(plan, CircuitChanged, was=change.was, state=change.state)
-        if plan.shared is not None and plan.circuit is not None:
-            plan.shared.publish(plan.circuit)
+        if plan.share is not None and plan.circuit is not None:
+            plan.share.tell(plan.circuit)
+
+
+def look_around(plan: Plan) -> None:
+    """Take over what circuits of the same dependency found out elsewhere."""
+    assert plan.share is not None, "only asked where circuits share"
+    assert plan.circuit is not None, "only circuits share"
+    change = plan.share.look(plan.circuit, plan.now())
+    if change is not None:
+        emit(plan, CircuitChanged, was=change.was, state=change.state)
 
 
 def tell_success(plan: Plan, permit: int, began_s: float) -> None:

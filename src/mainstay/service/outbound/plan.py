@@ -21,6 +21,7 @@ from mainstay.service.outbound.hedge import Hedge, percentile_of
 from mainstay.service.outbound.latency import Latency
 from mainstay.service.outbound.ratelimit import Limiter, RateLimit
 from mainstay.service.outbound.retry import Retry
+from mainstay.service.outbound.shared import Share
 from mainstay.service.outbound.total import Deadline
 
 _FAR_S = 60.0
@@ -36,6 +37,7 @@ FACTS = (
     "plan.limiter is not None",
     "plan.budget is not None",
     "plan.circuit is not None",
+    "plan.share is not None",
     "plan.bound is not None",
     "plan.total_s is not None",
     "plan.fallback is None",
@@ -55,14 +57,6 @@ class FaultSource(Protocol):
 
     def befall(self) -> tuple[float, Exception | None]:
         """Return the seconds that a call waits first, and the error it then raises, if any."""
-        ...
-
-
-class SharedBreaker(Protocol):
-    """Tells other processes what this one's circuit found out; see ``shared``."""
-
-    def publish(self, circuit: Circuit) -> None:
-        """Tell of a transition. Never raises, and never waits for long."""
         ...
 
 
@@ -138,7 +132,7 @@ class Plan:
     observed: bool
     special: bool
     fault: FaultSource | None
-    shared: SharedBreaker | None
+    share: Share | None
     sleep: Callable[[float], None]
     shape: Shape = field(init=False)
 
@@ -149,6 +143,7 @@ class Plan:
             self.limiter is not None,
             self.budget is not None,
             self.circuit is not None,
+            self.share is not None,
             self.bound is not None,
             self.total_s is not None,
             self.fallback is None,
@@ -163,7 +158,14 @@ class Plan:
 
 
 def compile_plan(
-    parts: Parts, *, name: str, clock: Clock, rng: Random, events: Listeners, old: Plan | None
+    parts: Parts,
+    *,
+    name: str,
+    clock: Clock,
+    rng: Random,
+    events: Listeners,
+    share: Share | None = None,
+    old: Plan | None = None,
 ) -> Plan:
     """Return the plan for ``parts``, with the state of ``old`` where its meaning is the same."""
     retry, breaker = parts.retry, parts.breaker
@@ -215,7 +217,7 @@ def compile_plan(
         ),
         special=parts.hedge is not None or fault is not None,
         fault=fault,
-        shared=old.shared if old else None,
+        share=share if circuit else None,
         # A clock that brings its own sleep moves itself: virtual time.
         sleep=getattr(clock, "sleep", pause),
     )

@@ -36,6 +36,7 @@ from mainstay.service.outbound.quantity import Options
 from mainstay.service.outbound.ratelimit import RateLimit
 from mainstay.service.outbound.region import Entry, current_entry
 from mainstay.service.outbound.retry import Retry
+from mainstay.service.outbound.shared import Share, SharedBreakerState
 from mainstay.service.outbound.specialised import specialised
 from mainstay.service.outbound.stats import Stats, stats_of
 from mainstay.service.outbound.sync_shell import guard
@@ -78,6 +79,7 @@ class Policy(Clients):
         seed: Makes jitter repeatable; None: not.
         clock: Where time comes from. One with a ``sleep`` of its own is slept by, too.
         events: Who hears what is decided; None: a list of its own.
+        shared: Where the breaker tells others what it found out, and hears of them; None: alone.
 
     Attributes:
         plan: The parts, compiled. Replaced as a whole by ``update``.
@@ -103,6 +105,7 @@ class Policy(Clients):
         seed: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
         events: Listeners | None = None,
+        shared: SharedBreakerState | None = None,
     ) -> None:
         parts = Parts(
             fallback=fallback,
@@ -124,7 +127,7 @@ class Policy(Clients):
             clock=clock,
             rng=_CHANCE if seed is None else Random(seed),
             events=Listeners() if events is None else events,
-            old=None,
+            share=None if shared is None else Share(shared),
         )
 
     @property
@@ -248,6 +251,7 @@ class Policy(Clients):
                     clock=old.clock,
                     rng=old.rng,
                     events=old.events,
+                    share=old.share,
                     old=old,
                 )
             )

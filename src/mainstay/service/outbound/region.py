@@ -10,7 +10,14 @@ from mainstay.core.alarm import Alarm, region_alarm
 from mainstay.core.deadline import CURRENT, Scope, region_scope
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
 from mainstay.service.outbound import async_waits, sync_waits
-from mainstay.service.outbound.course import INFINITE, Course, admit, done_by_s, no_time
+from mainstay.service.outbound.course import (
+    INFINITE,
+    Course,
+    admit,
+    done_by_s,
+    look_around,
+    no_time,
+)
 from mainstay.service.outbound.plan import Plan
 
 
@@ -91,6 +98,8 @@ class Entry:
         self.began_s = plan.now()
         if self._until_s - self.began_s <= plan.least_s:
             raise no_time(plan, self._until_s - self.began_s)
+        if plan.share is not None:
+            look_around(plan)
         if plan.circuit is not None:
             self._permit = plan.circuit.closed or admit(plan)
         self._expires_s = self._until_s
