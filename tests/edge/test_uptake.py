@@ -32,7 +32,7 @@ def resources(clusters: dict[str, int]) -> Resources:
     return Resources(
         clusters=tuple({"name": name, "size": size} for name, size in clusters.items()),
         routes=({"name": "mainstay", "to": sorted(clusters)},),
-        listeners=({"name": "public"},),
+        listeners=tuple({"name": f"public-{name}"} for name in clusters),
     )
 
 
@@ -42,17 +42,17 @@ CLUSTERS = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 2))
 @given(states=st.lists(CLUSTERS, min_size=1, max_size=6))
 def test_no_route_ever_leads_nowhere(states: list[dict[str, int]]) -> None:
     fake = Fake()
-    held = Resources().clusters
+    held = Resources()
     for state in states:
         wanted = resources(state)
         files = discoveries(wanted)
-        for file in plan_push(held, wanted, files, fake.uptake()):
-            fake.take(file)
+        for step in plan_push(held, wanted, fake.uptake()):
+            fake.take(step.file)
             assert fake.needed <= fake.clusters
         assert fake.uptake().serves_all(files)
         assert fake.clusters == set(state), "and nothing is left over"
-        held = wanted.clusters
-        assert plan_push(held, wanted, files, fake.uptake()) == (), "a second push writes nothing"
+        held = wanted
+        assert plan_push(held, wanted, fake.uptake()) == (), "a second push writes nothing"
 
 
 def test_only_what_changed_is_written() -> None:
@@ -61,16 +61,15 @@ def test_only_what_changed_is_written() -> None:
     for file in discoveries(old):
         fake.take(file)
     new = replace(old, clusters=({"name": "a", "size": 2},))
-    plan = plan_push(old.clusters, new, discoveries(new), fake.uptake())
-    assert [file.kind for file in plan] == [Kind.CLUSTERS]
+    plan = plan_push(old, new, fake.uptake())
+    assert [step.file.kind for step in plan] == [Kind.CLUSTERS]
 
 
 def test_a_file_that_was_refused_is_written_again() -> None:
     """The file holds what is wanted, Envoy does not: what Envoy says decides."""
     wanted = resources({"a": 1})
-    files = discoveries(wanted)
-    plan = plan_push(wanted.clusters, wanted, files, Uptake(versions={Kind.CLUSTERS: "old"}))
-    assert [file.kind for file in plan] == [Kind.CLUSTERS, Kind.ROUTES, Kind.LISTENERS]
+    plan = plan_push(wanted, wanted, Uptake(versions={Kind.CLUSTERS: "old"}))
+    assert [step.file.kind for step in plan] == [Kind.CLUSTERS, Kind.ROUTES, Kind.LISTENERS]
 
 
 def test_equal_resources_have_equal_files() -> None:

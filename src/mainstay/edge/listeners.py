@@ -75,7 +75,8 @@ def _listener(declaration: Declaration, kind: str, host: str, port: int) -> Json
     name = f"{declaration.service}/{kind}"
     return {
         **any_of("envoy.config.listener.v3.Listener"),
-        "name": name,
+        # With its address, so that moving it is one that comes and one that goes.
+        "name": f"{name}@{host}:{port}",
         "address": {"socket_address": {"address": host, "port_value": port}},
         # With it a second proxy of the same user could share the port unseen.
         "enable_reuse_port": False,

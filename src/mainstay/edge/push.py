@@ -1,8 +1,10 @@
 """Telling a running Envoy of a new configuration, and knowing that it serves by it."""
 
 import asyncio
+import errno
 import json
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from mainstay.core.errors import EdgeRefused, EdgeUnavailable
 from mainstay.edge.admin import Admin
 from mainstay.edge.binary import validate
 from mainstay.edge.files import read_discovery, read_text, write_private
+from mainstay.edge.moves import Address
 from mainstay.edge.protojson import JsonValue
 from mainstay.edge.resources import Discovery, Kind, Resources, discoveries
 from mainstay.edge.uptake import STATS_TARGET, Uptake, plan_push, read_uptake
@@ -21,6 +24,9 @@ a replica that hangs: until the check's timeout, 2 s by default."""
 
 POLL_S = (0.001, 0.05)
 """Between two questions, first and longest: an answer costs Envoy's main thread about 1 ms."""
+
+RELEASE_S = 2.0
+"""Bound of the wait until a listener that went has released its port; it takes milliseconds."""
 
 SENTENCES_MAX = 3
 """Reasons that a refusal names; whoever mends these sees the rest."""
@@ -75,13 +81,14 @@ async def push(
     give_up_s = clock.monotonic_s() + timeout_s
     before = await _wait(admin, clock, give_up_s, lambda _: True)
     wanted = discoveries(resources)
-    held = read_discovery(folder / Kind.CLUSTERS.file)
-    files = plan_push(held, resources, wanted, before)
+    steps = plan_push(read_resources(folder), resources, before)
     # What is put back after a refusal, the last written first: nothing may refer to what is gone.
     replaced: dict[Path, str | None] = {}
     try:
-        for file in files:
+        for step in steps:
+            file = step.file
             path = folder / file.kind.file
+            await _until_free(step.free, clock)
             replaced.setdefault(path, read_text(path))
             write_private(path, file.text)
             await _wait(admin, clock, give_up_s, partial(_took, file, before))
@@ -92,7 +99,7 @@ async def push(
             if text is not None:
                 write_private(path, text)
         raise EdgeRefused(why) from error
-    return len(files)
+    return len(steps)
 
 
 async def wait_until_served(
@@ -119,6 +126,32 @@ async def wait_until_served(
     except FileRefused as error:
         why = await _refusal_in_words(admin)
         raise EdgeRefused(why or f"Envoy refused {error.kind.file}; see its log") from error
+
+
+async def _until_free(addresses: Sequence[Address], clock: Clock) -> None:
+    """Wait for the sockets of listeners that went; Envoy closes them a moment after it said so.
+
+    An address that stays in use is no error here: Envoy will say it.
+    """
+    give_up_s = clock.monotonic_s() + RELEASE_S
+    for pause_s in poll_pauses_s():
+        if not any(map(_in_use, addresses)) or clock.monotonic_s() >= give_up_s:
+            return
+        await asyncio.sleep(pause_s)
+
+
+def _in_use(address: Address) -> bool:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # As Envoy binds: connections that are still closing are no obstacle, a listener is.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((address.host, address.port))
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _took(file: Discovery, before: Uptake, now: Uptake) -> bool:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mainstay.edge.moves import Address, moves
 from mainstay.edge.protojson import JsonObject
-from mainstay.edge.resources import Discovery, Kind, Resources, discovery
+from mainstay.edge.resources import Discovery, Kind, Resources, discoveries, discovery
 
 STATS_TARGET = (
     "/stats?format=json&usedonly&filter="
@@ -85,30 +86,37 @@ def _kind_of(name: str) -> Kind | None:
     return None
 
 
-def plan_push(
-    held_clusters: Sequence[JsonObject],
-    wanted: Resources,
-    files: tuple[Discovery, ...],
-    uptake: Uptake,
-) -> tuple[Discovery, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A file to write, once the addresses in ``free`` are."""
+
+    file: Discovery
+    free: tuple[Address, ...] = ()
+
+
+def plan_push(held: Resources, wanted: Resources, uptake: Uptake) -> tuple[Step, ...]:
     """Return the files to write, in order; none where Envoy has everything.
 
     New clusters come before the routes to them, and clusters that vanish go after the last route
-    to them has: at no moment does a route lead nowhere.
+    to them has: at no moment does a route lead nowhere. For the listeners see ``moves``.
 
     Args:
-        held_clusters: What is in the clusters' file now.
+        held: What is in the files now; its routes don't matter.
         wanted: What shall be.
-        files: Its ``discoveries``.
         uptake: What Envoy says that it has. It decides, since a file may have been refused.
     """
     names = {one["name"] for one in wanted.clusters}
-    leaving = [one for one in held_clusters if one["name"] not in names]
-    clusters, routes, listeners = files
+    leaving = [one for one in held.clusters if one["name"] not in names]
+    clusters, routes, listeners = discoveries(wanted)
     first = discovery(Kind.CLUSTERS, (*wanted.clusters, *leaving)) if leaving else clusters
-    needed = [
-        file
-        for file in (first, routes, listeners)
+    steps = [
+        Step(file=file)
+        for file in (first, routes)
         if uptake.versions.get(file.kind) != file.version
     ]
-    return (*needed, clusters) if leaving else tuple(needed)
+    if uptake.versions.get(listeners.kind) != listeners.version:
+        steps += [
+            Step(file=discovery(Kind.LISTENERS, move.listeners), free=move.free)
+            for move in moves(held.listeners, wanted.listeners)
+        ]
+    return (*steps, Step(file=clusters)) if leaving else tuple(steps)
