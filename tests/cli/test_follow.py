@@ -71,7 +71,18 @@ def test_every_line_becomes_an_object_that_names_its_replica(tmp_path: Path) -> 
     log = tmp_path / "web-1.log"
     log.write_text('{"status": 200}\n[1]\nplain\n' + "[" * 100_000 + "\n")
     objects = [as_object(line) for line in Follower(path=log).more()]
-    assert objects[0] == {"status": 200, "replica": "web-1"}
-    assert objects[1] == {"message": "[1]", "replica": "web-1"}
-    assert objects[2] == {"message": "plain", "replica": "web-1"}
-    assert objects[3]["replica"] == "web-1"
+    assert objects[0] == {"status": 200, "log": "web-1"}
+    assert objects[1] == {"message": "[1]", "log": "web-1"}
+    assert objects[2] == {"message": "plain", "log": "web-1"}
+    assert objects[3]["log"] == "web-1"
+
+
+def test_nothing_that_was_written_is_lost_to_the_name_of_the_log(tmp_path: Path) -> None:
+    """Law: the proxy's line says which replica answered; its own field stays as it is."""
+    log = tmp_path / "edge.log"
+    access = '{"status": 200, "replica": "127.0.0.1:41873"}'
+    own = '{"log": "of the app", "n": 1}'
+    log.write_text(f"{access}\n{own}\n")
+    first, second = (as_object(line) for line in Follower(path=log).more())
+    assert first == {"log": "edge", "status": 200, "replica": "127.0.0.1:41873"}
+    assert second == {"log": "edge", "message": own}

@@ -59,6 +59,29 @@ def test_an_error_is_one_sentence_or_one_object(
     assert json.loads(capsys.readouterr().out)["error"] == "NotRunning"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nope"],
+        ["up", "--nope"],
+        ["status", "/not/there"],
+        ["scale", "web", "many"],
+        ["load"],
+    ],
+)
+def test_with_json_wrong_words_are_one_object(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run([*words, "--json"])
+    assert caught.value.code == 2
+    shown = capsys.readouterr()
+    answer = json.loads(shown.out)
+    assert answer["error"] == "UsageError"
+    assert len(answer["message"]) > 10
+    assert shown.err == ""
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_the_command(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])

@@ -1,19 +1,14 @@
-"""The status as a table for people, or as JSON."""
+"""The status as tables for people."""
 
-import json
 from collections.abc import Callable
+from typing import NoReturn
 
-import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from mainstay.control.api.wire import Json
-from mainstay.core.clock import pause
-
-WATCH_S = 1.0
-"""Between two drawings of a watched status."""
 
 PIPE_COLUMNS = 160
 """Width of a table that no terminal shows."""
@@ -31,23 +26,21 @@ _COLOURS = {
 }
 
 
-def print_status(status: Json, *, as_json: bool) -> None:
-    """Print the answer of the daemon's ``status``."""
-    if as_json:
-        click.echo(json.dumps(status, indent=2))
-        return
-    _console().print(status_view(status))
+def status_text(status: Json) -> str:
+    """Return the tables of a status as a text, as wide and coloured as stdout takes it."""
+    console = _console()
+    # Captured, not printed: rich would end the process itself where a reader went away.
+    with console.capture() as captured:
+        console.print(status_view(status))
+    return captured.get()
 
 
-def watch_status(status: Callable[[], Json]) -> None:
-    """Draw the status again and again until Ctrl-C."""
+def draw_over(status: Callable[[], Json], wait: Callable[[], None]) -> NoReturn:
+    """Draw the status over itself on a terminal, until an error or Ctrl-C."""
     with Live(status_view(status()), console=_console(), screen=False) as live:
-        try:
-            while True:
-                pause(WATCH_S)
-                live.update(status_view(status()))
-        except KeyboardInterrupt:
-            return
+        while True:
+            wait()
+            live.update(status_view(status()))
 
 
 def _console() -> Console:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mainstay.cli.load_options import DURATION, PERCENT, RATE, targets_of
-from mainstay.core.errors import LoadRefused, PartMissing
+from mainstay.cli.parts import need
+from mainstay.core.errors import LoadRefused
 
 if TYPE_CHECKING:
     from mainstay.control.load import LoadPlan, LoadReport, Progress
@@ -63,15 +64,11 @@ def command(urls: tuple[str, ...], **options: Any) -> int:  # Any: click's value
     Exit codes: 0 fine; 1 a regression, more than --max-failed failures, or nothing but failures;
     2 wrong input; 130 interrupted.
     """
-    from mainstay.cli.main import report as report_error
+    need("load", "hdrh", "httptools")
+    from mainstay.cli.load_progress import progress_on
+    from mainstay.cli.load_verdict import Verdict
+    from mainstay.cli.outcome import report as report_error
 
-    try:
-        from mainstay.cli.load_progress import progress_on
-        from mainstay.cli.load_verdict import Verdict
-    except ImportError as error:
-        raise PartMissing(
-            f"mainstay load needs {error.name}: pip install 'mainstay[platform]'"
-        ) from error
     try:
         verdict = Verdict.of(options)
         plan = _plan(urls, options)

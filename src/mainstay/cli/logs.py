@@ -29,11 +29,13 @@ _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright
 )
 @place.path_option
 @place.json_option
-def command(names: tuple[str, ...], path: Path, *, follow: bool, lines: int, as_json: bool) -> None:
+def command(
+    names: tuple[str, ...], path: Path | None, *, follow: bool, lines: int, as_json: bool
+) -> None:
     """Show what replicas wrote, and `edge` for the proxy's access log.
 
-    With --json every line is an object: what a replica wrote as JSON with `replica` added to it,
-    anything else as `message`.
+    With --json every line is an object whose `log` says who wrote it: a replica, or `edge`. Beside
+    that it is what was written, if that is an object, and else has it as `message`.
     """
     folder = place.running_state(path) / "logs"
     followers = {file: Follower(path=file) for file in log_files(folder, names)}
@@ -65,11 +67,11 @@ def show(line: Line, *, as_json: bool) -> None:
 
 
 def as_object(line: Line) -> dict[str, object]:
-    """Return a line as an object; what is not one already becomes its ``message``."""
+    """Return a line as an object that also says whose log it is of; nothing written is lost."""
     try:
         written = json.loads(line.text)
     except (ValueError, RecursionError):
         written = None
-    if not isinstance(written, dict):
+    if not isinstance(written, dict) or "log" in written:
         written = {"message": line.text}
-    return {**written, "replica": line.replica}
+    return {"log": line.replica, **written}

@@ -5,19 +5,28 @@ unknown option, an invalid declaration); 130 interrupted.
 """
 
 import importlib
-import json
 import sys
 from typing import Any
 
 import click
 
 from mainstay import __version__
-from mainstay.core.errors import ConfigInvalid, MainstayError
+from mainstay.cli.outcome import (
+    FAILED,
+    INTERRUPTED,
+    MachineRefused,
+    close_outputs,
+    code_of,
+    reader_gone,
+    report,
+)
+from mainstay.core.errors import MainstayError
 
 # Name -> (module, one line of help). A module is imported only when its command runs or is asked
 # for help, so `mainstay --version` and completion stay fast.
 COMMANDS = {
     "validate": ("mainstay.cli.validate", "Check declarations; every fault with file and line."),
+    "explain": ("mainstay.cli.explain", "Show the policy of a dependency, value by value."),
     "schema": ("mainstay.cli.schema", "Print the JSON Schema of mainstay.yaml."),
     "up": ("mainstay.cli.up", "Run a system: proxy, replicas, supervision."),
     "down": ("mainstay.cli.down", "Stop a system; nothing of it stays behind."),
@@ -47,6 +56,22 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # Any: as click declares it.
+    ) -> click.Context:
+        """Parse the words of the command line; `--help` writes already here."""
+        with reader_gone():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # Any: as click declares it.
+        """Run the command."""
+        with reader_gone():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         del ctx
@@ -63,36 +88,17 @@ def main() -> None:
 def run(argv: list[str] | None = None) -> None:
     """Run the command line and exit. ``argv`` is for tests; None takes the process's own."""
     arguments = sys.argv[1:] if argv is None else argv
+    code = 0
     try:
-        code = main.main(args=arguments, prog_name="mainstay", standalone_mode=False)
+        answer = main.main(args=arguments, prog_name="mainstay", standalone_mode=False)
+        code = answer if isinstance(answer, int) else 0
     except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except MainstayError as error:
+        code = INTERRUPTED
+    except (MainstayError, click.ClickException) as error:
+        code = code_of(error)
         report(error, as_json="--json" in arguments)
-        sys.exit(2 if isinstance(error, ConfigInvalid) else 1)
-    except BrokenPipeError:
-        # The reader of a pipe (`mainstay logs | head`) went away: not an error of ours.
-        sys.stderr.close()
-        sys.exit(0)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def report(error: MainstayError, *, as_json: bool) -> None:
-    """Write an error for people to stderr or, with ``--json``, as one object to stdout."""
-    if not as_json and isinstance(error, ConfigInvalid):
-        # One line each, in the form that editors and terminals turn into links.
-        count = len(error.faults)
-        click.echo(f"{error}\n{count} {'fault' if count == 1 else 'faults'}", err=True)
-        return
-    if not as_json:
-        click.echo(f"mainstay: {error}", err=True)
-        return
-    answer: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
-    if isinstance(error, ConfigInvalid):
-        answer["faults"] = [
-            fault.as_json() if hasattr(fault, "as_json") else str(fault) for fault in error.faults
-        ]
-    click.echo(json.dumps(answer))
+    except OSError as error:
+        code = FAILED
+        report(MachineRefused.of(error), as_json="--json" in arguments)
+    close_outputs()
+    sys.exit(code)

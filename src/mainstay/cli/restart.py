@@ -5,24 +5,24 @@ from pathlib import Path
 import click
 
 from mainstay.cli import place
-from mainstay.cli.drawing import print_status
+from mainstay.cli.asking import ask
+from mainstay.cli.showing import need_tables, print_status
 from mainstay.cli.telling import quiet, tell
-from mainstay.control.api.client import call
 
 
 @click.command()
 @click.argument("service")
 @place.path_option
 @place.json_option
-def command(service: str, path: Path, *, as_json: bool) -> None:
+def command(service: str, path: Path | None, *, as_json: bool) -> None:
     """Replace the replicas of SERVICE one by one; no request is lost.
 
     Each new replica is ready before an old one leaves. A new one that does not start leaves the
     old ones serving, and the command fails with its last log lines.
     """
-    socket = place.control_socket(place.running_state(path))
-    answer = call(
-        socket,
+    need_tables("restart", as_json=as_json)
+    answer = ask(
+        place.running_state(path),
         "restart",
         service=service,
         timeout_s=120.0,

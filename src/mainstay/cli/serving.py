@@ -16,7 +16,7 @@ from typing import Final
 
 import click
 
-from mainstay.cli.main import report
+from mainstay.cli.outcome import report
 from mainstay.cli.place import state_of
 from mainstay.cli.wiring import Site
 from mainstay.control.daemon import event_json

@@ -1,7 +1,7 @@
-"""Events of the daemon as lines for people."""
+"""Events of the daemon as lines, for people or for programs."""
 
+import contextlib
 import json
-import sys
 
 import click
 
@@ -39,14 +39,20 @@ def tell(event: Json) -> None:
     """Print an event to stderr, where progress belongs."""
     line = line_of(event)
     if line is not None:
-        click.echo(f"  {line}", err=True)
+        _print(f"  {line}", err=True)
+
+
+def print_line(event: Json) -> None:
+    """Print an event to stdout as one object, for programs."""
+    _print(json.dumps(event), err=False)
+
+
+def _print(line: str, *, err: bool) -> None:
+    # A reader that went away, or a full disk, is no reason to leave what was begun.
+    with contextlib.suppress(OSError):
+        click.echo(line, err=err)
 
 
 def quiet(event: Json) -> None:
     """Hear an event and say nothing: with ``--json`` or in a pipe of another program."""
     del event
-
-
-def interactive() -> bool:
-    """Return whether a person watches stderr."""
-    return sys.stderr.isatty()

@@ -11,11 +11,12 @@ from typing import Final
 import click
 
 from mainstay.cli import place
-from mainstay.cli.drawing import print_status
-from mainstay.cli.telling import quiet, tell
-from mainstay.control.api.client import call, listening
+from mainstay.cli.asking import ask
+from mainstay.cli.parts import need
+from mainstay.cli.showing import print_status
+from mainstay.cli.telling import print_line, quiet, tell
+from mainstay.control.api.client import listening
 from mainstay.control.api.wire import Json
-from mainstay.control.daemon import event_json
 from mainstay.control.engines.local.folder import lock_holder, prepare
 from mainstay.core.clock import SystemClock, pause
 from mainstay.core.errors import AlreadyRunning, ConfigInvalid, EngineRefused, NotRunning
@@ -37,15 +38,17 @@ SILENCE_S: Final = 180.0
 @click.option("--detach", "-d", is_flag=True, help="Run in the background; return when ready.")
 @click.option("--env", metavar="NAME", help="Lay mainstay.NAME.yaml over each declaration.")
 @place.json_option
-def command(path: Path, *, detach: bool, env: str | None, as_json: bool) -> None:
+def command(path: Path | None, *, detach: bool, env: str | None, as_json: bool) -> None:
     """Run the system declared in PATH: its replicas, the proxy before them, and the daemon.
 
     In the foreground Ctrl-C drains and ends it; a second Ctrl-C ends it at once. With -d it runs
     on; if it runs already, the declaration is applied as it is now, or refused whole. What an
-    earlier daemon left running is taken over, not started again.
+    earlier daemon left running is taken over, not started again. With --json the foreground prints
+    each event as a line, and -d the status.
     """
+    need("up", "psutil", "rich")
     env = env or os.environ.get("MAINSTAY_ENV") or None
-    loaded = load_system(path, env=env, environ=os.environ)
+    loaded = load_system(path or Path(), env=env, environ=os.environ)
     for note in loaded.notes:
         click.echo(f"note: {note}", err=True)
     root = loaded.system.root
@@ -54,13 +57,14 @@ def command(path: Path, *, detach: bool, env: str | None, as_json: bool) -> None
         answer = in_background(root, env, quiet if as_json else tell)
         print_status(answer, as_json=as_json)
         return
-    in_foreground(root, env, quiet if as_json else tell)
+    in_foreground(root, env, print_line if as_json else tell)
 
 
 def in_foreground(root: Path, env: str | None, on_event: Callable[[Json], None]) -> None:
     """Be the daemon until Ctrl-C."""
     from mainstay.cli.serving import logging_to
     from mainstay.cli.wiring import Site
+    from mainstay.control.daemon import event_json
 
     log = logging_to(place.state_of(root))
 
@@ -80,18 +84,24 @@ def in_foreground(root: Path, env: str | None, on_event: Callable[[Json], None])
 
 def in_background(root: Path, env: str | None, on_event: Callable[[Json], None]) -> Json:
     """Start a daemon, or apply the declaration to the one that runs; return the status."""
-    socket = place.control_socket(place.state_of(root))
+    state = place.state_of(root)
+
+    def apply() -> Json:
+        # The overlay and the environment of who asks, not those that the daemon began with.
+        environ = dict(os.environ)
+        return ask(state, "apply", timeout_s=SILENCE_S, on_event=on_event, env=env, environ=environ)
+
     try:
-        return call(socket, "apply", timeout_s=SILENCE_S, on_event=on_event)
+        return apply()
     except NotRunning:
         daemon = start_daemon(root, env)
-    ours = until_it_answers(socket, daemon, place.state_of(root))
+    ours = until_it_answers(place.control_socket(state), daemon, state)
     # Two who start at once: one daemon runs, and applying to it what it has changes nothing.
     try:
-        return call(socket, "wait" if ours else "apply", timeout_s=SILENCE_S, on_event=on_event)
+        return ask(state, "wait", timeout_s=SILENCE_S, on_event=on_event) if ours else apply()
     except EngineRefused as error:
         if ours and daemon.poll() is not None:
-            raise why_it_ended(place.state_of(root)) from error
+            raise why_it_ended(state) from error
         raise
 
 
