@@ -75,7 +75,9 @@ class DependencyPolicy(Policy):
         """
         return base_url(self.name, self._declaration, self._environ)
 
-    def guard(self, *, fallback: Callable[..., Any] | None = None, value: Any = NOTHING) -> Any:
+    def guard(
+        self, *, fallback: Callable[..., Any] | None = None, value: Any = NOTHING
+    ) -> Callable[[F], F]:
         """Return a decorator that puts the policy around a function, sync or async.
 
         Args:

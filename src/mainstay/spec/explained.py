@@ -1,0 +1,118 @@
+"""What holds for one dependency, and where each value came from. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mainstay.spec.declaration import Declaration
+from mainstay.spec.dependency import Dependency
+from mainstay.spec.keys import Key, keys_of
+from mainstay.spec.kinds import ListOf, MapOf, Section
+from mainstay.spec.sources import Source
+from mainstay.spec.timeouts import derived_text, derived_total_s, kind_of, resolve_timeouts
+from mainstay.spec.units import duration_text
+
+_OFF = "off"
+_USERINFO = re.compile(r"(?<=://)[^/@]*@")
+
+# The order in which a call meets the parts, outer to inner; then what clients and health take.
+_ORDER = (
+    "service", "url", "criticality", "fallback", "timeout.total", "bulkhead", "rate_limit",
+    "retry", "breaker", "timeout.attempt", "timeout.auto", "hedge", "timeout", "excluded", "check",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One value that holds.
+
+    Attributes:
+        key: Dotted, below the dependency.
+        value: As it would be declared.
+        source: ``file:line:column``, or ``default`` and what made it.
+    """
+
+    key: str
+    value: str
+    source: str
+
+
+def explained(
+    declaration: Declaration, name: str, sources: Mapping[str, Source]
+) -> tuple[Line, ...]:
+    """Return what holds for a dependency, in the order in which a call meets the parts.
+
+    Args:
+        declaration: Of the service that calls; it declares the dependency.
+        name: The dependency's.
+        sources: Of that service; see ``Loaded.sources``.
+    """
+    dependency = dict(declaration.dependencies)[name]
+    resolved = dict(_resolved(dependency, declaration.inbound.deadline_s))
+    lines = []
+    for key, value in _values(dependency, ""):
+        source = sources.get(f"dependencies.{name}.{key}", Source())
+        text, said = value, str(source)
+        if value is None:
+            text, said = resolved.get(key, (_OFF, said))
+        assert text is not None, "what is not declared is resolved, or off"
+        lines.append(Line(key=key, value=text, source=said))
+    return tuple(sorted(lines, key=lambda line: _rank(line.key)))
+
+
+def _rank(key: str) -> int:
+    above = key
+    while above not in _ORDER:
+        above = above.rpartition(".")[0]
+    return _ORDER.index(above)
+
+
+def _values(section: Any, path: str) -> Iterator[tuple[str, str | None]]:
+    """Yield each key below a section and its value as text, None where it has none.
+
+    Any: each section has a class of its own.
+    """
+    for field, key, _ in keys_of(type(section)):
+        value = getattr(section, field)
+        if isinstance(key.kind, Section) and value is not None:
+            yield from _values(value, f"{path}{key.name}.")
+        else:
+            yield f"{path}{key.name}", _text(value, key)
+
+
+def _text(value: Any, key: Key) -> str | None:
+    """Return a value as it would be declared. Any: each kind has its own type."""
+    if value is None:
+        return None
+    if isinstance(key.kind, ListOf):
+        return "[" + ", ".join(str(one) for one in value) + "]"
+    assert not isinstance(key.kind, Section | MapOf), "a dependency has no map below it"
+    raw = key.kind.write(value)
+    text = str(raw).lower() if isinstance(raw, bool) else str(raw)
+    # A URL may be declared with a password in it.
+    return _USERINFO.sub("***@", text) if key.name == "url" else text
+
+
+def _resolved(dependency: Dependency, deadline_s: float) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield what holds where no timeout is declared, and what made it."""
+    timeouts = resolve_timeouts(dependency, deadline_s=deadline_s)
+    kind = kind_of(dependency)
+    of_kind = f"default of {'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    total = duration_text(timeouts.total_s)
+    made = of_kind
+    if derived_total_s(dependency) is not None:
+        made = f"default: {derived_text(dependency)}"
+    if timeouts.total_s == deadline_s:
+        made += f", at most inbound.deadline {duration_text(deadline_s)}"
+    yield "timeout.total", (total, made)
+    yield "timeout.attempt", ("none", "default: the total bounds it")
+    for name, one_s in (
+        ("connect", timeouts.connect_s), ("read", timeouts.read_s), ("write", timeouts.write_s),
+    ):  # fmt: skip
+        made = of_kind + (", at most the total" if one_s == timeouts.total_s else "")
+        yield f"timeout.{name}", (duration_text(one_s), made)
+    yield "service", ("none", "default")
+    yield "url", ("none", "default")
+    for name in ("path", "timeout"):
+        yield f"check.{name}", ("of its kind", "default")

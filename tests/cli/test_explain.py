@@ -1,0 +1,120 @@
+"""``mainstay explain``, as the command line runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mainstay.cli.main import run
+
+PAYMENTS = """\
+service: shop
+app: shop:app
+dependencies:
+  payments:
+    url: https://user:hunter2@pay.example.com
+    timeout: {total: 2s, attempt: auto}
+    retry: 4
+    rate_limit: 50/s
+    hedge: p95
+"""
+
+
+def call(*arguments: str) -> int:
+    """Run the command line; return its exit code."""
+    with pytest.raises(SystemExit) as caught:
+        run(list(arguments))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MAINSTAY_ENV", raising=False)
+    (tmp_path / "mainstay.yaml").write_text(PAYMENTS)
+    return tmp_path
+
+
+def values(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, tuple[str, str]]:
+    assert call("explain", "payments", "--json", *arguments) == 0
+    answer = json.loads(capsys.readouterr().out)
+    return {key: (one["value"], one["from"]) for key, one in answer["values"].items()}
+
+
+def test_every_value_and_where_it_came_from(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = values(capsys)
+    assert found["timeout.total"] == ("2s", "mainstay.yaml:6:22")
+    assert found["timeout.attempt"] == ("auto", "mainstay.yaml:6:35")
+    assert found["retry.attempts"] == ("4", "mainstay.yaml:7:12")
+    assert found["retry.budget"] == ("20%", "default")
+    assert found["rate_limit.rate"] == ("50/s", "mainstay.yaml:8:17")
+    assert found["hedge.after"] == ("p95", "mainstay.yaml:9:12")
+    assert found["breaker.shadow"] == ("false", "default")
+    assert found["timeout.connect"] == ("2s", "default of an api, at most the total")
+
+
+def test_the_lines_are_in_the_order_in_which_a_call_meets_the_parts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = list(values(capsys))
+    order = ["fallback", "timeout.total", "bulkhead.limit", "rate_limit.rate", "retry.attempts",
+             "breaker.failures", "timeout.attempt", "hedge.after"]  # fmt: skip
+    assert [key for key in keys if key in order] == order
+
+
+def test_an_overlay_is_named_where_it_decides(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mainstay.prod.yaml").write_text("dependencies: {payments: {retry: off}}\n")
+    assert values(capsys, "--env", "prod")["retry"] == ("off", "mainstay.prod.yaml:1:34")
+
+
+def test_a_password_in_a_url_is_not_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("explain", "payments") == 0
+    out, err = capsys.readouterr()
+    assert "https://***@pay.example.com" in out
+    assert "hunter2" not in out + err
+
+
+def test_a_total_that_follows_from_the_attempts_says_how(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = PAYMENTS.replace("{total: 2s, attempt: auto}", "{attempt: 800ms}")
+    (folder / "mainstay.yaml").write_text(text.replace("retry: 4", "retry: 3"))
+    found = values(capsys)
+    assert found["timeout.total"] == ("2.55s", "default: 3 x 800ms + 150ms = 2.55s")
+
+
+def test_what_nobody_declares_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("explain", "catalog") == 1
+    err = capsys.readouterr().err
+    assert "nobody declares a dependency 'catalog'; declared are: payments" in err
+
+
+def test_of_two_callers_one_is_to_be_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        text = PAYMENTS.replace("service: shop", f"service: {name}")
+        (folder / name / "mainstay.yaml").write_text(text)
+    (folder / "mainstay.yaml").write_text("system: [one, two]\n")
+    assert call("explain", "payments") == 1
+    assert "say --service one or --service two" in capsys.readouterr().err
+    assert call("explain", "payments", "--service", "two") == 0
+    assert "as two calls it" in capsys.readouterr().out
+    assert call("explain", "payments", "--service", "three") == 1
+    assert "there is no service 'three'" in capsys.readouterr().err
+
+
+def test_a_declaration_with_faults_is_told_as_ever(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mainstay.yaml").write_text(PAYMENTS.replace("retry: 4", "retry: many"))
+    assert call("explain", "payments") == 2
+    assert "mainstay.yaml:7:12" in capsys.readouterr().err
