@@ -57,7 +57,7 @@ def test_what_is_missing_is_one_sentence(tmp_path: Path, words: list[str], missi
     done = base(tmp_path, *words)
     assert done.returncode == 1
     assert done.stderr == (
-        f"mainstay: mainstay {words[0]} needs {missing}: pip install 'mainstay[platform]'\n"
+        f"mainstay: {words[0]} needs {missing}: pip install 'mainstay[platform]'\n"
     )
     assert json.loads(base(tmp_path, *words, "--json").stdout)["error"] in {
         "PartMissing",
@@ -73,5 +73,5 @@ def test_up_without_its_parts_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_missed() -> None:
     need("up", "json", "click")
-    with pytest.raises(PartMissing, match="mainstay up needs not_there: pip install"):
+    with pytest.raises(PartMissing, match="up needs not_there: pip install"):
         need("up", "json", "not_there")

@@ -13,6 +13,4 @@ def need(command: str, *modules: str) -> None:
     """
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise PartMissing(
-            f"mainstay {command} needs {', '.join(missing)}: pip install 'mainstay[platform]'"
-        )
+        raise PartMissing(f"{command} needs {', '.join(missing)}: pip install 'mainstay[platform]'")
