@@ -343,8 +343,7 @@ def _is_async(fn: Callable[..., Any]) -> bool:
 
 def _refuse_unfit(fn: object) -> None:
     what = None
-    plain = inspect.unwrap(fn) if callable(fn) else fn
-    if inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain):
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         what = "a generator: it works while it is iterated; guard what it calls"
     elif isinstance(fn, classmethod):
         what = "a class method: put @classmethod above the policy"

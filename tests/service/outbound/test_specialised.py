@@ -1,0 +1,65 @@
+"""Shells without the questions that their plan has answered: the same, and found in the source."""
+
+import inspect
+import traceback
+
+import pytest
+
+from mainstay import Breaker, Bulkhead, Policy, Retry
+from mainstay.service.outbound import async_shell, specialised, sync_shell
+from mainstay.service.outbound.plan import FACTS, Parts
+
+
+def answer() -> str:
+    return "answer"
+
+
+def test_every_question_of_the_facts_is_asked_in_both_shells() -> None:
+    """One that is misspelt in the list would never be answered beforehand."""
+    for shell in (sync_shell, async_shell):
+        source = inspect.getsource(shell)
+        asked = [fact for fact in FACTS if fact in source]
+        assert asked == list(FACTS)
+
+
+def test_a_shell_is_made_once_for_each_shape() -> None:
+    plans = [Policy(breaker=Breaker(failures=n)).plan for n in (1, 2)]
+    first, second = (specialised.specialised(sync_shell.guard, plan) for plan in plans)
+    assert first is second
+    other = specialised.specialised(sync_shell.guard, Policy(retry=Retry()).plan)
+    assert other is not first
+    assert plans[0].shape is plans[1].shape
+
+
+def test_what_is_never_asked_is_left_out() -> None:
+    bare = Policy()(answer)
+    full = Policy(bulkhead=Bulkhead(), retry=Retry(), breaker=Breaker())(answer)
+    assert len(bare.__code__.co_code) < 0.7 * len(full.__code__.co_code)
+    assert "slots" not in bare.__code__.co_names
+    assert "slots" in full.__code__.co_names
+
+
+def test_a_traceback_shows_the_lines_of_the_source() -> None:
+    def fail() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError) as caught:
+        Policy(breaker=Breaker())(fail)()
+    frame = traceback.extract_tb(caught.value.__traceback__)[1]
+    assert frame.filename == sync_shell.__file__
+    assert frame.name == "call"
+    assert frame.line == "result = fn(*args, **kwargs)"
+
+
+def test_without_the_source_the_shell_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: object) -> None:
+        raise OSError("could not get source code")
+
+    monkeypatch.setattr(specialised, "_MADE", {})
+    monkeypatch.setattr(inspect, "getsourcelines", gone)
+    policy = Policy(breaker=Breaker())
+    assert specialised.specialised(sync_shell.guard, policy.plan) is sync_shell.guard
+    call = policy(answer)
+    assert call() == "answer"
+    policy.update(Parts(retry=Retry()))
+    assert call() == "answer"
