@@ -60,6 +60,21 @@ def test_a_reader_that_went_away_is_no_failure(site: Path, words: list[str]) -> 
         os.close(writing)
 
 
+@pytest.mark.parametrize("words", [*COMMANDS, ["status"], ["status", "--watch", "--json"]])
+def test_without_any_output_there_is_no_traceback(site: Path, words: list[str]) -> None:
+    """Law: a command works where its stdout was closed before it began; stderr has the rest."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "mainstay", *words],
+        cwd=site,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == (1 if words[0] == "status" else 0)
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_output_that_cannot_be_written_is_one_sentence(site: Path, words: list[str]) -> None:

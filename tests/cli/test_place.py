@@ -1,6 +1,9 @@
 """Which system a command means: the one of its folder, never one that only lies around it."""
 
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -131,6 +134,39 @@ def test_a_file_in_place_of_the_state_folder_is_no_system(systems: Systems) -> N
     (folder / ".mainstay").write_text("")
     with pytest.raises(NotRunning, match="mainstay up"):
         running_state(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_what_is_another_users_is_one_sentence_or_passed_over() -> None:
+    code = (
+        "import os, sys\n"
+        "from mainstay.cli.main import run\n"
+        "import mainstay.cli.status, mainstay.cli.drawing\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "run(sys.argv[1:])\n"
+    )
+
+    def as_nobody(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, *words],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    # Not below tmp_path: nobody else may enter that.
+    with tempfile.TemporaryDirectory(dir="/tmp") as root, ExitStack() as stack:
+        systems = Systems(Path(root).resolve(), stack)
+        systems.declare("f")
+        systems.running("f")
+        (systems.root / "f/sub").mkdir()
+        systems.root.chmod(0o755)
+        for folder in ("f", "f/sub"):
+            done = as_nobody(systems.root / folder, "status")
+            assert done.returncode == 1
+            assert done.stderr == "mainstay: cannot reach the daemon: Permission denied\n"
 
 
 def test_a_working_folder_that_is_gone_is_one_sentence(

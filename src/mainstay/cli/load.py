@@ -4,7 +4,6 @@ import asyncio
 import gc
 import resource
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,12 +66,13 @@ def command(urls: tuple[str, ...], **options: Any) -> int:  # Any: click's value
     need("load", "hdrh", "httptools")
     from mainstay.cli.load_progress import progress_on
     from mainstay.cli.load_verdict import Verdict
+    from mainstay.cli.outcome import outputs
     from mainstay.cli.outcome import report as report_error
 
     try:
         verdict = Verdict.of(options)
         plan = _plan(urls, options)
-        progress = progress_on(sys.stderr, quiet=options["quiet"])
+        progress = progress_on(outputs()[1], quiet=options["quiet"])
         try:
             report = _run(plan, progress.show if progress else None)
         finally:

@@ -1,5 +1,6 @@
 """Progress of a load test on stderr: one line that rewrites itself, or a line now and then."""
 
+import contextlib
 from typing import TYPE_CHECKING, TextIO
 
 from mainstay.control.load.text import progress_text
@@ -11,9 +12,9 @@ LINES_EVERY_S = 5.0
 _CLEAR = "\r\x1b[K"
 
 
-def progress_on(stream: TextIO, *, quiet: bool) -> "Line | Lines | None":
-    """Return what shows progress on ``stream``, or None where nothing shall."""
-    if quiet:
+def progress_on(stream: TextIO | None, *, quiet: bool) -> "Line | Lines | None":
+    """Return what shows progress on ``stream``, or None where nothing shall or can."""
+    if quiet or stream is None:
         return None
     return Line(stream) if stream.isatty() else Lines(stream)
 
@@ -26,13 +27,11 @@ class Line:
 
     def show(self, progress: "Progress") -> None:
         """Show how it is going."""
-        self._stream.write(_CLEAR + progress_text(progress))
-        self._stream.flush()
+        _write(self._stream, _CLEAR + progress_text(progress))
 
     def end(self) -> None:
         """Leave an empty line for what comes next."""
-        self._stream.write(_CLEAR)
-        self._stream.flush()
+        _write(self._stream, _CLEAR)
 
 
 class Lines:
@@ -47,8 +46,14 @@ class Lines:
         if progress.elapsed_s < self._next_s:
             return
         self._next_s = progress.elapsed_s + LINES_EVERY_S
-        self._stream.write(progress_text(progress) + "\n")
-        self._stream.flush()
+        _write(self._stream, progress_text(progress) + "\n")
 
     def end(self) -> None:
         """Nothing is left to take away."""
+
+
+def _write(stream: TextIO, text: str) -> None:
+    # Progress that nobody reads any more does not end the test.
+    with contextlib.suppress(OSError):
+        stream.write(text)
+        stream.flush()

@@ -67,12 +67,19 @@ def report(error: MainstayError | click.ClickException, *, as_json: bool) -> Non
         _say(error)
 
 
+def outputs() -> tuple[TextIO | None, TextIO | None]:
+    """Return stdout and stderr; None where the process was started without it."""
+    return sys.stdout, sys.stderr
+
+
 def close_outputs() -> None:
     """Write out what is buffered; what can't be written is dropped.
 
     Otherwise the interpreter would try again at its very end, and spoil the exit code.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in outputs():
+        if stream is None:
+            continue
         try:
             stream.flush()
         except OSError:

@@ -1,7 +1,7 @@
 """Where a system lives: from what the user typed to its folder and its control socket."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +49,7 @@ def running_state(path: Path | None) -> Path:
     """
     start = _start(path)
     folders = _of_one_system(start) if path is None else (start,)
-    states = [state for folder in folders if (state := state_of(folder)).is_dir()]
+    states = [state for folder in folders if _visible((state := state_of(folder)).is_dir)]
     for state in states:
         if _lives(state):
             return state
@@ -76,7 +76,15 @@ def _start(path: Path | None) -> Path:
 
 def _lives(state: Path) -> bool:
     """Return whether a daemon runs, or one was killed and left its record."""
-    return lock_holder(state / "lock") is not None or (state / "state.json").is_file()
+    return lock_holder(state / "lock") is not None or _visible((state / "state.json").is_file)
+
+
+def _visible(look: Callable[[], bool]) -> bool:
+    # On the way upward there may be what is another user's; it is not what is meant.
+    try:
+        return look()
+    except PermissionError:
+        return False
 
 
 def _of_one_system(start: Path) -> Iterator[Path]:
@@ -85,13 +93,13 @@ def _of_one_system(start: Path) -> Iterator[Path]:
     for folder in (start, *start.parents):
         if own is None or _names(folder, own):
             yield folder
-        if own is None and (folder / FILE_NAME).exists():
+        if own is None and _visible((folder / FILE_NAME).exists):
             own = folder
 
 
 def _names(root: Path, service: Path) -> bool:
     """Return whether the system that was started in ``root`` names the folder of a service."""
-    if not (state_of(root).is_dir() and (root / FILE_NAME).exists()):
+    if not (_visible(state_of(root).is_dir) and _visible((root / FILE_NAME).exists)):
         return False
     # Only here: few are asked from within a service's own folder, and YAML takes its time.
     from mainstay.spec.load import load_system

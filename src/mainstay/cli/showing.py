@@ -1,12 +1,12 @@
 """The daemon's status on stdout: once or again and again, as JSON or as a table."""
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Final
 
 import click
 
+from mainstay.cli.outcome import outputs
 from mainstay.cli.parts import need
 from mainstay.control.api.wire import Json
 from mainstay.core.clock import pause
@@ -42,8 +42,9 @@ def watch_status(
 
     With ``as_json`` each is one line, so that a program can read them one by one.
     """
+    stdout, _ = outputs()
     try:
-        if not as_json and sys.stdout.isatty():
+        if not as_json and stdout is not None and stdout.isatty():
             from mainstay.cli.drawing import draw_over
 
             draw_over(status, lambda: wait(WATCH_S))
