@@ -1,4 +1,4 @@
-"""The files that Envoy reads: private, and never seen half written."""
+"""The files that Envoy reads: private, and never seen half written. Lasting ones: ``room.py``."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ READ_BYTES_MAX = 64 * 2**20
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` by an atomic rename, which is also what Envoy watches for.
+    """Write ``text`` to ``path``, a file for the moment, by an atomic rename.
 
     Raises:
         EdgeUnavailable: The file could not be written; what was there is as it was.
@@ -33,11 +33,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 def read_text(path: Path) -> str | None:
-    """Return the content of a file of ours, or None where there is none that can be read."""
+    """Return the content of a file of ours, less the spaces at its end that keep its room.
+
+    None where there is no file that can be read.
+    """
     try:
         if path.stat().st_size > READ_BYTES_MAX:
             return None
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8").rstrip(" ")
     except (OSError, ValueError):
         return None
 

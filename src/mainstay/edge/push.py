@@ -1,6 +1,7 @@
 """Telling a running Envoy of a new configuration, and knowing that it serves by it."""
 
 import asyncio
+import contextlib
 import errno
 import json
 import socket
@@ -9,13 +10,14 @@ from functools import partial
 from pathlib import Path
 
 from mainstay.core.clock import Clock
-from mainstay.core.errors import EdgeRefused, EdgeUnavailable
+from mainstay.core.errors import EdgeRefused, EdgeUnavailable, PartMissing
 from mainstay.edge.admin import Admin
 from mainstay.edge.binary import validate
-from mainstay.edge.files import read_discovery, read_text, write_private
+from mainstay.edge.files import read_discovery, read_text
 from mainstay.edge.moves import Address
 from mainstay.edge.protojson import JsonValue
 from mainstay.edge.resources import Discovery, Kind, Resources, discoveries
+from mainstay.edge.room import write_in_room
 from mainstay.edge.uptake import STATS_TARGET, Uptake, plan_push, read_uptake
 
 PUSH_TIMEOUT_S = 10.0
@@ -49,9 +51,19 @@ def poll_pauses_s() -> Iterator[float]:
 
 
 def write_resources(folder: Path, resources: Resources) -> None:
-    """Write all files, for an Envoy that is about to start; EdgeUnavailable if that fails."""
+    """Write what is not there yet, for an Envoy that is about to start.
+
+    Raises:
+        EdgeUnavailable: A file cannot be written.
+    """
     for file in discoveries(resources):
-        write_private(folder / file.kind.file, file.text)
+        write_unless_same(folder / file.kind.file, file.text)
+
+
+def write_unless_same(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` unless it is what stands there; raises as ``write_in_room``."""
+    if read_text(path) != text:
+        write_in_room(path, text)
 
 
 def read_resources(folder: Path) -> Resources:
@@ -90,15 +102,12 @@ async def push(
             path = folder / file.kind.file
             await _until_free(step.free, clock)
             replaced.setdefault(path, read_text(path))
-            write_private(path, file.text)
+            write_in_room(path, file.text)
             await _wait(admin, clock, give_up_s, partial(_took, file, before))
         await _wait(admin, clock, give_up_s, lambda now: now.serves_all(wanted))
     except FileRefused as error:
         why = await _why(folder, resources, error.kind, admin)
-        for path, text in reversed(replaced.items()):
-            if text is not None:
-                write_private(path, text)
-        raise EdgeRefused(why) from error
+        raise EdgeRefused(why + _put_back(replaced)) from error
     return len(steps)
 
 
@@ -186,15 +195,29 @@ async def _wait(
     raise AssertionError("the pauses have no end")
 
 
+def _put_back(replaced: dict[Path, str | None]) -> str:
+    """Restore files, the last written first; return what to say if that fails, or nothing."""
+    troubles = []
+    for path, text in reversed(replaced.items()):
+        if text is not None:
+            try:
+                write_in_room(path, text)
+            except EdgeUnavailable as error:
+                troubles.append(f"; and the last one could not be put back: {error}")
+    return "".join(troubles)
+
+
 async def _why(folder: Path, resources: Resources, kind: Kind, admin: Admin) -> str:
-    if kind is Kind.LISTENERS:
-        why = await _refusal_in_words(admin)
-        if why:
-            return why
-    try:
-        await validate(folder, resources)
-    except EdgeRefused as error:
-        return str(error)
+    """Return why Envoy refused; whatever goes wrong with asking, the files are to be put back."""
+    with contextlib.suppress(EdgeUnavailable, PartMissing):
+        if kind is Kind.LISTENERS:
+            why = await _refusal_in_words(admin)
+            if why:
+                return why
+        try:
+            await validate(folder, resources)
+        except EdgeRefused as error:
+            return str(error)
     return f"Envoy refused {kind.file}; see its log"
 
 

@@ -26,9 +26,14 @@ from mainstay.edge.events import (
     EdgeRestartFailed,
     EdgeStarted,
 )
-from mainstay.edge.files import write_private
 from mainstay.edge.process import Launcher, Process
-from mainstay.edge.push import push, read_resources, wait_until_served, write_resources
+from mainstay.edge.push import (
+    push,
+    read_resources,
+    wait_until_served,
+    write_resources,
+    write_unless_same,
+)
 from mainstay.edge.resources import Resources
 from mainstay.edge.stats import EdgeStats, read_stats
 from mainstay.edge.watch import ASK_TARGET, ASK_TIMEOUT_S, wait_until_hung
@@ -205,7 +210,7 @@ class EdgeRuntime:
     async def _launch(self) -> Process:
         socket = self._admin().socket
         text = json.dumps(bootstrap(admin_socket=socket, connections_max=connections_max()))
-        write_private(self._folder / BOOTSTRAP_FILE, text)
+        write_unless_same(self._folder / BOOTSTRAP_FILE, text)
         argv = command(self._folder, concurrency=self._concurrency)
         launching = asyncio.ensure_future(self._launcher.launch(NAME, argv))
         try:

@@ -51,7 +51,8 @@ async def test_everything_it_writes_is_private(world: World) -> None:
     await world.up()
     assert stat.S_IMODE(world.folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in world.folder.iterdir()}
-    assert set(modes) == {"bootstrap.json", "cds.json", "rds.json", "lds.json", "admin.sock"}
+    files = {"bootstrap.json", "cds.json", "rds.json", "lds.json"}
+    assert set(modes) == files | {f".{name}.draft" for name in files} | {"admin.sock"}
     assert set(modes.values()) == {0o600}
 
 
