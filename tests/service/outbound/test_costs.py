@@ -64,7 +64,10 @@ def test_ten_thousand_policies_share_what_was_compiled_and_one_call_touches_one(
 
 
 def test_a_call_leaves_no_garbage_behind() -> None:
-    guarded = policy()(lambda: 1)
+    def call() -> int:
+        return 1
+
+    guarded = policy()(call)
     guarded()
     gc.collect()
     gc.disable()

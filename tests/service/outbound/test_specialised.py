@@ -1,6 +1,9 @@
 """Shells without the questions that their plan has answered: the same, and found in the source."""
 
+import ast
 import inspect
+import sys
+import threading
 import traceback
 
 import pytest
@@ -49,6 +52,49 @@ def test_a_traceback_shows_the_lines_of_the_source() -> None:
     assert frame.filename == sync_shell.__file__
     assert frame.name == "call"
     assert frame.line == "result = fn(*args, **kwargs)"
+
+
+def test_shells_are_made_in_many_threads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython 3.11 can't make two trees at once: SystemError, recursion depth mismatch."""
+    policies = [
+        Policy(breaker=Breaker() if n & 1 else None, retry=Retry() if n & 2 else None,
+               bulkhead=Bulkhead() if n & 4 else None)
+        for n in range(8)
+    ]  # fmt: skip
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            monkeypatch.setattr(specialised, "_MADE", {})
+            barrier = threading.Barrier(8)
+            answers: list[str] = []
+
+            def call(policy: Policy, barrier: threading.Barrier = barrier) -> None:
+                barrier.wait(60)
+                answers.append(policy.call(answer))  # noqa: B023  Of this round.
+
+            threads = [threading.Thread(target=call, args=(policy,)) for policy in policies]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+            assert answers == ["answer"] * 8
+    finally:
+        sys.setswitchinterval(before)
+
+
+def test_where_a_tree_cannot_be_made_now_the_shell_is_used_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def mismatch(_: object) -> None:
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    monkeypatch.setattr(specialised, "_MADE", {})
+    plan = Policy(breaker=Breaker()).plan
+    with monkeypatch.context() as patched:
+        patched.setattr(ast, "parse", mismatch)
+        assert specialised.specialised(sync_shell.guard, plan) is sync_shell.guard
+    assert specialised.specialised(sync_shell.guard, plan) is not sync_shell.guard
 
 
 def test_without_the_source_the_shell_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

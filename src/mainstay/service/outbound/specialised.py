@@ -11,6 +11,7 @@ Where the source is not at hand (a frozen program), the shell is used as it is: 
 import ast
 import inspect
 import textwrap
+import threading
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -21,6 +22,7 @@ S = TypeVar("S", bound=Callable[..., Any])
 
 # Bounded by the shapes that there can be; a service has a few.
 _MADE: dict[tuple[Callable[..., Any], Shape], Callable[..., Any]] = {}
+_MAKING = threading.Lock()
 
 
 def specialised(shell: S, plan: Plan) -> S:
@@ -31,9 +33,18 @@ def specialised(shell: S, plan: Plan) -> S:
         plan: One of those that it will run.
     """
     made = _MADE.get((shell, plan.shape))
-    if made is None:
-        made = _MADE[shell, plan.shape] = _compile(shell, plan.shape)
-    return cast("S", made)
+    return cast("S", made or _make(shell, plan.shape))
+
+
+def _make(shell: S, shape: Shape) -> S:
+    with _MAKING:
+        try:
+            made = _MADE[shell, shape] = _compile(shell, shape)
+        except SystemError:
+            # CPython 3.11 counts the depth of all trees that are made at once as one; another
+            # thread of the program makes one just now. The next call tries again.
+            return shell
+        return cast("S", made)
 
 
 def _compile(shell: Callable[..., Any], shape: Shape) -> Callable[..., Any]:
