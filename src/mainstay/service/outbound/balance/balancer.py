@@ -113,7 +113,7 @@ class Balancer:
             if exclude:
                 members = tuple(m for m in members if m.endpoint not in exclude) or members
             if not members:
-                raise NoEndpoint(self.name)
+                raise NoEndpoint(self.name, None)
             member = self._picker.pick(members, now_s, key)
             if now_s < roster.slow_until_s and key is None:
                 member = self._eased(member, members, now_s)
