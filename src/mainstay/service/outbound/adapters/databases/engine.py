@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mainstay.core.errors import PartMissing
+from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.service.outbound.adapters.databases import sqlite
 from mainstay.service.outbound.adapters.databases.gate import Bounds, Driver, Gate
 from mainstay.service.outbound.adapters.held import bulkhead_of
@@ -129,13 +129,15 @@ def _listen(engine: Engine, gate: Gate) -> None:
 
     @event.listens_for(engine, "handle_error")
     def note_closed(context: ExceptionContext) -> None:
-        # Ours are not the driver's errors, so SQLAlchemy asks nobody whether the connection lives.
+        # Of the driver's errors, SQLAlchemy knows whether the connection lives. Of ours it takes a
+        # TimeoutError for the end of the task, and would give up a connection that is fine.
         connection = context.connection
-        if connection is not None and not connection.invalidated:
+        if not isinstance(context.original_exception, MainstayError) or connection is None:
+            return
+        if not connection.invalidated:
             raw = connection.connection.dbapi_connection
-            if getattr(raw, "closed", False):
-                context.is_disconnect = True
-                context.invalidate_pool_on_disconnect = False
+            context.is_disconnect = bool(getattr(raw, "closed", False))
+            context.invalidate_pool_on_disconnect = False
 
 
 def _as_it_is(cursor: DBAPICursor) -> DBAPICursor:

@@ -159,7 +159,7 @@ async def _through(  # noqa: PLR0917  As its twin, and the wait.
             async with DeadlineRegion(within_s, plan.clock):
                 return await send(*args, **options)
         except gate.library.any_error as error:
-            return gate.ended(error, began_s)
+            return gate.ended(error, plan, began_s)
         except DeadlineExceeded as error:
             raise timed_out(plan, began_s=began_s, after_s=within_s) from error
 

@@ -16,6 +16,7 @@ from mainstay.service.outbound.adapters.redis_clients.commands import (
     own_wait_s,
 )
 from mainstay.service.outbound.adapters.redis_clients.library import Library
+from mainstay.service.outbound.plan import Plan
 from mainstay.service.outbound.policy import Policy
 
 OWN_WAIT_S: ContextVar[float] = ContextVar("mainstay_redis_own_wait_s", default=0.0)
@@ -90,18 +91,19 @@ class Gate:
         assert slots is not None, "required of the policy"
         return Place(slots, self._lost)
 
-    def ended(self, error: Exception, began_s: float) -> Answered:
+    def ended(self, error: Exception, plan: Plan, began_s: float) -> Answered:
         """Return what the client raised, where it is an answer; else raise it in our words.
 
         Args:
             error: The client's.
+            plan: The call's.
             began_s: When the attempt began.
 
         Raises:
             MainstayError: The dependency failed.
             Exception: ``error`` itself, where it isn't one of the client library's.
         """
-        library, plan = self.library, self.again.plan
+        library = self.library
         told: BaseException = error
         if isinstance(error, library.watch) and error.__context__ is not None:
             # A lost connection loses its watches, and the client says no more than that.

@@ -162,7 +162,7 @@ def _through(
         try:
             return send(*args, **options)
         except gate.library.any_error as error:
-            return gate.ended(error, began_s)
+            return gate.ended(error, policy.plan, began_s)
 
     try:
         return opened(policy.call(attempt))
