@@ -10,7 +10,7 @@ from mainstay.control.engines.local.folder import SystemLock
 from mainstay.control.processes.ends import running
 from mainstay.control.processes.identity import ProcessIdentity, alive
 from mainstay.control.processes.process import adopt, sweep
-from mainstay.core.sockets import short_socket_path
+from mainstay.core.sockets import clear_room, remove_socket
 
 DRAIN_S: Final = 20.0
 """The declaration may be unreadable by now, so every process gets the default drain bound."""
@@ -33,12 +33,9 @@ async def clear(state: Path) -> bool:
         proxies = [one for one in found if record is not None and one == record.edge]
         ended = await asyncio.gather(*map(_end, proxies))
         ended += await asyncio.gather(*(_end(one) for one in found if one not in proxies))
-        for path in (
-            state / "state.json",
-            control_socket(state),
-            short_socket_path(state / "edge", "admin.sock"),
-        ):
-            path.unlink(missing_ok=True)
+        (state / "state.json").unlink(missing_ok=True)
+        clear_room(control_socket(state))
+        remove_socket(state / "edge", "admin.sock")
         return any(ended)
 
 

@@ -12,7 +12,7 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable, MainstayError, PartMissing
 from mainstay.core.events import Event
 from mainstay.core.sockets import remove_socket, short_socket_path
-from mainstay.edge.admin import TIMEOUT_S, Admin
+from mainstay.edge.admin import TIMEOUT_S, Admin, AdminSocketGone
 from mainstay.edge.binary import command, connections_max, validate
 from mainstay.edge.bootstrap import bootstrap
 from mainstay.edge.drain import end_process, finish_requests
@@ -205,7 +205,7 @@ class EdgeRuntime:
         try:
             return Admin(socket=short_socket_path(self._folder, SOCKET), timeout_s=timeout_s)
         except OSError as error:
-            raise EdgeUnavailable(f"no place for Envoy's admin socket: {error}") from error
+            raise AdminSocketGone(f"no place for Envoy's admin socket: {error}") from error
 
     async def _launch(self) -> Process:
         socket = self._admin().socket

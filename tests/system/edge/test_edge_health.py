@@ -1,9 +1,10 @@
 """Who gets traffic: checks, ejection, and what happens when nobody is left."""
 
 import asyncio
+from collections import Counter
 
 import pytest
-from tests.system.edge.world import Backend, World, saying, until
+from tests.system.edge.world import Backend, World, hang, saying, until
 
 from mainstay.core.errors import EdgeUnavailable
 from mainstay.edge import ReplicaStats
@@ -102,6 +103,39 @@ async def test_a_replica_that_fails_its_requests_is_ejected(world: World, replic
     assert found.ejected
     assert found.passing
     assert found.why == "ejected: it failed too many requests in a row"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("replicas", [2, 3])
+async def test_a_replica_that_accepts_and_never_answers_is_ejected(
+    world: World, replicas: int, method: str
+) -> None:
+    """As a stopped process: the kernel accepts for it, so a TCP check sees nothing."""
+    world.declare(
+        Edge(
+            health=HealthCheck(kind="tcp", interval_s=0.1),
+            balance=Balance(policy="round_robin"),
+            eject=Ejection(failures=2, time_s=3600),
+            timeout_s=1,
+        )
+    )
+    stopped = await world.backend("stopped")
+    stopped.answer = hang
+    for _ in range(replicas - 1):
+        await world.backend("good")
+    await world.up()
+    found = Counter([await status(world, method) for _ in range(replicas * 3)])
+    assert len(stopped.seen) == 2
+    lost = {504: 2} if method == "POST" else {}
+    assert found == {200: replicas * 3 - sum(lost.values()), **lost}
+    is_now = await replica(world, stopped)
+    assert is_now.ejected
+    assert is_now.passing, "by its checks all is well"
+    await reached(world, "good")
+
+
+async def status(world: World, method: str) -> int:
+    return (await world.client.request(method, world.url)).status_code
 
 
 @pytest.mark.parametrize(("share", "ejected"), [(0.5, 1), (0.67, 2), (0.34, 1), (1 / 3, 1)])
