@@ -86,6 +86,8 @@ def test_a_deep_folder_is_found_from_every_environment_and_leaves_no_socket_fold
         assert json.loads(status.stdout)["daemon"]["pid"] == pid
     finally:
         ended = from_elsewhere("down")
+        # Nothing is left to end, unless that failed.
+        site.run("down")
     assert ended.returncode == 0, ended.stderr
     site.assert_nothing_left()
     assert from_elsewhere("status").returncode == 1
