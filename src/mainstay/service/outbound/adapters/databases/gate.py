@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from mainstay.core.deadline import DeadlineRegion, remaining_s
 from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.databases.failures import Kind, kind_of
+from mainstay.service.outbound.adapters.databases.views import for_checkout, for_unit
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import bulkhead_of, within_place
 from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
 from mainstay.service.outbound.adapters.outcome import Answered, NotServed, opened, timed_out
 from mainstay.service.outbound.course import admit, tell_change
-from mainstay.service.outbound.plan import Plan
 from mainstay.service.outbound.policy import Policy
 
 R = TypeVar("R")
@@ -57,12 +57,17 @@ class Gate:
 
     Attributes:
         policy: As given.
+        unit: The policy for a whole transaction.
+        repeatable_unit: The one for a transaction that may be committed twice.
 
     Raises:
         PolicyMisused: The policy has no bulkhead.
     """
 
-    __slots__ = ("_checkout", "_driver", "_lost", "_statement", "bounds", "policy")
+    __slots__ = (
+        "_checkout", "_driver", "_lost", "_statement", "bounds", "policy", "repeatable_unit",
+        "unit",
+    )  # fmt: skip
 
     def __init__(self, policy: Policy, bounds: Bounds, driver: Driver) -> None:
         bulkhead_of(policy, "a database engine")
@@ -71,8 +76,10 @@ class Gate:
         self._driver = driver
         self._lost = Lost()
         # A view follows every change of the policy.
-        self._checkout = policy._view(_for_checkout)  # noqa: SLF001  As `Policy.once` does.
+        self._checkout = policy._view(for_checkout)  # noqa: SLF001  As `Policy.once` does.
         self._statement = within_place(policy)
+        self.unit = policy.once._view(for_unit)  # noqa: SLF001  As above.
+        self.repeatable_unit = policy._view(for_unit)  # noqa: SLF001  As above.
 
     def checkout(self, connect: Callable[[], R], keep: Callable[[R, Place], None]) -> R:
         """Return a connection out of the pool. Nothing was asked yet, so it may be tried again.
@@ -190,18 +197,3 @@ class Gate:
         finally:
             # After a failure this changes nothing.
             circuit.released(permit)
-
-
-def _for_checkout(plan: Plan) -> Plan:
-    return replace(
-        plan,
-        circuit=None,
-        bound=None,
-        latency=None,
-        least_s=0.0,
-        timed=plan.total_s is not None,
-        hedge=None,
-        fallback=None,
-        last_good=None,
-        special=plan.fault is not None,
-    )

@@ -1,17 +1,14 @@
 """A whole transaction as one call that may be tried again: the only thing that can be, of SQL."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from mainstay.core.errors import CallRejected, MainstayError, PolicyMisused
-from mainstay.service.outbound.adapters.databases.failures import Kind, kind_of
+from mainstay.core.errors import MainstayError, PolicyMisused
 from mainstay.service.outbound.adapters.databases.pool import PolicyPool
-from mainstay.service.outbound.plan import Plan
-from mainstay.service.outbound.policy import Policy
+from mainstay.service.outbound.adapters.databases.views import helps_again, is_contention
 
 R = TypeVar("R")
 
@@ -41,13 +38,8 @@ def in_transaction(
     pool = engine.pool
     if not isinstance(pool, PolicyPool):
         raise PolicyMisused("the engine has no policy: make it with sqlalchemy_engine(policy, url)")
-    return _policy_of(pool, idempotent=idempotent).call(_attempt, engine, work)
-
-
-def _policy_of(pool: PolicyPool, *, idempotent: bool) -> Policy:
-    policy = pool.gate.policy
-    wanted = policy if idempotent else policy.once
-    return wanted._view(_for_unit)  # noqa: SLF001  As `Policy.once` does.
+    policy = pool.gate.repeatable_unit if idempotent else pool.gate.unit
+    return policy.call(_attempt, engine, work)
 
 
 def _attempt(engine: Engine, work: Callable[[Connection], R]) -> R:
@@ -58,39 +50,8 @@ def _attempt(engine: Engine, work: Callable[[Connection], R]) -> R:
             committing = True
             transaction.commit()
     except (MainstayError, DBAPIError) as error:
-        if _helps(error) and (not committing or _contention(error)):
+        if helps_again(error) and (not committing or is_contention(error)):
             # What a retry asks of an error: nothing has taken effect.
             vars(error)["never_sent"] = True
         raise
     return result
-
-
-def _helps(error: BaseException) -> bool:
-    if isinstance(error, CallRejected | PolicyMisused):
-        return False
-    return isinstance(error, MainstayError) or _contention(error)
-
-
-def _contention(error: BaseException) -> bool:
-    return (
-        isinstance(error, DBAPIError)
-        and error.orig is not None
-        and kind_of(error.orig) is Kind.CONTENTION
-    )
-
-
-def _for_unit(plan: Plan) -> Plan:
-    # Checkouts and statements within pass bulkhead, rate limit and breaker by themselves.
-    return replace(
-        plan,
-        slots=None,
-        limiter=None,
-        circuit=None,
-        bound=None,
-        latency=None,
-        least_s=0.0,
-        timed=plan.total_s is not None,
-        hedge=None,
-        retries=_helps,
-        special=False,
-    )
