@@ -56,8 +56,9 @@ def faults(make: Make, **options: object) -> list[str]:
     return [str(fault) for fault in caught.value.faults]
 
 
-def part(make: Make) -> str:
-    return str((make.func if isinstance(make, partial) else make).__name__)
+def told(make: Make, name: str, expected: str, found: object) -> str:
+    part = make.func if isinstance(make, partial) else make
+    return f"{part.__name__}({name}=...): expected {expected}, found {found!r}"
 
 
 @pytest.mark.parametrize(("make", "name", "least", "most"), WHOLE)
@@ -67,9 +68,8 @@ def test_whole_numbers_are_within_their_bounds(
     for right in (least, most):
         assert getattr(make(**{name: right}), name) == right
     for wrong in (least - 1, most + 1, float(least), True, str(least)):
-        assert faults(make, **{name: wrong}) == [
-            f"{part(make)}({name}=...): expected a whole number, {least} to {most}, found {wrong!r}"
-        ]
+        expected = f"a whole number, {least} to {most}"
+        assert faults(make, **{name: wrong}) == [told(make, name, expected, wrong)]
 
 
 @pytest.mark.parametrize(("make", "name", "least_s"), SECONDS)
@@ -78,11 +78,8 @@ def test_durations_are_within_their_bounds(make: Make, name: str, least_s: float
         found = make(**{"open": 0.001, name: right_s} if make is Breaker else {name: right_s})
         assert getattr(found, name) == right_s
     for wrong in (least_s - 0.0005, DURATION_S_MAX + 1, float("nan"), True, "800", [1]):
-        said = faults(make, **{name: wrong})
-        assert said == [
-            f"{part(make)}({name}=...): expected seconds or a text such as '800ms', "
-            f"{least_s:g} s to {DURATION_S_MAX:g} s, found {wrong!r}"
-        ]
+        expected = f"seconds or a text such as '800ms', {least_s:g} s to {DURATION_S_MAX:g} s"
+        assert faults(make, **{name: wrong}) == [told(make, name, expected, wrong)]
 
 
 @pytest.mark.parametrize(("make", "name", "least_s"), SECONDS)
@@ -96,9 +93,8 @@ def test_errors_are_types_or_a_predicate(make: Make, name: str) -> None:
     for right in (None, OSError, (OSError, KeyError), callable):
         assert getattr(make(**{name: right}), name) is right
     for wrong in (int, (OSError, int), (OSError, "KeyError"), 3):
-        assert faults(make, **{name: wrong}) == [
-            f"{part(make)}({name}=...): expected error types or a predicate, found {wrong!r}"
-        ]
+        expected = "error types or a predicate"
+        assert faults(make, **{name: wrong}) == [told(make, name, expected, wrong)]
 
 
 def test_every_fault_is_told_at_once() -> None:
@@ -116,15 +112,14 @@ def test_the_longest_open_time_is_at_least_the_open_time() -> None:
 
 @pytest.mark.parametrize("name", ["rate", "slow_rate"])
 def test_a_window_of_calls_has_a_most(name: str) -> None:
-    slow = {"slow": 1.0} if name == "slow_rate" else {}
-    longest = f"50% of 4 in {100_000} calls"
+    make: Make = partial(Breaker, slow=1.0) if name == "slow_rate" else Breaker
     expected = ShareOfCalls(share=0.5, calls_min=4, window_calls=100_000)
-    assert getattr(Breaker(**slow, **{name: longest}), name) == expected
+    assert getattr(make(**{name: "50% of 4 in 100000 calls"}), name) == expected
     longer = ShareOfCalls(share=0.5, calls_min=4, window_calls=100_001)
-    assert faults(Breaker, **slow, **{name: "50% of 4 in 100001 calls"}) == [
+    assert faults(make, **{name: "50% of 4 in 100001 calls"}) == [
         f"Breaker({name}=...): expected a window of at most 100000 calls, found {longer!r}"
     ]
-    said = faults(Breaker, **slow, **{name: "half"})[0]
+    said = faults(make, **{name: "half"})[0]
     assert said.startswith(f"Breaker({name}=...): expected '50% of 20 in 30s'")
 
 
