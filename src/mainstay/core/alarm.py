@@ -11,6 +11,7 @@ import asyncio
 import math
 import sys
 from asyncio import AbstractEventLoop, Task, TimerHandle, get_running_loop
+from threading import get_ident
 from typing import Any, Protocol
 
 from mainstay.core.clock import Clock
@@ -231,7 +232,8 @@ class Lane:
         self._half_s = duration_s / 2.0
         self._width_s = bucket_width_s(duration_s)
         # One tuple, read and written whole: tasks of several loops, in several threads, share it.
-        self._now: tuple[AbstractEventLoop | None, float, float, Bucket] = (None, 0.0, 0.0, {})
+        # Thread, its loop, and the bucket with its span of time.
+        self._now: tuple[int, AbstractEventLoop | None, float, float, Bucket] = (0, None, 0, 0, {})
 
     def set(
         self, began_s: float, expires_s: float, retrying: tuple[str, ...], outer: Scope | None
@@ -246,10 +248,16 @@ class Lane:
             expires_s: When to ring; finite.
             retrying: Who tries again what is within.
             outer: The scope around it.
+
+        Raises:
+            PolicyMisused: No task runs.
         """
-        loop = get_running_loop()
-        task = current_task(loop)
-        assert task is not None, "a coroutine is awaited in a task"
+        thread, home, opens_s, closes_s, bucket = self._now
+        # A loop that executes a task in this thread is the running one; asking for that one itself
+        # costs a system call on 3.11.
+        task = current_task(home) if thread == get_ident() else None
+        if task is None:
+            home, task = None, running_task()
         # Set one by one: a constructor would take twice as long.
         alarm = Alarm()
         alarm.clock = self._clock
@@ -258,11 +266,10 @@ class Lane:
         alarm.outer = outer
         alarm.task = task
         alarm.cancelling = task.cancelling()
-        home, opens_s, closes_s, bucket = self._now
         # What has less than half of the duration left might find its bucket opened already.
         if (
             outer is None
-            and home is loop
+            and home is not None
             and opens_s <= expires_s < closes_s
             and expires_s - began_s > self._half_s
         ):
@@ -271,10 +278,11 @@ class Lane:
         elif outer is not None and covered(outer, expires_s, task, self._clock):
             alarm.parked = _NOWHERE
         else:
-            self._set_elsewhere(alarm, loop, expires_s - began_s)
+            self._set_elsewhere(alarm, expires_s - began_s)
         return alarm
 
-    def _set_elsewhere(self, alarm: Alarm, loop: AbstractEventLoop, left_s: float) -> None:
+    def _set_elsewhere(self, alarm: Alarm, left_s: float) -> None:
+        loop = get_running_loop()
         alarms, width_s = alarms_of(loop, self._clock), self._width_s
         if left_s <= self._half_s or not width_s:
             alarms.set(alarm, bucket_width_s(left_s))
@@ -283,7 +291,7 @@ class Lane:
         bucket[alarm] = None
         alarm.parked = bucket
         opens_s = alarm.expires_s - alarm.expires_s % width_s
-        self._now = (loop, opens_s, opens_s + width_s, bucket)
+        self._now = (get_ident(), loop, opens_s, opens_s + width_s, bucket)
 
 
 def region_alarm(
@@ -301,10 +309,7 @@ def region_alarm(
     Raises:
         PolicyMisused: No task runs: an event loop's callback can't be interrupted.
     """
-    loop = get_running_loop()
-    task = current_task(loop)
-    if task is None:
-        raise PolicyMisused("a deadline needs a task to interrupt; a callback of the loop has none")
+    task = running_task()
     alarm = RegionAlarm()
     alarm.clock = clock
     alarm.expires_s = expires_s
@@ -317,8 +322,20 @@ def region_alarm(
     within = outer is not None and covered(outer, expires_s, task, clock)
     if expires_s != math.inf and not within:
         left_s = expires_s - clock.monotonic_s()
-        alarms_of(loop, clock).set(alarm, bucket_width_s(left_s))
+        alarms_of(get_running_loop(), clock).set(alarm, bucket_width_s(left_s))
     return alarm
+
+
+def running_task() -> "Task[Any]":
+    """Return the task that runs now. Any: its result is whatever it returns.
+
+    Raises:
+        PolicyMisused: None does: an event loop's callback can't be interrupted.
+    """
+    task: Task[Any] | None = current_task(get_running_loop())
+    if task is None:
+        raise PolicyMisused("a deadline needs a task to interrupt; a callback of the loop has none")
+    return task
 
 
 def covered(outer: Scope, expires_s: float, task: "Task[Any]", clock: Clock) -> bool:

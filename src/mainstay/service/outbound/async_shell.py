@@ -92,8 +92,11 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                         names = plan.names
                         if outer is not None:
                             names = names_within(outer, retry, names)
-                        if plan.bound is not None and began_s + plan.bound.timeout_s < until_s:
-                            expires_s = began_s + plan.bound.timeout_s
+                        if (
+                            plan.bound is not None
+                            and (own_s := began_s + plan.bound.timeout_s) < until_s
+                        ):
+                            expires_s = own_s
                             scope = alarm = plan.bound.lane.set(began_s, expires_s, names, outer)
                         elif plan.timed or until_s != INFINITE:
                             scope = alarm = plan.lane.set(began_s, until_s, names, outer)

@@ -149,11 +149,15 @@ class Circuit:
             if permit == self._generation and self.state is State.CLOSED:
                 self._failed = 0
                 self.heeds_success = self.timed
-                if self.timed:
-                    self._count(failed=False, now_s=now_s, took_s=took_s)
-                    if self._broken():
-                        return self._open(now_s)
-                return None
+                rate, slow = self._rate, self._slow
+                if slow is not None:
+                    slow.window.record(self._is_slow(took_s), now_s)
+                if rate is not None:
+                    rate.window.record(False, now_s)  # noqa: FBT003  By position: for every call.
+                    if rate.window.hits == 0 and slow is None:
+                        # The most frequent case of all, and nothing to look at.
+                        return None
+                return self._open(now_s) if self._broken() else None
             if self._leases.pop(permit, None) is None:
                 return None
             if self._is_slow(took_s):
@@ -261,9 +265,9 @@ class Circuit:
 
     def _count(self, *, failed: bool, now_s: float, took_s: float) -> None:
         if self._rate is not None:
-            self._rate.window.record(hit=failed, now_s=now_s)
+            self._rate.window.record(failed, now_s)
         if self._slow is not None:
-            self._slow.window.record(hit=self._is_slow(took_s), now_s=now_s)
+            self._slow.window.record(self._is_slow(took_s), now_s)
 
     def _is_slow(self, took_s: float) -> bool:
         return self.options.slow is not None and took_s > float(self.options.slow)

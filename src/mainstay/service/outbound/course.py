@@ -271,10 +271,12 @@ def admit(plan: Plan) -> int:
     circuit = plan.circuit
     assert circuit is not None, "only asked with a circuit"
     now_s = plan.now()
-    permit = REFUSED if now_s < circuit.rejects_until_s else circuit.admit(now_s)
+    wait_s = circuit.rejects_until_s - now_s
+    permit = REFUSED
+    if wait_s <= 0.0:
+        permit, wait_s = circuit.admit(now_s), INFINITE
     if permit == REFUSED:
-        wait_s = circuit.rejects_until_s - now_s
-        retry_after_s = wait_s if 0 < wait_s < INFINITE else circuit.retry_after_s(now_s)
+        retry_after_s = wait_s if wait_s != INFINITE else circuit.retry_after_s(now_s)
         if plan.events.listening:
             emit(plan, Rejected, by="breaker", retry_after_s=retry_after_s)
         raise CircuitOpen(plan.name, retry_after_s)

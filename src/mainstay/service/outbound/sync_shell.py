@@ -87,8 +87,11 @@ def guard(  # noqa: C901, PLR0915  One frame.
                         permit = plan.circuit.closed or admit(plan)
                     expires_s = until_s
                     if plan.scoped:
-                        if plan.bound is not None and began_s + plan.bound.timeout_s < until_s:
-                            expires_s = began_s + plan.bound.timeout_s
+                        if (
+                            plan.bound is not None
+                            and (own_s := began_s + plan.bound.timeout_s) < until_s
+                        ):
+                            expires_s = own_s
                         if outer is None and not plan.timed:
                             scope = plan.idle_scope
                         else:

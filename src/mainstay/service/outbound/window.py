@@ -19,7 +19,7 @@ class Window(Protocol):
     calls: int
     hits: int
 
-    def record(self, *, hit: bool, now_s: float) -> None:
+    def record(self, hit: bool, now_s: float) -> None:  # noqa: FBT001  By position: for every call.
         """Count one call; ``now_s`` is monotonic."""
         ...
 
@@ -48,7 +48,7 @@ class CountWindow:
         self.calls = 0
         self.hits = 0
 
-    def record(self, *, hit: bool, now_s: float) -> None:
+    def record(self, hit: bool, now_s: float) -> None:  # noqa: FBT001  By position: for every call.
         """Count one call in the place of the oldest."""
         del now_s
         at = self._next
@@ -88,7 +88,7 @@ class TimeWindow:
         self.calls = 0
         self.hits = 0
 
-    def record(self, *, hit: bool, now_s: float) -> None:
+    def record(self, hit: bool, now_s: float) -> None:  # noqa: FBT001  By position: for every call.
         """Count one call in the slice of ``now_s``."""
         if now_s >= self._ends_s:
             self.advance(now_s)
