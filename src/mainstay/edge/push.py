@@ -87,8 +87,9 @@ async def push(
 
     Raises:
         EdgeRefused: Envoy does not take it; the files are as they were, and Envoy never stopped
-            serving by them.
-        EdgeUnavailable: Envoy did not take it in time. The files stay: it takes them when it can.
+            serving by them, but for a listener that was to move to or from all addresses.
+        EdgeUnavailable: Envoy did not take it in time, or a file could not be written. What was
+            written stays, and Envoy takes it when it can; a later push goes on from there.
     """
     give_up_s = clock.monotonic_s() + timeout_s
     before = await _wait(admin, clock, give_up_s, lambda _: True)

@@ -143,7 +143,8 @@ class EdgeRuntime:
 
         Raises:
             EdgeRefused: Envoy does not take them and goes on with the last good ones.
-            EdgeUnavailable: Envoy does not run, or did not take them within 10 s.
+            EdgeUnavailable: Envoy does not run, or did not take them within 10 s, or the disk is
+                full and they are much longer than the last ones; a later push may succeed.
         """
         async with self._changing:
             if self._process is None:

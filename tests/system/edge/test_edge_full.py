@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.system.edge.world import World, until
 
-from mainstay.core.errors import EdgeUnavailable
+from mainstay.core.errors import EdgeRefused, EdgeUnavailable
 from mainstay.edge import EdgeStarted
+from mainstay.edge.files import read_text
 
 pytestmark = [
     pytest.mark.system,
@@ -100,6 +102,23 @@ async def test_what_has_no_room_is_refused_and_taken_once_there_is(
     assert set(await small.names(5)) == {"old"}
     ballast.unlink()
     await small.edge.push(small.resources(every))
+    assert set(await small.names(5)) == {"new"}
+
+
+async def test_a_refusal_on_a_full_disk_leaves_the_last_good_files(
+    small: World, disk: Path
+) -> None:
+    """There is no space to ask Envoy's own validation for the reason; that must not matter."""
+    old, new = await small.backend("old"), await small.backend("new")
+    await small.edge.start(small.resources([old]))
+    good = {path: read_text(path) for path in small.folder.glob("*.json")}
+    fill(disk)
+    wanted = small.resources([new])
+    bad = replace(wanted, clusters=({**wanted.clusters[0], "no_such_field": 1},))
+    with pytest.raises(EdgeRefused):
+        await small.edge.push(bad)
+    assert {path: read_text(path) for path in good} == good
+    await small.edge.push(wanted)
     assert set(await small.names(5)) == {"new"}
 
 
