@@ -277,7 +277,7 @@ class Dependency:
     )  # fmt: skip
     hedge: Hedge | None = key(
         "hedge", Section(Hedge, shorthand="after"), default=None, off=True,
-        doc="A second attempt beside a slow first one.",
+        doc="A second attempt beside a slow first one; only for asynchronous calls.",
     )  # fmt: skip
     fallback: Fallback | None = key(
         "fallback", Section(Fallback, shorthand="last_good"), default=None, off=True,
