@@ -4,6 +4,7 @@ Everything goes through the public command line and the control socket; nothing 
 works. The figures go to `.mainstay/demo.json`; the exit code is 1 if any request failed.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -25,17 +26,17 @@ from mainstay.control.api.client import call
 from mainstay.control.load import LoadPlan, LoadReport, Progress, run_load
 from mainstay.control.load.requests_file import read_requests
 from mainstay.core.clock import SystemClock
-from mainstay.core.sockets import short_socket_path
+from mainstay.core.sockets import find_socket
 
 SHOP = Path(__file__).resolve().parent / "shop"
-SOCKET = short_socket_path(SHOP / ".mainstay", "control.sock")
+SOCKET = find_socket(SHOP / ".mainstay", "control.sock")
 RESULT = Path(".mainstay/demo.json")
 URL = "http://127.0.0.1:8080"
 
 RATE_PER_S = 300.0
 DURATION_S = 30.0
-KILL_AT_S = 10.0
-RESTART_AT_S = 18.0
+KILL_AT = 1 / 3
+RESTART_AT = 3 / 5
 VICTIM = "catalog"
 LOOK_S = 0.02
 
@@ -56,7 +57,9 @@ class Story:
 class Demo:
     """Tells the story while the load runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rate_per_s: float, duration_s: float) -> None:
+        self.rate_per_s = rate_per_s
+        self.duration_s = duration_s
         self.story = Story()
         self.progress: Progress | None = None
         self.news: list[str] = []
@@ -65,7 +68,7 @@ class Demo:
     async def run(self) -> LoadReport:
         """Load the shop, kill a replica, restart a service; return what the load saw."""
         targets = read_requests(SHOP / "requests.yaml", base=URL)
-        plan = LoadPlan(targets=targets, rate_per_s=RATE_PER_S, duration_s=DURATION_S)
+        plan = LoadPlan(targets=targets, rate_per_s=self.rate_per_s, duration_s=self.duration_s)
         self.began_s = CLOCK.monotonic_s()
         view = asyncio.create_task(self.show())
         story = asyncio.create_task(self.tell())
@@ -81,9 +84,9 @@ class Demo:
 
     async def tell(self) -> None:
         """Do what the demo is about, on time."""
-        await self.until(KILL_AT_S)
+        await self.until(self.duration_s * KILL_AT)
         await self.kill_one()
-        await self.until(RESTART_AT_S)
+        await self.until(self.duration_s * RESTART_AT)
         await self.restart_all()
 
     async def until(self, at_s: float) -> None:
@@ -220,6 +223,10 @@ def write_result(report: LoadReport, story: Story) -> None:
 
 def main() -> int:
     """Run the demo; return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rate", type=float, default=RATE_PER_S, help="requests a second")
+    parser.add_argument("--seconds", type=float, default=DURATION_S, help="how long the load is")
+    asked = parser.parse_args()
     console = Console(highlight=False)
     console.print("[bold]mainstay up -d examples/shop[/bold]")
     began_s = CLOCK.monotonic_s()
@@ -227,8 +234,8 @@ def main() -> int:
         mainstay("down", str(SHOP))
         return code
     up_s = CLOCK.monotonic_s() - began_s
-    console.print(f"\n[bold]{RATE_PER_S:.0f} requests/s for {DURATION_S:.0f} s at {URL}[/bold]")
-    demo = Demo()
+    console.print(f"\n[bold]{asked.rate:.0f} requests/s for {asked.seconds:.0f} s at {URL}[/bold]")
+    demo = Demo(rate_per_s=asked.rate, duration_s=asked.seconds)
     try:
         report = uvloop.run(demo.run())
     finally:
