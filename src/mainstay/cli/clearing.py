@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
+import click
+
 from mainstay.cli.place import control_socket
 from mainstay.control.engines.local import records
 from mainstay.control.engines.local.folder import SystemLock
@@ -25,8 +27,14 @@ async def clear(state: Path) -> bool:
         AlreadyRunning: A daemon appeared meanwhile.
     """
     with SystemLock(state / "lock"):
-        record = records.load(state / "state.json").record
-        found = set(running(state / "ends", logs=state / "logs"))
+        loaded = records.load(state / "state.json")
+        if loaded.trouble is not None:
+            click.echo(f"  {loaded.trouble}", err=True)
+        record = loaded.record
+        found: set[ProcessIdentity] = set()
+        # After a reboot nothing of it can live, and its numbers may be anybody's.
+        if record is None or record.boot_id == records.boot_id():
+            found |= set(running(state / "ends", logs=state / "logs"))
         if record is not None and record.boot_id == records.boot_id():
             found |= {one.identity for one in record.replicas}
             found |= {record.edge} if record.edge is not None else set()

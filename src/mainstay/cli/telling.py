@@ -16,6 +16,7 @@ _LINES = {
     "CrashLooping": "{reason}",
     "RoutingTrouble": "the edge did not take a change: {reason}",
     "EdgeStarted": "edge started (pid {pid})",
+    "EdgeHung": "edge hung (pid {pid}); ending it",
     "EdgeDied": "edge died; starting it again",
 }
 
