@@ -386,6 +386,21 @@ def test_an_attempt_timeout_holds_for_each_statement(postgres: Postgres, make: M
     assert caught.value.after_s == 0.2
 
 
+def test_a_fetch_of_a_streamed_result_is_cut_too(
+    postgres: Postgres, policy: Policy, make: Make
+) -> None:
+    engine = make(policy, postgres.url)
+    rows = text("select pg_sleep(0.1) from generate_series(1, 100)")
+    seen = 0
+    began_s = SYSTEM_CLOCK.monotonic_s()
+    with engine.connect() as connection, deadline(1.0), pytest.raises(OperationalError):  # noqa: PT012  One by one.
+        for _ in connection.execution_options(yield_per=1).execute(rows):
+            seen += 1
+    assert seen >= 1
+    assert SYSTEM_CLOCK.monotonic_s() - began_s < 8
+    assert scalar(engine, "select 1") == 1
+
+
 def test_the_wait_for_a_lock_of_sqlite_ends_at_the_deadline(
     tmp_path: Path, policy: Policy, make: Make
 ) -> None:

@@ -98,8 +98,16 @@ class Gate:
         self._lost.give_back()
 
         def attempt() -> R | Answered:
-            with self._only_failures_count(), self._translated(self.bounds.connect_s, begun=False):
-                made = connect()
+            with self._only_failures_count():
+                began_s = self.policy.plan.now()
+                try:
+                    with self._region(self.bounds.connect_s):
+                        made = connect()
+                except self._driver.errors as error:
+                    failure = self._failure(error, began_s, self.bounds.connect_s, begun=False)
+                    if failure is None:
+                        raise
+                    raise failure from error
             slots = self.policy.plan.slots
             assert slots is not None, "required of the policy"
             keep(made, Place(slots, self._lost))
@@ -121,11 +129,15 @@ class Gate:
         """
 
         def attempt() -> R | Answered:
+            began_s = self.policy.plan.now()
             try:
-                with self._translated(self.bounds.statement_s, begun=True):
+                with self._region(self.bounds.statement_s):
                     return work()
             except self._driver.errors as error:
-                return Answered(error)
+                failure = self._failure(error, began_s, self.bounds.statement_s, begun=True)
+                if failure is None:
+                    return Answered(error)
+                raise failure from error
 
         return self._told(self._statement, attempt)
 
@@ -144,30 +156,25 @@ class Gate:
         }  # fmt: skip
         return also(error, self._driver.theirs, **fields)
 
-    @contextmanager
-    def _translated(self, within_s: float, *, begun: bool) -> Iterator[None]:
-        """Bound what is within, and raise what failed in our words; answers stay the driver's."""
-        plan = self.policy.plan
-        began_s = plan.now()
-        try:
-            with DeadlineRegion(within_s, plan.clock):
-                yield
-        except self._driver.errors as error:
-            kind = kind_of(error)
-            took_s = plan.now() - began_s
-            if kind is Kind.CONTENTION and self._over(took_s, within_s):
-                kind = Kind.TOO_LONG  # It waited for a lock until its time was up.
-            if kind is Kind.TOO_LONG:
-                told: MainstayError = timed_out(
-                    plan, began_s=began_s, after_s=within_s, begun=begun
-                )
-            elif kind is Kind.NOT_NOW:
-                told = NotServed(plan.name)
-            elif kind is Kind.LOST:
-                told = (ConnectionLost if begun else ConnectFailed)(plan.name)
-            else:
-                raise
-            raise told from error
+    def _region(self, within_s: float) -> DeadlineRegion:
+        return DeadlineRegion(within_s, self.policy.plan.clock)
+
+    def _failure(
+        self, error: Exception, began_s: float, within_s: float, *, begun: bool
+    ) -> MainstayError | None:
+        """Return in our words what failed, or None: the database answered."""
+        plan, kind = self.policy.plan, kind_of(error)
+        if kind is Kind.CONTENTION and self._over(plan.now() - began_s, within_s):
+            kind = Kind.TOO_LONG  # It waited for a lock until its time was up.
+        match kind:
+            case Kind.TOO_LONG:
+                return timed_out(plan, began_s=began_s, after_s=within_s, begun=begun)
+            case Kind.NOT_NOW:
+                return NotServed(plan.name)
+            case Kind.LOST:
+                return (ConnectionLost if begun else ConnectFailed)(plan.name)
+            case Kind.ANSWER | Kind.CONTENTION:
+                return None
 
     @staticmethod
     def _over(took_s: float, within_s: float) -> bool:

@@ -1,6 +1,7 @@
 """psycopg's connection with a bound on each wait. The bound is the deadline of what runs now."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import psycopg
@@ -18,7 +19,7 @@ _CANCEL_S = 0.25
 """So long the server has to say that it stopped; after that the connection is given up."""
 
 _TIDY_S = 1.0
-"""So long a rollback has, even when no time is left: it saves the connection."""
+"""So long tidying up has, even when no time is left: it saves the connection."""
 
 
 class StatementCut(errors.QueryCanceled):
@@ -53,6 +54,10 @@ class BoundedConnection(psycopg.Connection[Any]):
         options = {} if timeout is None else {"timeout": timeout}
         if left_s is None:
             return super().wait(gen, interval, **options)
+        if left_s == 0:
+            # No statement begins with no time left: this tidies up after one that was cut off.
+            with self._tidying():
+                return super().wait(_cut(gen), min(interval, _TIDY_S), **options)
         try:
             return super().wait(_cut(gen), max(0.001, min(interval, left_s)), **options)
         except StatementCut:
@@ -65,8 +70,13 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     def rollback(self) -> None:
         """Roll back, even when the deadline has passed."""
-        with detach(), DeadlineRegion(_TIDY_S, self.gate.policy.plan.clock):
+        with self._tidying():
             super().rollback()
+
+    @contextmanager
+    def _tidying(self) -> Iterator[None]:
+        with detach(), DeadlineRegion(_TIDY_S, self.gate.policy.plan.clock):
+            yield
 
     def _stop(self, gen: Any) -> None:
         with detach(), DeadlineRegion(_CANCEL_S, self.gate.policy.plan.clock):

@@ -1,0 +1,83 @@
+"""The examples of the guides run as they stand, against real servers in the place of theirs."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from tests.contract.stores.servers import Grpc, Postgres, Valkey
+
+from mainstay.core.errors import DeadlineExceeded
+
+GUIDES = Path(__file__).parents[3] / "docs" / "guides"
+
+
+def run(guide: str, theirs: str, ours: str) -> dict[str, Any]:
+    """Run a guide's examples as one module, with the address of a real server."""
+    source = (GUIDES / guide).read_text("utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", source, re.DOTALL))
+    assert theirs in code
+    names: dict[str, Any] = {"__name__": __name__}
+    exec(compile(code.replace(theirs, ours), guide, "exec"), names)  # noqa: S102  Our own document.
+    return names
+
+
+def test_databases(postgres: Postgres) -> None:
+    names = run("databases.md", "postgresql+psycopg://shop@127.0.0.1:5432/shop", postgres.url)
+    engine = names["engine"]
+    with engine.begin() as connection:
+        for table in ("products", "stock", "sales"):
+            connection.execute(text(f"drop table if exists {table}"))
+        connection.execute(text("create table products (name text)"))
+        connection.execute(text("insert into products values ('pear'), ('apple')"))
+        connection.execute(text("create table stock (left_over integer)"))
+        connection.execute(text("insert into stock values (5)"))
+        connection.execute(text("create table sales (at timestamptz)"))
+    assert names["names"]() == ["apple", "pear"]
+    assert names["sell_one"]() == 4
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from sales")) == 1
+    engine.dispose()
+
+
+def test_a_thread_of_a_task_has_its_deadline(postgres: Postgres) -> None:
+    """What the guide says about `asyncio.to_thread`."""
+    from mainstay import deadline
+
+    names = run("databases.md", "postgresql+psycopg://shop@127.0.0.1:5432/shop", postgres.url)
+    engine = names["engine"]
+
+    def slow() -> None:
+        with engine.connect() as connection:
+            connection.execute(text("select pg_sleep(30)"))
+
+    async def within() -> None:
+        with deadline(0.2):
+            await asyncio.to_thread(slow)
+
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(within())
+    engine.dispose()
+
+
+def test_valkey(valkey: Valkey) -> None:
+    names = run("valkey.md", "redis://127.0.0.1:6379/0", valkey.url)
+    client = names["client"]
+    client.flushall()
+    assert (names["visits"]("home"), names["visits"]("home")) == (1, 2)
+    client.rpush("jobs", "first")
+    assert asyncio.run(names["next_job"]()) == "first"
+    assert asyncio.run(names["next_job"]()) is None
+    valkey.kill()
+    assert names["optional"].get("anything") is None
+    client.close()
+    names["optional"].close()
+
+
+def test_grpc(rpc: Grpc) -> None:
+    names = run("grpc.md", "127.0.0.1:50051", rpc.target)
+    assert names["look_up"](b"hello") == b"hello"
+    assert asyncio.run(names["parts"](b"2,")) == [b"0", b"1"]
+    names["channel"].close()
