@@ -37,8 +37,10 @@ def test_a_held_slot_is_one_more_in_flight_until_it_is_given_back() -> None:
 def test_a_held_slot_counts_against_its_key() -> None:
     slots = Slots(Bulkhead(limit=4, per_key=2, queue=4))
     slots.hold("a")
+    assert slots.in_flight() == 1
     slots.hold("a")
     slots.hold(None)
+    assert slots.in_flight() == 3
     third, other = Queued("a"), Queued("b")
     assert slots.join(third)
     assert slots.join(other)

@@ -264,3 +264,26 @@ def test_slow_calls_keep_their_window_apart_from_failures() -> None:
     circuit.reconfigure(second)
     assert circuit.counts()["slow_window_calls"] == 0
     assert circuit.options is second
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+def test_a_probe_that_answers_after_the_circuit_closed_changes_nothing(outcome: str) -> None:
+    circuit = Circuit(Breaker(failures=1, open=1, successes=1, probes=2))
+    fail(circuit)
+    good, late = circuit.admit(1.0), circuit.admit(1.0)
+    assert circuit.succeeded(good, now_s=1.0, took_s=0.0) is not None
+    assert circuit.counts()["probes_in_flight"] == 0
+    assert getattr(circuit, outcome)(late, now_s=1.0, took_s=0.0) is None
+    assert state(circuit) is State.CLOSED
+
+
+def test_a_closed_circuit_begins_with_empty_windows() -> None:
+    share = "50% of 4 in 10s"
+    circuit = Circuit(Breaker(failures=100, rate=share, slow=1, slow_rate=share, successes=1))
+    for _ in range(4):
+        circuit.failed(circuit.closed, now_s=0.0, took_s=2.0)
+    assert circuit.counts()["slow_window_hits"] == 4
+    circuit.succeeded(circuit.admit(60.0), now_s=60.0, took_s=0.0)
+    counts = circuit.counts()
+    assert state(circuit) is State.CLOSED
+    assert (counts["failure_window_calls"], counts["slow_window_calls"]) == (0, 0)
