@@ -107,5 +107,6 @@ def test_what_is_left_is_the_same_by_every_clock() -> None:
     near, far = VirtualClock(monotonic_s=5.0), VirtualClock(monotonic_s=1000.0)
     scope = new_scope(near, 7.0, (), None)
     assert [expiry_s(scope, clock) for clock in (near, far)] == [7.0, 1002.0]
-    endless = new_scope(near, math.inf, (), None)
+    endless = new_scope(near, math.inf, (), scope)
+    assert endless.outer is scope
     assert [expiry_s(one, far) for one in (endless, None)] == [math.inf, math.inf]

@@ -1,5 +1,7 @@
 """Slots that are held on, owed and counted by key: none is lost or invented."""
 
+from collections import deque
+
 import pytest
 
 from mainstay.service.outbound.bulkhead import Bulkhead, Slots
@@ -76,7 +78,7 @@ def test_without_a_queue_a_free_slot_is_taken_and_a_second_call_refused() -> Non
 
 def test_nobody_has_left_a_queue_that_nobody_joined() -> None:
     slots = Slots(Bulkhead(limit=1))
-    assert not slots.leave(Queued())
+    assert slots.leave(Queued()) is False
     assert slots.waiting() == 0
 
 
@@ -115,3 +117,38 @@ def test_slots_by_key_are_always_given_back_under_the_lock() -> None:
     assert (keyed.keyed, len(keyed.free), plain.keyed, len(plain.free)) == (True, 0, False, 2)
     assert keyed.join(Queued("a"))
     assert keyed.attention
+
+
+def test_a_limit_that_was_lowered_while_nobody_waited_holds_afterwards() -> None:
+    slots = Slots(Bulkhead(limit=3))
+    assert all(slots.join(Queued()) for _ in range(3))
+    slots.reconfigure(Bulkhead(limit=1))
+    for left in (2, 1, 0):
+        slots.give_back(None)
+        assert slots.in_flight() == left
+    assert [slots.join(Queued()) for _ in range(2)] == [True, False]
+
+
+def test_one_held_slot_is_owed() -> None:
+    slots = Slots(Bulkhead(limit=1))
+    assert slots.join(Queued())
+    slots.hold(None)
+    slots.give_back(None)
+    assert (slots.in_flight(), slots.join(Queued())) == (1, False)
+    slots.give_back(None)
+    assert (slots.in_flight(), slots.join(Queued())) == (0, True)
+
+
+def test_a_waiter_is_announced_before_it_looks_for_a_slot() -> None:
+    """Or a slot that comes back in between would be seen by neither of the two."""
+    announced: list[bool] = []
+
+    class Watched(deque[None]):
+        def pop(self) -> None:  # type: ignore[override]  # None is all there is in it.
+            announced.append(slots.attention)
+            super().pop()
+
+    slots = Slots(Bulkhead(limit=1))
+    slots.free = Watched([None])
+    assert slots.join(Queued())
+    assert announced == [True]

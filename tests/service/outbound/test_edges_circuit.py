@@ -181,6 +181,7 @@ def test_it_heeds_success_only_where_one_would_change_something() -> None:
     circuit = Circuit(Breaker(failures=2, successes=1, open=1))
     assert (circuit.timed, circuit.heeds_success) == (False, False)
     fail(circuit)
+    assert heeds_success(circuit)
     circuit.set_mode(Mode.ENFORCE)
     assert heeds_success(circuit)
     circuit.succeeded(circuit.closed, now_s=0.0, took_s=0.0)
@@ -287,3 +288,44 @@ def test_a_closed_circuit_begins_with_empty_windows() -> None:
     counts = circuit.counts()
     assert state(circuit) is State.CLOSED
     assert (counts["failure_window_calls"], counts["slow_window_calls"]) == (0, 0)
+
+
+def test_a_late_success_of_an_older_period_does_not_excuse_failures_of_this_one() -> None:
+    circuit = Circuit(Breaker(failures=2, open=1, successes=1))
+    old = circuit.closed
+    fail(circuit, 2)
+    circuit.succeeded(old, now_s=0.5, took_s=0.0)
+    assert circuit.counts()["failures_in_a_row"] == 2
+    circuit.succeeded(circuit.admit(1.0), now_s=1.0, took_s=0.0)
+    fail(circuit)
+    circuit.succeeded(old, now_s=2.0, took_s=0.0)
+    assert fail(circuit) == Change(was=State.CLOSED, state=State.OPEN)
+
+
+def test_a_second_bad_probe_makes_the_open_time_no_longer() -> None:
+    circuit = Circuit(Breaker(failures=1, open=10, probes=2))
+    fail(circuit)
+    bad, late = circuit.admit(10.0), circuit.admit(10.0)
+    assert circuit.failed(bad, now_s=11.0, took_s=0.0) is not None
+    assert circuit.failed(late, now_s=12.0, took_s=0.0) is None
+    assert (circuit.opened_until_s(), circuit.counts()["probes_in_flight"]) == (31.0, 0)
+
+
+def test_slow_successes_open_it_though_none_failed() -> None:
+    share = "50% of 4 in 10 calls"
+    circuit = Circuit(Breaker(rate=share, slow=1, slow_rate=share))
+    for _ in range(3):
+        assert circuit.succeeded(circuit.closed, now_s=0.0, took_s=2.0) is None
+    assert circuit.succeeded(circuit.closed, now_s=0.0, took_s=2.0) is not None
+
+
+def test_one_slow_call_is_enough_where_one_is_asked_for() -> None:
+    circuit = Circuit(Breaker(slow=1, slow_rate="100% of 1 in 10 calls"))
+    assert circuit.succeeded(circuit.closed, now_s=0.0, took_s=2.0) is not None
+
+
+@pytest.mark.parametrize("rate", ["0.0000001% of 1 in 10 calls", None])
+def test_no_share_is_so_small_that_no_call_at_all_is_enough(rate: str | None) -> None:
+    least = "0.0000001% of 1 in 10 calls"
+    circuit = Circuit(Breaker(rate=rate, slow=1, slow_rate=least))
+    assert circuit.succeeded(circuit.closed, now_s=0.0, took_s=0.5) is None

@@ -150,6 +150,8 @@ def test_dates_are_in_utc_wherever_the_process_runs(far_east: None) -> None:
     assert http_date(1_767_268_800.0) == "Thu, 01 Jan 2026 12:00:00 GMT"
     for date in ("Thu, 01 Jan 2026 12:00:30 GMT", "Thu Jan  1 12:00:30 2026"):
         assert retry_after_s(date, now_wall_s=1_767_268_800.0) == 30.0
+    elsewhere = "Thu, 01 Jan 2026 14:00:30 +0200"
+    assert retry_after_s(elsewhere, now_wall_s=1_767_268_800.0) == 30.0
 
 
 def test_a_longer_header_is_not_read() -> None:
