@@ -178,3 +178,20 @@ def test_a_retry_is_read_into_numbers() -> None:
 def test_what_a_retry_cannot_be_is_told(name: str, wrong: object, expected: str) -> None:
     said = faults(Retry, **{name: wrong})
     assert said == [f"Retry({name}=...): expected {expected}, found {wrong!r}"]
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    """Mutation testing changes no defaults, so this is what holds them."""
+    assert Breaker() == Breaker(
+        failures=5, rate=None, slow=None, slow_rate=None, open=60, open_max=300, successes=2,
+        probes=1, lease=60, on=None, ignore=None, on_result=None, shadow=False,
+    )  # fmt: skip
+    assert Bulkhead() == Bulkhead(limit=32, queue=0, wait="100ms", per_key=None)
+    assert Hedge() == Hedge(after="p95", floor="1ms")
+    assert RATE() == RateLimit(rate=1, burst=1, wait=0)
+    assert VALUE() == Fallback(value=1, function=None, last_good=0, age_max="5m", on=None)
+    assert Retry() == Retry(
+        attempts=3, backoff="50ms..1s", jitter="full", total=None, budget="20%",
+        budget_floor="10/s", on=None, ignore=None, on_result=None, delay_max="1m",
+        idempotent=True, within=(),
+    )  # fmt: skip
