@@ -88,22 +88,21 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                         permit = plan.circuit.closed or admit(plan)
                     expires_s, alarm = until_s, None
                     if plan.scoped:
-                        scope: Scope
-                        names = plan.names
-                        if outer is not None:
-                            names = names_within(outer, retry, names)
-                        if (
-                            plan.bound is not None
-                            and (own_s := began_s + plan.bound.timeout_s) < until_s
-                        ):
-                            expires_s = own_s
-                            scope = alarm = plan.bound.lane.set(began_s, expires_s, names, outer)
-                        elif plan.timed or until_s != INFINITE:
-                            scope = alarm = plan.lane.set(began_s, until_s, names, outer)
-                        elif outer is None:
-                            scope = plan.idle_scope
-                        else:
-                            scope = new_scope(plan.clock, INFINITE, names, outer)
+                        scope: Scope = plan.idle_scope
+                        if plan.timed or outer is not None:
+                            names = plan.names
+                            if outer is not None:
+                                names = names_within(outer, retry, names)
+                            own_s = INFINITE
+                            if plan.bound is not None:
+                                own_s = began_s + plan.bound.timeout_s
+                            if plan.bound is not None and own_s < until_s:
+                                expires_s = own_s
+                                scope = alarm = plan.bound.lane.set(began_s, own_s, names, outer)
+                            elif until_s != INFINITE:
+                                scope = alarm = plan.lane.set(began_s, until_s, names, outer)
+                            else:
+                                scope = new_scope(plan.clock, INFINITE, names, outer)
                         token = enter(scope)
                     result: R
                     try:
