@@ -126,6 +126,8 @@ def test_a_limit_that_was_lowered_while_nobody_waited_holds_afterwards() -> None
     for left in (2, 1, 0):
         slots.give_back(None)
         assert slots.in_flight() == left
+    # Calls take a free slot by themselves: what is owed must not lie among the free ones.
+    assert len(slots.free) == 1
     assert [slots.join(Queued()) for _ in range(2)] == [True, False]
 
 
@@ -134,6 +136,7 @@ def test_one_held_slot_is_owed() -> None:
     assert slots.join(Queued())
     slots.hold(None)
     slots.give_back(None)
+    assert len(slots.free) == 0
     assert (slots.in_flight(), slots.join(Queued())) == (1, False)
     slots.give_back(None)
     assert (slots.in_flight(), slots.join(Queued())) == (0, True)
