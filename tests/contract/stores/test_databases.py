@@ -426,3 +426,21 @@ def test_a_database_in_memory_is_one(make: Make) -> None:
     with engine.begin() as connection:
         connection.execute(text("create table orders (id integer)"))
     assert count(engine) == 0
+
+
+def test_the_callers_patience_while_connecting_is_no_failure(
+    postgres: Postgres, make: Make
+) -> None:
+    """Law 4: only the engine's own bound says something about the database."""
+    policy = Policy(name="orders", bulkhead=Bulkhead(), breaker=Breaker())
+    engine = make(policy, postgres.url, connect=0.3)
+    postgres.pause()
+    try:
+        with deadline(0.1), pytest.raises(DeadlineExceeded):
+            engine.connect()
+        assert policy.stats().failures_in_a_row == 0
+        with pytest.raises(AttemptTimedOut):
+            engine.connect()
+        assert policy.stats().failures_in_a_row == 1
+    finally:
+        postgres.resume()

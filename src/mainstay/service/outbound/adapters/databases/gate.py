@@ -1,7 +1,6 @@
 """What the pool, connections and statements of one engine share: policies, and how calls end."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,11 +8,11 @@ from mainstay.core.deadline import DeadlineRegion, remaining_s
 from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.databases.failures import Kind, kind_of
 from mainstay.service.outbound.adapters.databases.views import for_checkout, for_unit
+from mainstay.service.outbound.adapters.databases.witness import Witness, witnessed
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import bulkhead_of, within_place
 from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
 from mainstay.service.outbound.adapters.outcome import Answered, NotServed, opened, timed_out
-from mainstay.service.outbound.course import admit, tell_change
 from mainstay.service.outbound.policy import Policy
 
 R = TypeVar("R")
@@ -97,23 +96,11 @@ class Gate:
         """
         self._lost.give_back()
 
-        def attempt() -> R | Answered:
-            with self._only_failures_count():
-                began_s = self.policy.plan.now()
-                try:
-                    with self._region(self.bounds.connect_s):
-                        made = connect()
-                except self._driver.errors as error:
-                    failure = self._failure(error, began_s, self.bounds.connect_s, begun=False)
-                    if failure is None:
-                        raise
-                    raise failure from error
-            slots = self.policy.plan.slots
-            assert slots is not None, "required of the policy"
-            keep(made, Place(slots, self._lost))
-            return made
+        def through() -> R | Answered:
+            with witnessed(self.policy.plan) as witness:
+                return self._checkout.call(self._connect, connect, keep, witness)
 
-        return self._told(self._checkout, attempt)
+        return self._told(through)
 
     def run(self, work: Callable[[], R]) -> R:
         """Run one statement, or the end of a transaction, on a connection. It is tried once.
@@ -139,11 +126,30 @@ class Gate:
                     return Answered(error)
                 raise failure from error
 
-        return self._told(self._statement, attempt)
+        return self._told(lambda: self._statement.call(attempt))
 
-    def _told(self, policy: Policy, attempt: Callable[[], R | Answered]) -> R:
+    def _connect(
+        self, connect: Callable[[], R], keep: Callable[[R, Place], None], witness: Witness
+    ) -> R | Answered:
+        """Take a connection out, and a place for it: one attempt."""
+        began_s = self.policy.plan.now()
         try:
-            result: R = opened(policy.call(attempt))
+            with self._region(self.bounds.connect_s):
+                made = connect()
+        except self._driver.errors as error:
+            failure = self._failure(error, began_s, self.bounds.connect_s, begun=False)
+            if failure is None:
+                return Answered(error)
+            witness.failed(failure, began_s)
+            raise failure from error
+        slots = self.policy.plan.slots
+        assert slots is not None, "required of the policy"
+        keep(made, Place(slots, self._lost))
+        return made
+
+    def _told(self, through: Callable[[], R | Answered]) -> R:
+        try:
+            result: R = opened(through())
         except MainstayError as error:
             raise self._theirs(error) from error.__cause__
         return result
@@ -180,27 +186,3 @@ class Gate:
     def _over(took_s: float, within_s: float) -> bool:
         left_s = remaining_s()
         return took_s >= within_s - _OVER_S or (left_s is not None and left_s <= _OVER_S)
-
-    @contextmanager
-    def _only_failures_count(self) -> Iterator[None]:
-        """Ask the breaker, and tell it of a failure. That a connection answers is no success yet.
-
-        Else a database whose every statement hangs would never be found out: between two
-        statements, a look at the connection would say that all is well.
-        """
-        plan = self.policy.plan
-        circuit = plan.circuit
-        if circuit is None:
-            yield
-            return
-        permit, began_s = circuit.closed or admit(plan), plan.now()
-        try:
-            yield
-        except MainstayError as error:
-            if plan.fails(error):
-                now_s = plan.now()
-                tell_change(plan, circuit.failed(permit, now_s=now_s, took_s=now_s - began_s))
-            raise
-        finally:
-            # After a failure this changes nothing.
-            circuit.released(permit)

@@ -8,9 +8,16 @@ from mainstay.service.outbound.plan import Plan
 
 
 def for_checkout(plan: Plan) -> Plan:
-    """Return the plan for getting a connection: its own bound holds, and it counts by itself."""
+    """Return the plan for getting a connection, which counts by itself.
+
+    An attempt timeout holds. One that adapts does not: it knows statements, and a new connection
+    may take longer than three times what they do.
+    """
+    bound = None if plan.bound is not None and plan.bound.auto else plan.bound
     return replace(
         _untimed(plan),
+        bound=bound,
+        timed=plan.total_s is not None or bound is not None,
         fallback=None,
         last_good=None,
         special=plan.fault is not None,
