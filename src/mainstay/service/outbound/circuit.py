@@ -198,9 +198,10 @@ class Circuit:
             self._look()
 
     def reset(self) -> Change | None:
-        """Close the circuit and forget what was counted."""
+        """Close the circuit and forget what was counted; None where it was closed already."""
         with self._lock:
-            return None if self.state is State.CLOSED and not self._failed else self._close()
+            change = self._close()
+            return None if change.was is State.CLOSED else change
 
     def adopt(self, *, open_until_s: float | None, now_s: float) -> Change | None:
         """Take over what another process found out; see ``shared``.

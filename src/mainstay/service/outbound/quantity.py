@@ -123,6 +123,9 @@ class Options:
 
     def share_of_calls(self, name: str, value: object) -> ShareOfCalls | None:
         """Read ``50% of 20 in 30s``; None is none."""
+        if isinstance(value, ShareOfCalls) and not _measurable(value):
+            self.wrong(name, "a share of at least one call over one window", value)
+            return None
         if value is None or isinstance(value, ShareOfCalls):
             return value
         if isinstance(value, str):
@@ -155,3 +158,12 @@ class Options:
             self.wrong(name, "one of " + ", ".join(words), value)
             return words[0]
         return value
+
+
+def _measurable(share: ShareOfCalls) -> bool:
+    """Return whether a share made by hand is one that its text could say."""
+    calls, seconds = share.window_calls, share.window_s
+    window = (calls is None) != (seconds is None) and (
+        seconds > 0 if seconds is not None else (calls or 0) >= share.calls_min
+    )
+    return window and share.calls_min >= 1 and 0 < share.share <= 1
