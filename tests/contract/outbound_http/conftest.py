@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.contract.outbound_http.drivers import DRIVERS, Driver
+from tests.contract.outbound_http.server import Server
 
 from mainstay import Bulkhead, Policy, Retry
 from mainstay.service.outbound.adapters.http_clients.options import Http
 from mainstay.testing import Recorder
-from tests.contract.outbound_http.drivers import DRIVERS, Driver
-from tests.contract.outbound_http.server import Server
 
 Connect = Callable[..., Driver]
 

@@ -13,10 +13,11 @@ import requests
 import uvloop
 
 from mainstay import Policy
+from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.http_clients.aiohttp import aiohttp_session
 from mainstay.service.outbound.adapters.http_clients.httpx import http_client, sync_http_client
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.requests import requests_session
+from mainstay.service.outbound.adapters.http_clients.requests import PolicySession
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
@@ -79,7 +80,7 @@ class _Threads:
         def one(_: int) -> Answer | Exception:
             try:
                 return self.get(path)
-            except Exception as error:
+            except MainstayError as error:
                 return error
 
         with ThreadPoolExecutor(count) as pool:
@@ -133,7 +134,7 @@ class Requests(_Threads):
     theirs: type[Exception] = requests.RequestException
 
     def __init__(self, policy: Policy, http: Http) -> None:
-        self.session = requests_session(policy, http)
+        self.session = PolicySession(policy, http)
 
     def request(
         self,
@@ -304,7 +305,13 @@ class Aiohttp(_Loop):
         return _AiohttpStream(self, self.run(begun()))
 
     def close(self) -> None:
-        self.run(self.session.close())
+        async def closed() -> None:
+            # TLS would say goodbye first, and the loop ends before that is answered.
+            assert self.session.connector is not None
+            await self.session.connector.close(abort_ssl=True)
+            await self.session.close()
+
+        self.run(closed())
         self.end()
 
 

@@ -5,8 +5,10 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from ssl import SSLContext
+from typing import Self
 
 from mainstay.core.clock import SYSTEM_CLOCK
 
@@ -51,9 +53,7 @@ Act = Callable[[Seen, Peer], Awaitable[None]]
 """What the server does with one request."""
 
 
-def answer(
-    status: int = 200, body: bytes = b"ok", *, after_s: float = 0.0, **headers: str
-) -> Act:
+def answer(status: int = 200, body: bytes = b"ok", *, after_s: float = 0.0, **headers: str) -> Act:
     """Answer; ``Retry_After="5"`` is a header."""
 
     async def act(seen: Seen, peer: Peer) -> None:
@@ -164,6 +164,7 @@ class Server:
     open: int = 0
     open_max: int = 0
     port: int = 0
+    tls: SSLContext | None = None
     _connections: int = 0
     _in_flight: int = 0
     _script: dict[str, list[Act]] = field(default_factory=dict)
@@ -173,7 +174,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def on(self, path: str, *acts: Act) -> None:
         """Do ``acts`` with the requests to a path, one after the other; the last one repeats."""
@@ -183,7 +184,7 @@ class Server:
         """Return how many requests to a path came."""
         return sum(one.path == path for one in self.seen)
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         started = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(started,), daemon=True)
         self._thread.start()
@@ -199,7 +200,7 @@ class Server:
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512)
+            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512, ssl=self.tls)
         )
         self.port = server.sockets[0].getsockname()[1]
         started.set()
@@ -208,6 +209,10 @@ class Server:
         for task in self._tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        # Those that never came to a conversation are known to the loop alone.
+        for transport in list(getattr(self._loop, "_transports").values()):  # noqa: B009
+            transport.abort()
+        self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
@@ -225,7 +230,8 @@ class Server:
         finally:
             self.open -= 1
             self._tasks.discard(task)
-            writer.transport.abort() if writer.is_closing() else writer.close()
+            # Not close: that would first send what a client may never read.
+            writer.transport.abort()
 
     async def _converse(self, peer: Peer) -> None:
         nth = 0
@@ -259,7 +265,7 @@ class Server:
         )  # fmt: skip
 
 
-async def _chunks_of(reader: asyncio.StreamReader):  # type: ignore[no-untyped-def]
+async def _chunks_of(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while size := int(await reader.readline(), 16):
         yield await reader.readexactly(size)
         await reader.readline()
@@ -283,7 +289,7 @@ def unreachable() -> Iterator[str]:
         full.listen(0)
         for _ in range(4):
             one = stack.enter_context(socket.socket())
-            one.setblocking(False)
+            one.settimeout(0.0)
             with contextlib.suppress(BlockingIOError):
                 one.connect(full.getsockname())
         yield f"http://127.0.0.1:{full.getsockname()[1]}"

@@ -2,19 +2,18 @@
 
 from random import Random
 
-from mainstay import Policy
-from mainstay.service.outbound.balance import Balancer
 from tests.contract.outbound_http.conftest import Connect
 from tests.contract.outbound_http.server import Server, answer, refusing
+
+from mainstay import Policy
+from mainstay.service.outbound.balance import Balancer
 
 
 def host(url: str) -> str:
     return url.removeprefix("http://")
 
 
-def test_a_further_attempt_goes_elsewhere(
-    policy: Policy, connect: Connect, server: Server
-) -> None:
+def test_a_further_attempt_goes_elsewhere(policy: Policy, connect: Connect, server: Server) -> None:
     server.on("/a", answer(200))
     with refusing() as away:
         balancer = Balancer([host(away), host(server.url)], by="round_robin", rng=Random(1))

@@ -1,13 +1,6 @@
 """What counts as a failure, what is tried again, and what the caller is told."""
 
 import pytest
-
-from mainstay import Breaker, Bulkhead, Deadline, Policy
-from mainstay.core.errors import CircuitOpen, MainstayError, PolicyMisused
-from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost
-from mainstay.service.outbound.events import Attempted, GaveUp, Retried
-from mainstay.service.outbound.retry_after import http_date
-from mainstay.testing import Recorder
 from tests.contract.outbound_http.conftest import QUICKLY, Connect
 from tests.contract.outbound_http.server import (
     Server,
@@ -17,6 +10,13 @@ from tests.contract.outbound_http.server import (
     reset,
     unreachable,
 )
+
+from mainstay import Breaker, Bulkhead, Deadline, Policy
+from mainstay.core.errors import CircuitOpen, MainstayError, PolicyMisused
+from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
+from mainstay.service.outbound.events import Attempted, GaveUp, Retried
+from mainstay.service.outbound.retry_after import http_date
+from mainstay.testing import Recorder
 
 
 def test_answers_pass_through(policy: Policy, connect: Connect, server: Server) -> None:
@@ -157,9 +157,7 @@ def test_a_body_that_breaks_off_is_fetched_again(
 
 
 @pytest.mark.parametrize("act", [answer(500), reset], ids=["500", "reset"])
-def test_failures_open_the_circuit(
-    connect: Connect, server: Server, act: object
-) -> None:
+def test_failures_open_the_circuit(connect: Connect, server: Server, act: object) -> None:
     policy = Policy(bulkhead=Bulkhead(), breaker=Breaker(failures=3))
     server.on("/a", act)  # type: ignore[arg-type]  # One of the two above.
     client = connect(policy, server.url)
@@ -182,6 +180,18 @@ def test_answers_do_not(connect: Connect, server: Server) -> None:
         assert client.request("GET", "/nowhere").status == 404
     assert policy.stats().failures_in_a_row == 0
     assert policy.stats().state == "closed"
+
+
+# requests looks at headers before its adapter does.
+@pytest.mark.parametrize("kind", ["httpx", "httpx-sync", "aiohttp"])
+def test_what_the_client_refuses_to_send_is_no_failure(connect: Connect, server: Server) -> None:
+    policy = Policy(bulkhead=Bulkhead(), breaker=Breaker(failures=1), retry=QUICKLY)
+    client = connect(policy, server.url)
+    with pytest.raises(CallUnsendable) as refused:
+        client.request("GET", "/a", headers={"X-Split": "a\r\nb: c"})
+    assert isinstance(refused.value, client.theirs)
+    assert policy.stats().state == "closed"
+    assert server.seen == []
 
 
 def test_without_a_bulkhead_there_is_no_client(connect: Connect, server: Server) -> None:

@@ -1,14 +1,14 @@
 """The one automatic retry: a connection that the server closed while it was idle."""
 
 import pytest
+from tests.contract.outbound_http.conftest import Connect
+from tests.contract.outbound_http.server import Peer, Seen, Server, answer, reset, stale
 
 from mainstay import Breaker, Bulkhead, Policy
 from mainstay.service.outbound.adapters.errors import ConnectionLost
 from mainstay.service.outbound.adapters.http_clients.events import Reconnected
 from mainstay.service.outbound.events import Attempted
 from mainstay.testing import Recorder
-from tests.contract.outbound_http.conftest import Connect
-from tests.contract.outbound_http.server import Peer, Seen, Server, answer, reset, stale
 
 
 @pytest.fixture

@@ -1,14 +1,6 @@
 """Timeouts of an attempt and of the whole call, and what is sent along about them."""
 
 import pytest
-
-from mainstay import AttemptTimeout, Bulkhead, Deadline, Policy, deadline
-from mainstay.core.clock import SYSTEM_CLOCK
-from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded
-from mainstay.service.inbound.trace import RANDOM, SAMPLED, Trace, enter_trace, leave_trace
-from mainstay.service.outbound.adapters.http_clients.headers import DEADLINE_HEADER
-from mainstay.service.outbound.events import TimedOut
-from mainstay.testing import Recorder
 from tests.contract.outbound_http.conftest import QUICKLY, Connect
 from tests.contract.outbound_http.server import (
     Act,
@@ -18,6 +10,13 @@ from tests.contract.outbound_http.server import (
     dripping_headers,
     hang,
 )
+
+from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, deadline
+from mainstay.core.clock import SYSTEM_CLOCK
+from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded
+from mainstay.service.inbound.trace import RANDOM, SAMPLED, Trace, enter_trace, leave_trace
+from mainstay.service.outbound.adapters.http_clients.headers import DEADLINE_HEADER
+from mainstay.testing import Recorder
 
 LONG_S = 20.0
 """Far more than any bound of these tests, and far less than for ever."""
@@ -67,11 +66,7 @@ def test_the_whole_call_has_its_bound(
     assert server.count("/a") == 1
 
 
-def test_a_callers_deadline_counts_too_and_is_no_failure(
-    connect: Connect, server: Server
-) -> None:
-    from mainstay import Breaker
-
+def test_a_callers_deadline_counts_too_and_is_no_failure(connect: Connect, server: Server) -> None:
     policy = Policy(bulkhead=Bulkhead(), deadline=Deadline(LONG_S), breaker=Breaker(failures=1))
     server.on("/a", hang)
     client = connect(policy, server.url)
@@ -148,21 +143,3 @@ def test_a_trace_that_is_there_already_stays(
     finally:
         leave_trace(token)
     assert server.seen[0].headers["traceparent"] == mine
-
-
-def test_who_cut_an_attempt_off_is_told(
-    connect: Connect, server: Server, recorder: Recorder, kind: str
-) -> None:
-    if not connect_is_async(kind):
-        pytest.skip("a thread's client ends by itself: nobody cuts it off")
-    policy = Policy(bulkhead=Bulkhead(), attempt_timeout=AttemptTimeout(within=0.1))
-    policy.events.add(recorder)
-    server.on("/a", hang)
-    client = connect(policy, server.url)
-    with pytest.raises(AttemptTimedOut):
-        client.request("GET", "/a")
-    assert recorder.only(TimedOut).by == "attempt"
-
-
-def connect_is_async(kind: str) -> bool:
-    return kind not in {"httpx-sync", "requests"}

@@ -6,8 +6,12 @@ import math
 from functools import partial
 from typing import Any
 
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.tracing import Trace
+
 from mainstay.core.deadline import remaining_s
-from mainstay.core.errors import MainstayError, PartMissing
+from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.errors import also
 from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
@@ -20,14 +24,6 @@ from mainstay.service.outbound.adapters.http_clients.place import Lost
 from mainstay.service.outbound.adapters.http_clients.wire import Wire, note_connected, note_opening
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.policy import Policy
-
-try:
-    import aiohttp
-except ModuleNotFoundError as error:
-    raise PartMissing("aiohttp is not installed: pip install aiohttp") from error
-
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.tracing import Trace
 
 _CONNECTING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
@@ -97,7 +93,7 @@ class PolicyMiddleware:
             try:
                 answer = await _sent(call, handler, partial(_outgoing, request, call, endpoint))
                 await _take(call, answer)
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise _translated(call, error, request) from error
             call.judge(answer.status, answer.headers.get("Retry-After"), answer)
         return answer
@@ -186,7 +182,7 @@ def aiohttp_session(
     http = http or Http()
     middlewares = (*options.pop("middlewares", ()), PolicyMiddleware(policy, http))
     defaults: dict[str, Any] = {
-        "connector": Connector(limit=0, keepalive_timeout=float(http.idle)),
+        "connector": Connector(limit=0, keepalive_timeout=float(http.idle), ssl=http.tls or True),
         "timeout": aiohttp.ClientTimeout(
             total=None, sock_connect=float(http.connect), sock_read=float(http.read)
         ),
@@ -213,13 +209,16 @@ def _outgoing(
 
 
 def _translated(
-    call: HttpCall, error: aiohttp.ClientError | OSError, request: aiohttp.ClientRequest
+    call: HttpCall,
+    error: aiohttp.ClientError | OSError | ValueError,
+    request: aiohttp.ClientRequest,
 ) -> MainstayError:
     """Return what an error of aiohttp means."""
-    if isinstance(error, aiohttp.InvalidURL):
-        return call.unsendable()
     if isinstance(error, _CONNECTING):
         return call.not_connected()
+    if isinstance(error, ValueError):
+        # A URL, or a header that can't be.
+        return call.unsendable()
     if isinstance(error, TimeoutError):
         return call.timed_out(request.session.timeout.sock_read)
     return call.broken_off()

@@ -197,9 +197,3 @@ def bounded_s(declared_s: float | None, default_s: float, left_s: float | None) 
     """Return how long a thread may wait for the network: the least of what is said and is left."""
     own_s = default_s if declared_s is None else declared_s
     return own_s if left_s is None else min(own_s, left_s)
-
-
-def within_attempt_s(declared_s: float | None, left_s: float | None) -> float | None:
-    """Return the same for a task, whose attempt is cut off anyhow: None where that is sooner."""
-    sooner = declared_s is not None and (left_s is None or declared_s < left_s)
-    return declared_s if sooner else None

@@ -15,6 +15,7 @@ import httpx
 from httpcore import SOCKET_OPTION
 
 from mainstay.core.deadline import remaining_s
+from mainstay.service.outbound.adapters.http_clients.options import Http
 from mainstay.service.outbound.adapters.http_clients.wire import Wire, note_opening
 
 if TYPE_CHECKING:
@@ -30,18 +31,17 @@ class AsyncPool(httpx.AsyncHTTPTransport):
     """The asynchronous transport.
 
     Args:
-        idle_s: How long a connection may be idle.
-        idle_max: How many may be idle at once.
-        verify: How TLS checks the server; None: as httpx does.
+        http: Options.
+        idle_max: How many connections may be idle at once.
     """
 
-    def __init__(self, *, idle_s: float, idle_max: int, verify: SSLContext | None = None) -> None:
+    def __init__(self, http: Http, idle_max: int) -> None:
         # Not through super(): it would make a pool first, and that pool's backend is its own.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=verify or httpx.create_ssl_context(),
+            ssl_context=http.tls or httpx.create_ssl_context(),
             max_connections=None,
             max_keepalive_connections=idle_max,
-            keepalive_expiry=idle_s,
+            keepalive_expiry=float(http.idle),
             network_backend=_AsyncBackend(),
         )
 
@@ -60,12 +60,12 @@ class AsyncPool(httpx.AsyncHTTPTransport):
 class Pool(httpx.HTTPTransport):
     """The synchronous transport. Arguments as those of ``AsyncPool``."""
 
-    def __init__(self, *, idle_s: float, idle_max: int, verify: SSLContext | None = None) -> None:
+    def __init__(self, http: Http, idle_max: int) -> None:
         self._pool = httpcore.ConnectionPool(
-            ssl_context=verify or httpx.create_ssl_context(),
+            ssl_context=http.tls or httpx.create_ssl_context(),
             max_connections=None,
             max_keepalive_connections=idle_max,
-            keepalive_expiry=idle_s,
+            keepalive_expiry=float(http.idle),
             network_backend=_Backend(),
         )
 

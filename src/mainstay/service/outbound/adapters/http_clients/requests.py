@@ -5,8 +5,12 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
 from mainstay.core.deadline import remaining_s
-from mainstay.core.errors import MainstayError, PartMissing
+from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.errors import CallUnsendable, also
 from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
@@ -17,20 +21,10 @@ from mainstay.service.outbound.adapters.http_clients.call import (
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
 from mainstay.service.outbound.adapters.http_clients.place import Lost
+from mainstay.service.outbound.adapters.http_clients.urllib3_pool import pools
 from mainstay.service.outbound.adapters.http_clients.wire import Wire
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.policy import Policy
-
-try:
-    import requests
-except ModuleNotFoundError as error:
-    raise PartMissing("requests is not installed: pip install requests") from error
-
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
-
-# Needs urllib3, which comes with requests.
-from mainstay.service.outbound.adapters.http_clients.urllib3_pool import pools
 
 _ENDPOINT = "mainstay_endpoint"
 """Where a prepared request notes the endpoint that a balancer chose."""
@@ -131,12 +125,19 @@ class PolicyAdapter(HTTPAdapter):
         where: dict[str, Any]
         how: dict[str, Any]
         where, how = map(dict, super().build_connection_pool_key_attributes(request, verify, cert))
+        if self._http.tls is not None:
+            how["ssl_context"] = self._http.tls
         endpoint: Endpoint | None = getattr(request, _ENDPOINT, None)
         if endpoint is not None:
             if where["scheme"] == "https":
                 how.update(server_hostname=where["host"], assert_hostname=where["host"])
             where.update(host=endpoint.host, port=endpoint.port)
         return where, how
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Let requests' own authorities be trusted, unless the options say who is."""
+        if self._http.tls is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # Theirs.
 
 
 class HeldResponse(requests.Response):
@@ -209,11 +210,6 @@ class PolicySession(requests.Session):
         if "://" not in url:
             url = f"{self._base_url}/{url.lstrip('/')}"
         return super().request(method, url, *args, **options)
-
-
-def requests_session(policy: Policy, http: Http | None = None) -> PolicySession:
-    """Return a ``requests.Session`` that holds a policy. Close it, as any session."""
-    return PolicySession(policy, http)
 
 
 def _waits(timeout: Any, http: Http, left_s: float | None) -> tuple[float, float]:
