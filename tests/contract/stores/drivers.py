@@ -211,6 +211,11 @@ class Sql(Driver[Postgres]):
         return int(pool.checkedin() + pool.checkedout())
 
 
+OWN_CONNECTIONS = (("grpc.use_local_subchannel_pool", 1),)
+"""Channels of one process share their connections, and the pause after one that was refused: after
+a test that killed the server, the next one's fresh channel would still be in that pause."""
+
+
 class Rpc(Driver[Grpc]):
     def client(self) -> Any:
         import grpc  # type: ignore[import-untyped]  # It ships no types.
@@ -219,7 +224,11 @@ class Rpc(Driver[Grpc]):
 
         self.answer = grpc.RpcError
         return grpc_channel(
-            self.policy, self.server.target, timeout="10s", repeatable=("/shop.Test/Echo",)
+            self.policy,
+            self.server.target,
+            timeout="10s",
+            repeatable=("/shop.Test/Echo",),
+            options=OWN_CONNECTIONS,
         )
 
     def ask(self, method: str, request: bytes) -> Any:
@@ -249,7 +258,11 @@ class AsyncRpc(Driver[Grpc]):
         from mainstay.service.outbound.adapters.grpc_clients import async_grpc_channel
 
         return async_grpc_channel(
-            self.policy, self.server.target, timeout="10s", repeatable=("/shop.Test/Echo",)
+            self.policy,
+            self.server.target,
+            timeout="10s",
+            repeatable=("/shop.Test/Echo",),
+            options=OWN_CONNECTIONS,
         )
 
     async def ask(self, method: str, request: bytes) -> Any:
