@@ -205,16 +205,23 @@ class Server:
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()
-        server.close()
+        self._end(server)
+        self._loop.close()
+
+    def _end(self, server: asyncio.Server) -> None:
+        # First nobody comes in, then those who are on their way arrive, then all are sent away:
+        # a server that is closed while somebody arrives leaves that one's socket open.
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        self._loop.run_until_complete(asyncio.sleep(0.01))
         for task in self._tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
         # Those that never came to a conversation are known to the loop alone.
         for transport in list(getattr(self._loop, "_transports").values()):  # noqa: B009
             transport.abort()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        server.close()
+        self._loop.run_until_complete(asyncio.sleep(0.01))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

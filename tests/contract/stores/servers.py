@@ -92,11 +92,14 @@ class Server(ABC):
     def pause(self) -> None:
         """Let it hang: connections stay, and nothing answers."""
         for one in self._family():
-            one.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.suspend()
 
     def resume(self) -> None:
         for one in self._family():
-            one.resume()
+            # A backend whose client has gone ends as soon as it goes on.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.resume()
         until(self.answers)
 
     def close(self) -> None:
