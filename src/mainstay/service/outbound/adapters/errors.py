@@ -62,8 +62,10 @@ def also(error: MainstayError, theirs: type[Exception], **fields: object) -> Mai
     if isinstance(error, theirs):
         return error
     kind = _both(type(error), theirs)
-    # Their constructors want what we don't have; ours set nothing but what is copied here.
-    twin = kind.__new__(kind)
+    # Their constructors want what we don't have; ours set nothing but what is copied here. Of the
+    # two, the base is the one whose objects have more in them, such as those of OSError.
+    base: Any = kind.__base__
+    twin: MainstayError = base.__new__(kind)
     twin.args = error.args
     vars(twin).update({**fields, **vars(error)})
     return twin.with_traceback(error.__traceback__)
