@@ -12,6 +12,7 @@ from mainstay import Bulkhead, Fallback, Policy, Retry, Service
 from mainstay.core.errors import MainstayError, PolicyMisused
 from mainstay.service.outbound.adapters.http_clients import Http
 from mainstay.service.outbound.adapters.http_clients.requests import PolicyAdapter
+from mainstay.service.outbound.plan import Parts
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency, Timeouts
 
@@ -106,8 +107,6 @@ def test_the_adapter_fits_a_session_of_your_own() -> None:
 
 
 def test_a_bulkhead_that_is_taken_away_is_missed() -> None:
-    from mainstay.service.outbound.plan import Parts
-
     one = policy()
     transport, _ = answering()
     with one.sync_http_client(transport=transport) as client:
