@@ -115,7 +115,7 @@ async def test_without_the_catalog_a_page_asks_for_patience(tmp_path: Path, path
 
 
 async def test_a_catalog_that_hangs_is_given_up(tmp_path: Path) -> None:
-    async with shop(tmp_path, {"catalog": Hung()}, total_s=0.0) as client:
+    async with shop(tmp_path, {"catalog": Hung()}, total_s=0.001) as client:
         answer = await client.get("/api/products/42")
     assert answer.status_code == 503
 

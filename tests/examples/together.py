@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from mainstay import Service
+from mainstay.spec.dependency import Timeouts
+from mainstay.spec.load import load_service
 from shop.catalog import api as catalog
 from shop.database import Database
 from shop.payments import api as payments
@@ -15,8 +19,9 @@ from shop.payments import ledger
 from shop.products import load_stocklist
 from shop.recommendations import api as recommendations
 from shop.storefront import orderbook, site
-from shop.storefront.upstream import Peer
 from shop.storefront.wiring import Peers
+
+STOREFRONT = Path(__file__).parents[2] / "examples" / "shop" / "storefront"
 
 Transports = Mapping[str, httpx.AsyncBaseTransport]
 
@@ -66,20 +71,18 @@ class AnswerLost(httpx.AsyncBaseTransport):
 
 
 def peers(*, total_s: float = 5.0) -> Peers:
-    """Return the peers of a storefront that runs in process."""
-
-    def peer(name: str) -> Peer:
-        return Peer(
-            name=name,
-            url=f"http://{name}",
-            connect_s=1.0,
-            total_s=total_s,
-            calls_max=8,
-            waiting_max=32,
-        )
-
+    """Return the policies of a storefront that runs in process, where calls have so much time."""
+    loaded = load_service(STOREFRONT, environ={}).system.members[0].declaration
+    dependencies = tuple(
+        (name, replace(one, timeout=Timeouts(connect_s=1.0, total_s=total_s)))
+        for name, one in loaded.dependencies
+    )
+    urls = {f"MAINSTAY_URL_{name.upper()}": f"http://{name}" for name, _ in dependencies}
+    service = Service(replace(loaded, dependencies=dependencies), environ=urls)
     return Peers(
-        catalog=peer("catalog"), recommendations=peer("recommendations"), payments=peer("payments")
+        catalog=service.dependency("catalog"),
+        recommendations=service.dependency("recommendations"),
+        payments=service.dependency("payments"),
     )
 
 
@@ -117,7 +120,7 @@ async def shop(
         "recommendations": Threaded(recommendations.build(stocklist)),
         "payments": httpx.ASGITransport(charges),
     }
-    transports = {f"http://{name}": one for name, one in {**real, **(instead or {})}.items()}
+    transports = {**real, **(instead or {})}
     storefront = site.build(
         peers(total_s=total_s), Database(folder / "orders.db", orderbook.SCHEMA), transports
     )

@@ -24,9 +24,9 @@ def build(
     """Return the storefront.
 
     Args:
-        peers: The services that it calls.
+        peers: The policies of the services that it calls.
         database: Where orders are kept; open while the app runs.
-        transports: For tests: what answers in place of the network, for each base URL.
+        transports: For tests: what answers in place of the network, for each service.
     """
 
     @asynccontextmanager

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 import httpx
 from fastapi import Depends, Request
 
+from mainstay import Policy
 from shop.database import Database
 from shop.products import Category
 from shop.storefront.catalog import Catalog
@@ -16,16 +17,16 @@ from shop.storefront.checkout import Checkout
 from shop.storefront.orderbook import OrderBook
 from shop.storefront.payments import Payments
 from shop.storefront.recommendations import Recommendations
-from shop.storefront.upstream import Peer, Upstream, http_client
+from shop.storefront.upstream import Upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peers:
-    """The services that the storefront calls."""
+    """The policies of the services that the storefront calls."""
 
-    catalog: Peer
-    recommendations: Peer
-    payments: Peer
+    catalog: Policy
+    recommendations: Policy
+    payments: Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +48,20 @@ async def wired(
     database: Database,
     transports: Mapping[str, httpx.AsyncBaseTransport] | None,
 ) -> AsyncIterator[Wiring]:
-    """Open the pool of connections and the order book; close both at the end."""
+    """Open a client for each service and the order book; close all of them at the end."""
     database.open()
-    everyone = (peers.catalog, peers.recommendations, peers.payments)
-    async with http_client(everyone, transports) as client:
-        catalog = Catalog(Upstream(peers.catalog, client))
-        payments = Payments(Upstream(peers.payments, client))
+    async with AsyncExitStack() as clients:
+
+        async def upstream(peer: Policy) -> Upstream:
+            transport = (transports or {}).get(peer.name)
+            client = await clients.enter_async_context(peer.http_client(transport=transport))
+            return Upstream(peer.name, client)
+
+        catalog = Catalog(await upstream(peers.catalog))
+        payments = Payments(await upstream(peers.payments))
         yield Wiring(
             catalog=catalog,
-            recommendations=Recommendations(Upstream(peers.recommendations, client), catalog),
+            recommendations=Recommendations(await upstream(peers.recommendations), catalog),
             checkout=Checkout(catalog, payments, OrderBook(database)),
         )
     database.close()
