@@ -223,6 +223,7 @@ class Rpc(Driver[Grpc]):
         from mainstay.service.outbound.adapters.grpc_clients import grpc_channel
 
         self.answer = grpc.RpcError
+        self.own = uuid4().bytes
         return grpc_channel(
             self.policy,
             self.server.target,
@@ -244,7 +245,7 @@ class Rpc(Driver[Grpc]):
         return self.ask("Abort", b"NOT_FOUND,0,")
 
     def count(self) -> Any:
-        return int(self.ask("Count", b""))
+        return int(self.ask("Count", self.own))
 
 
 class AsyncRpc(Driver[Grpc]):
@@ -252,6 +253,7 @@ class AsyncRpc(Driver[Grpc]):
         import grpc
 
         self.answer = grpc.RpcError
+        self.own = uuid4().bytes
         return self.runner.run(self.channel())
 
     async def channel(self) -> Any:
@@ -278,7 +280,7 @@ class AsyncRpc(Driver[Grpc]):
         return await self.ask("Abort", b"NOT_FOUND,0,")
 
     async def count(self) -> Any:
-        return int(await self.ask("Count", b""))
+        return int(await self.ask("Count", self.own))
 
     async def shut(self) -> None:
         await self.made.close()

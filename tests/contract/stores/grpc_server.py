@@ -20,7 +20,7 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # As above.
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: list[dict[str, Any]] = []
-        self._count = 0
+        self._counts: dict[bytes, int] = {}
         self._active = 0
         self._most = 0
         self._left: dict[bytes, int] = {}
@@ -64,10 +64,11 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # As above.
     def echo(self, request: bytes, _context: Any) -> bytes:
         return request
 
-    def count(self, _request: bytes, _context: Any) -> bytes:
+    def count(self, request: bytes, _context: Any) -> bytes:
+        """Count one up, for each request apart."""
         with self._lock:
-            self._count += 1
-            return str(self._count).encode()
+            count = self._counts[request] = self._counts.get(request, 0) + 1
+            return str(count).encode()
 
     def slow(self, request: bytes, _context: Any) -> bytes:
         threading.Event().wait(float(request))
