@@ -15,7 +15,7 @@ from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, deadli
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded
 from mainstay.service.inbound.trace import RANDOM, SAMPLED, Trace, enter_trace, leave_trace
-from mainstay.service.outbound.adapters.http_clients.headers import DEADLINE_HEADER
+from mainstay.service.outbound.adapters.headers import DEADLINE_HEADER
 from mainstay.testing import Recorder
 
 LONG_S = 20.0

@@ -225,12 +225,27 @@ class Policy(Clients):
         All state is shared. It tries again only what certainly never left, and never hedges.
         """
         if self._once is None:
-            self._once = self._view(for_once)
+            self._once = self.derived(for_once)
         return self._once
 
     def with_fallback(self, fallback: Fallback) -> "Policy":
         """Return this policy with another fallback; all else is shared."""
-        return self._view(lambda plan: with_fallback(plan, fallback))
+        return self.derived(lambda plan: with_fallback(plan, fallback))
+
+    def derived(self, derive: Callable[[Plan], Plan]) -> "Policy":
+        """Return a policy that shares all state with this one and runs a plan made from its plan.
+
+        It follows every change of this one, for as long as somebody holds it.
+
+        Args:
+            derive: From this one's plan to the other's; pure, and called again at each change.
+        """
+        with self._lock:
+            view = PolicyView(self.plan, derive)
+            if self._views is None:
+                self._views = weakref.WeakSet()
+            self._views.add(view)
+        return view
 
     def update(self, parts: Parts) -> None:
         """Take other options, at once and for calls that begin from now on.
@@ -271,14 +286,6 @@ class Policy(Clients):
     def stats(self) -> Stats:
         """Return a snapshot of counts and states."""
         return stats_of(self.plan)
-
-    def _view(self, derive: Callable[[Plan], Plan]) -> "Policy":
-        with self._lock:
-            view = PolicyView(self.plan, derive)
-            if self._views is None:
-                self._views = weakref.WeakSet()
-            self._views.add(view)
-        return view
 
     def _adopt(self, plan: Plan) -> None:
         self.plan = plan

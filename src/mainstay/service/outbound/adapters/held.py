@@ -13,8 +13,7 @@ def within_place(policy: Policy) -> Policy:
     Deadline, breaker and attempt timeout hold; state is shared. What is done on one connection in
     a row can't be repeated or answered otherwise halfway: there are no retries and no fallback.
     """
-    # As `Policy.once` does; a view follows every change of the policy.
-    return policy._view(_within_place)  # noqa: SLF001
+    return policy.derived(_within_place)
 
 
 def unhurried(policy: Policy) -> Policy:
@@ -23,7 +22,7 @@ def unhurried(policy: Policy) -> Policy:
     Only the caller's deadline holds: the policy's own time bounds are for calls that should answer
     at once. What certainly never left is tried again.
     """
-    return policy.once._view(_unhurried)  # noqa: SLF001  As above.
+    return policy.once.derived(_unhurried)
 
 
 def started(policy: Policy) -> Policy:
@@ -31,7 +30,7 @@ def started(policy: Policy) -> Policy:
 
     Bulkhead and rate limit hold; of time, only the caller's deadline: streams may be long.
     """
-    return policy._view(_started)  # noqa: SLF001  As above.
+    return policy.derived(_started)
 
 
 def bulkhead_of(policy: Policy, what: str) -> int:

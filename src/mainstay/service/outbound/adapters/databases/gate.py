@@ -11,8 +11,8 @@ from mainstay.service.outbound.adapters.databases.views import for_checkout, for
 from mainstay.service.outbound.adapters.databases.witness import Witness, witnessed
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import bulkhead_of, within_place
-from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
 from mainstay.service.outbound.adapters.outcome import Answered, NotServed, opened, timed_out
+from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.policy import Policy
 
 R = TypeVar("R")
@@ -75,10 +75,10 @@ class Gate:
         self._driver = driver
         self._lost = Lost()
         # A view follows every change of the policy.
-        self._checkout = policy._view(for_checkout)  # noqa: SLF001  As `Policy.once` does.
+        self._checkout = policy.derived(for_checkout)
         self._statement = within_place(policy)
-        self.unit = policy.once._view(for_unit)  # noqa: SLF001  As above.
-        self.repeatable_unit = policy._view(for_unit)  # noqa: SLF001  As above.
+        self.unit = policy.once.derived(for_unit)
+        self.repeatable_unit = policy.derived(for_unit)
 
     def checkout(self, connect: Callable[[], R], keep: Callable[[R, Place], None]) -> R:
         """Return a connection out of the pool. Nothing was asked yet, so it may be tried again.

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
-from mainstay.service.outbound.adapters.http_clients.place import Place
+from mainstay.service.outbound.adapters.place import Place
 
 if TYPE_CHECKING:
     from mainstay.service.outbound.adapters.databases.gate import Gate

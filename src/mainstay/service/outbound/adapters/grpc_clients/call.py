@@ -16,9 +16,8 @@ from mainstay.service.outbound.adapters.grpc_clients.status import (
     never_connected,
     pushback_s,
 )
+from mainstay.service.outbound.adapters.headers import headers_out
 from mainstay.service.outbound.adapters.held import bulkhead_of
-from mainstay.service.outbound.adapters.http_clients.headers import headers_out
-from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
 from mainstay.service.outbound.adapters.outcome import (
     Answered,
     NotServed,
@@ -26,6 +25,7 @@ from mainstay.service.outbound.adapters.outcome import (
     allowed_s,
     timed_out,
 )
+from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.policy import Policy
 
 

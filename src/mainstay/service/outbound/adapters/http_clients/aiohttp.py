@@ -20,8 +20,8 @@ from mainstay.service.outbound.adapters.http_clients.call import (
     HttpCall,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.place import Lost
 from mainstay.service.outbound.adapters.http_clients.wire import Wire, note_connected, note_opening
+from mainstay.service.outbound.adapters.place import Lost
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.policy import Policy
 

@@ -13,12 +13,13 @@ from mainstay.core.errors import (
 )
 from mainstay.service.inbound.trace import current_trace
 from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
+from mainstay.service.outbound.adapters.headers import headers_out
 from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.events import Reconnected
-from mainstay.service.outbound.adapters.http_clients.headers import headers_out, may_repeat
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
+from mainstay.service.outbound.adapters.http_clients.repeatable import may_repeat
 from mainstay.service.outbound.adapters.http_clients.turn import Turn
+from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.course import emit
 from mainstay.service.outbound.policy import Policy

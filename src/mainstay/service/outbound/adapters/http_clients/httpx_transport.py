@@ -26,7 +26,7 @@ from mainstay.service.outbound.adapters.http_clients.httpx_words import (
     with_body,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.place import Lost
+from mainstay.service.outbound.adapters.place import Lost
 from mainstay.service.outbound.policy import Policy
 
 

@@ -9,7 +9,7 @@ from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFai
 from mainstay.service.outbound.adapters.http_clients.call import HttpCall, bounded_s
 from mainstay.service.outbound.adapters.http_clients.httpcore_pool import CALL
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.place import Lost
+from mainstay.service.outbound.adapters.place import Lost
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.policy import Policy
 

@@ -20,9 +20,9 @@ from mainstay.service.outbound.adapters.http_clients.call import (
     bounded_s,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.place import Lost
 from mainstay.service.outbound.adapters.http_clients.urllib3_pool import pools
 from mainstay.service.outbound.adapters.http_clients.wire import Wire
+from mainstay.service.outbound.adapters.place import Lost
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.policy import Policy
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from mainstay.core.deadline import DeadlineRegion
 from mainstay.core.errors import DeadlineExceeded, MainstayError
-from mainstay.service.outbound.adapters.http_clients.place import Place
 from mainstay.service.outbound.adapters.outcome import opened, timed_out
+from mainstay.service.outbound.adapters.place import Place
 from mainstay.service.outbound.adapters.redis_clients.attempt import Arguments, Gate, Parts
 from mainstay.service.outbound.adapters.redis_clients.commands import own_wait_s
 from mainstay.service.outbound.policy import Policy

@@ -8,8 +8,8 @@ from typing import Any
 from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import bulkhead_of, unhurried, within_place
-from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
 from mainstay.service.outbound.adapters.outcome import Answered, NotServed, allowed_s, timed_out
+from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.adapters.redis_clients.commands import (
     Command,
     may_repeat,

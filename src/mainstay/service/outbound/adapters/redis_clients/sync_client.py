@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from mainstay.core.errors import MainstayError
-from mainstay.service.outbound.adapters.http_clients.place import Place
 from mainstay.service.outbound.adapters.outcome import allowed_s, opened
+from mainstay.service.outbound.adapters.place import Place
 from mainstay.service.outbound.adapters.redis_clients.attempt import (
     OWN_WAIT_S,
     Arguments,

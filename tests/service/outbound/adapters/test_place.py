@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from mainstay import Bulkhead
-from mainstay.service.outbound.adapters.http_clients.place import Lost, Place
+from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.bulkhead import Slots
 
 

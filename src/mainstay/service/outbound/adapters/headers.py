@@ -11,19 +11,6 @@ Three are read on arrival. This one is sent because a proxy on the way acts on i
 internal listeners make it the timeout of the route and pass on what is left.
 """
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""RFC 9110, 9.2.2."""
-
-
-def may_repeat(method: str, idempotency_key: str | bytes | None) -> bool:
-    """Return whether a request may be made twice: by its method, or because it has a key.
-
-    Args:
-        method: In any case of letters.
-        idempotency_key: The value of its ``Idempotency-Key`` header; an empty one is none.
-    """
-    return bool(idempotency_key) or method.upper() in _IDEMPOTENT
-
 
 def headers_out(left_s: float | None, trace: Trace | None, rng: Random) -> dict[str, str]:
     """Return the headers that one attempt adds.

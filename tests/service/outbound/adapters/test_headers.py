@@ -3,36 +3,12 @@ from random import Random
 import pytest
 
 from mainstay.service.inbound.trace import SAMPLED, Trace, parse_traceparent
-from mainstay.service.outbound.adapters.http_clients.headers import (
+from mainstay.service.outbound.adapters.headers import (
     DEADLINE_HEADER,
     headers_out,
-    may_repeat,
 )
 
 TRACE = Trace("a" * 32, "b" * 16, "c" * 16, SAMPLED)
-
-
-@pytest.mark.parametrize(
-    ("method", "key", "repeats"),
-    [
-        ("GET", None, True),
-        ("get", None, True),
-        ("HEAD", None, True),
-        ("OPTIONS", None, True),
-        ("PUT", None, True),
-        ("DELETE", None, True),
-        ("POST", None, False),
-        ("PATCH", None, False),
-        ("PURGE", None, False),
-        ("POST", "4711", True),
-        ("PATCH", b"4711", True),
-        ("POST", "", False),
-    ],
-)
-def test_a_request_may_be_repeated_by_its_method_or_its_key(
-    method: str, key: str | bytes | None, repeats: object
-) -> None:
-    assert may_repeat(method, key) is repeats
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""The place of a streamed answer in the bulkhead, from its headers to the end of its body."""
+"""A place in the bulkhead that is held beyond the call which got it.
+
+A streamed answer holds one to the end of its body, a connection to a database until it is back.
+"""
 
 from collections import deque
 
@@ -7,7 +10,7 @@ from mainstay.service.outbound.context import current_key
 
 
 class Lost:
-    """Places of answers that were thrown away unread, until the next call gives them back.
+    """Places of answers and connections that were thrown away, until the next call gives them back.
 
     Bounded by the bulkhead: a place is in it at most once.
     """
