@@ -14,6 +14,8 @@
     │   ├── CircuitOpen      its dependency fails; no call is let through for now
     │   ├── BulkheadFull     as many calls as allowed are in flight
     │   └── RateLimited      as many calls as allowed were made
+    ├── StoreUnavailable     a store (Valkey, …) did not do what was asked: go on without, or later
+    │   └── StoreRefused     it answered with an error, whose code says which
     ├── DeadlineExceeded     no time is left, so a retry has none either (also a TimeoutError)
     └── AttemptTimedOut      one attempt took too long; another may not (also a TimeoutError)
 
@@ -124,6 +126,47 @@ class RateLimited(CallRejected):
     """As many calls as allowed were made."""
 
     sentence = "too many calls in this time"
+
+
+class StoreUnavailable(MainstayError):
+    """A store did not answer within its bound, or is known to be away.
+
+    Whoever guards with the help of a store goes on without it.
+
+    Args:
+        message: One sentence for people; it never holds a password.
+        begun: Whether something was sent, so that its effect is unknown; False: nothing was.
+    """
+
+    def __init__(self, message: str, *, begun: bool) -> None:
+        self.begun = begun
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore_store, (type(self), str(self), {"begun": self.begun})
+
+
+class StoreRefused(StoreUnavailable):
+    """A store answered, with an error: what was asked was not done.
+
+    Args:
+        message: What the store said.
+        code: The first word of it, as ``WRONGTYPE`` or ``OOM``, for machines.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        self.code = code
+        super().__init__(message, begun=True)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore_store, (type(self), str(self), {"code": self.code})
+
+
+def _restore_store(
+    kind: type[StoreUnavailable], message: str, named: dict[str, object]
+) -> StoreUnavailable:
+    # An exception's own way loses what is keyword-only.
+    return kind(message, **named)  # type: ignore[arg-type]  # What __reduce__ put there.
 
 
 class DeadlineExceeded(MainstayError, TimeoutError):
