@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mainstay.core.deadline import detach, remaining_s
-    from mainstay.service.inbound.health import Finding, Status
-    from mainstay.service.inbound.trace import Trace, current_trace
+    from mainstay.core.trace import Trace, current_trace
+    from mainstay.service.inbound.health.document import Finding, Status
     from mainstay.service.outbound.attempt_timeout import AttemptTimeout
     from mainstay.service.outbound.breaker import Breaker
     from mainstay.service.outbound.bulkhead import Bulkhead
@@ -52,15 +52,15 @@ _HOMES = {
     "Deadline": "mainstay.service.outbound.total",
     "Degraded": "mainstay.service.outbound.context",
     "Fallback": "mainstay.service.outbound.fallback",
-    "Finding": "mainstay.service.inbound.health",
+    "Finding": "mainstay.service.inbound.health.document",
     "Hedge": "mainstay.service.outbound.hedge",
     "Policy": "mainstay.service.outbound.policy",
     "RateLimit": "mainstay.service.outbound.ratelimit",
     "Retry": "mainstay.service.outbound.retry",
     "Service": "mainstay.service.service",
-    "Status": "mainstay.service.inbound.health",
-    "Trace": "mainstay.service.inbound.trace",
-    "current_trace": "mainstay.service.inbound.trace",
+    "Status": "mainstay.service.inbound.health.document",
+    "Trace": "mainstay.core.trace",
+    "current_trace": "mainstay.core.trace",
     "deadline": "mainstay.service.outbound.context",
     "degraded": "mainstay.service.outbound.context",
     "detach": "mainstay.core.deadline",

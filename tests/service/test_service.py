@@ -5,7 +5,7 @@ import pytest
 
 import mainstay
 from mainstay.core.errors import ConfigInvalid
-from mainstay.service.inbound.drain import DrainBegan
+from mainstay.service.inbound.stopping.drain import DrainBegan
 from mainstay.service.service import Service, _forking_rng, own_declaration
 from mainstay.spec.declaration import Declaration, Member, System
 

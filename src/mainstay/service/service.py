@@ -13,13 +13,13 @@ from mainstay.service.address import base_url
 from mainstay.service.inbound.access import AccessLog
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.asgi_types import AsgiApp
-from mainstay.service.inbound.board import Board
-from mainstay.service.inbound.builtin import builtin_checks
-from mainstay.service.inbound.check import Check, CheckFunction
 from mainstay.service.inbound.complaint import complain
-from mainstay.service.inbound.drain import Drain
+from mainstay.service.inbound.health.board import Board
+from mainstay.service.inbound.health.builtin import builtin_checks
+from mainstay.service.inbound.health.check import Check, CheckFunction
+from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.inbound import Inbound
-from mainstay.service.inbound.probes import Probes
+from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.wsgi import WsgiApp, WsgiShell
 from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
 from mainstay.spec.declaration import Declaration, System

@@ -14,7 +14,7 @@ from tests.contract.outbound_http.server import (
 from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, deadline
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded
-from mainstay.service.inbound.trace import RANDOM, SAMPLED, Trace, enter_trace, leave_trace
+from mainstay.core.trace import RANDOM, SAMPLED, Trace, enter_trace, leave_trace
 from mainstay.service.outbound.adapters.headers import DEADLINE_HEADER
 from mainstay.testing import Recorder
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.clock import utc_text
+from mainstay.core.trace import take_over
 from mainstay.service.inbound.access import AccessLog
-from mainstay.service.inbound.trace import take_over
 
 TRACE = take_over(None, Random(7))
 PIPE_BUF = 4096

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mainstay.service.inbound.trace import current_trace
+from mainstay.core.trace import current_trace
 from mainstay.service.service import Service
 from mainstay.spec.inbound import Health, Inbound
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 
 from mainstay.core.clock import utc_text
-from mainstay.service.inbound.trace import Trace
+from mainstay.core.trace import Trace
 
 _PATH_CHARS_MAX = 2048
 _PATH_CUT_CHARS = 160

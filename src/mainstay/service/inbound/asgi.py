@@ -8,13 +8,13 @@ import traceback
 from collections.abc import Awaitable
 from typing import Any
 
+from mainstay.core.trace import Trace, enter_trace, leave_trace, take_over
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
-from mainstay.service.inbound.health import HEALTH_TYPE
+from mainstay.service.inbound.health.document import HEALTH_TYPE
+from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
 from mainstay.service.inbound.inbound import LEFT_STATUS, Inbound
-from mainstay.service.inbound.lifespan import Lifespan
-from mainstay.service.inbound.probes import ALLOWED_METHODS, Probe
 from mainstay.service.inbound.problem import PROBLEM_TYPE, failure_problem
-from mainstay.service.inbound.trace import Trace, enter_trace, leave_trace, take_over
+from mainstay.service.inbound.stopping.lifespan import Lifespan
 
 TRACE_KEY = "mainstay.trace"
 _CLOSE = (b"connection", b"close")

@@ -6,8 +6,8 @@ from random import Random
 
 from mainstay.core.clock import Clock
 from mainstay.service.inbound.access import AccessLog
-from mainstay.service.inbound.drain import Drain
-from mainstay.service.inbound.probes import Probes
+from mainstay.service.inbound.health.probes import Probes
+from mainstay.service.inbound.stopping.drain import Drain
 
 LEFT_STATUS = 499
 """In the access line: the client left before there was a status (nginx's number for it)."""

@@ -22,11 +22,11 @@ from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.complaint import complain
-from mainstay.service.inbound.drain import Drain
-from mainstay.service.inbound.guest import Guest
-from mainstay.service.inbound.options import Options, parse
-from mainstay.service.inbound.stop import Stopper
-from mainstay.service.inbound.target import AppUnusable, interface_of, load_app
+from mainstay.service.inbound.serving.guest import Guest
+from mainstay.service.inbound.serving.options import Options, parse
+from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
+from mainstay.service.inbound.stopping.drain import Drain
+from mainstay.service.inbound.stopping.stop import Stopper
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.spec.inbound import Inbound
 

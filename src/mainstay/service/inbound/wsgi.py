@@ -9,11 +9,11 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mainstay.service.inbound.health import HEALTH_TYPE
+from mainstay.core.trace import enter_trace, leave_trace, take_over
+from mainstay.service.inbound.health.document import HEALTH_TYPE
+from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
 from mainstay.service.inbound.inbound import LEFT_STATUS, Inbound
-from mainstay.service.inbound.probes import ALLOWED_METHODS, Probe
 from mainstay.service.inbound.problem import PROBLEM_TYPE, failure_problem
-from mainstay.service.inbound.trace import enter_trace, leave_trace, take_over
 
 # Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
 Environ = dict[str, Any]

@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from mainstay.service.inbound.trace import SAMPLED, Trace, parse_traceparent
+from mainstay.core.trace import SAMPLED, Trace, parse_traceparent
 from mainstay.service.outbound.adapters.headers import (
     DEADLINE_HEADER,
     headers_out,

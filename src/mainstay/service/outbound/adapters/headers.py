@@ -2,7 +2,7 @@
 
 from random import Random
 
-from mainstay.service.inbound.trace import Trace
+from mainstay.core.trace import Trace
 
 DEADLINE_HEADER = "x-envoy-expected-rq-timeout-ms"
 """The one header in which the remaining time leaves, in whole milliseconds.

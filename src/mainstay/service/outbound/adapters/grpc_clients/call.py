@@ -6,7 +6,7 @@ import grpc  # type: ignore[import-untyped]  # It ships no types.
 
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError
-from mainstay.service.inbound.trace import current_trace
+from mainstay.core.trace import current_trace
 from mainstay.service.outbound.adapters.errors import ConnectFailed, also
 from mainstay.service.outbound.adapters.grpc_clients.status import (
     FAILURES,

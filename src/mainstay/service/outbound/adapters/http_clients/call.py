@@ -11,7 +11,7 @@ from mainstay.core.errors import (
     DeadlineExceeded,
     MainstayError,
 )
-from mainstay.service.inbound.trace import current_trace
+from mainstay.core.trace import current_trace
 from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
 from mainstay.service.outbound.adapters.headers import headers_out
 from mainstay.service.outbound.adapters.held import bulkhead_of

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from mainstay.service.inbound import health
-from mainstay.service.inbound.board import Board
-from mainstay.service.inbound.drain import Drain
-from mainstay.service.inbound.health import Outcome, Status
+from mainstay.service.inbound.health import document as health
+from mainstay.service.inbound.health.board import Board
+from mainstay.service.inbound.health.document import Outcome, Status
+from mainstay.service.inbound.stopping.drain import Drain
 
 _OK = 200
 _UNAVAILABLE = 503

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from mainstay.service.inbound.health import Finding, Status
+from mainstay.service.inbound.health.document import Finding, Status
 
 Answer = Finding | bool | None
 """What the function of a check may return: False fails, None and True pass."""

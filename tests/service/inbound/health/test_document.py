@@ -4,9 +4,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.inbound.drain import Phase, phase_at
-from mainstay.service.inbound.health import Finding, Outcome, Status, aggregate, body
-from mainstay.service.inbound.probes import Probe, conclude
+from mainstay.service.inbound.health.document import Finding, Outcome, Status, aggregate, body
+from mainstay.service.inbound.health.probes import Probe, conclude
+from mainstay.service.inbound.stopping.drain import Phase, phase_at
 
 
 def outcome(status: Status, *, critical: bool = True, **finding: Any) -> Outcome:

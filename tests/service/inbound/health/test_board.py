@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mainstay.service.inbound.board import CHECKS_MAX, Board
-from mainstay.service.inbound.check import Check
-from mainstay.service.inbound.health import Finding, Status
+from mainstay.service.inbound.health.board import CHECKS_MAX, Board
+from mainstay.service.inbound.health.check import Check
+from mainstay.service.inbound.health.document import Finding, Status
 
 if TYPE_CHECKING:
     from tests.service.conftest import FakeClock

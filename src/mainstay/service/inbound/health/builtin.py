@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from mainstay.service.inbound.check import Check
-from mainstay.service.inbound.health import Finding, Status
-from mainstay.service.inbound.reach import Target, ask_http, connect, target_of
+from mainstay.service.inbound.health.check import Check
+from mainstay.service.inbound.health.document import Finding, Status
+from mainstay.service.inbound.health.reach import Target, ask_http, connect, target_of
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 

@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.inbound.builtin import builtin_checks, check_disk, check_memory, used_of
-from mainstay.service.inbound.health import Finding, Status
-from mainstay.service.inbound.reach import Target, ask_http, connect, target_of
+from mainstay.service.inbound.health.builtin import (
+    builtin_checks,
+    check_disk,
+    check_memory,
+    used_of,
+)
+from mainstay.service.inbound.health.document import Finding, Status
+from mainstay.service.inbound.health.reach import Target, ask_http, connect, target_of
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Check, Dependency
 from mainstay.spec.run import Run

@@ -12,8 +12,8 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 
 from mainstay.core.clock import Clock
-from mainstay.service.inbound.check import Answer, Check, failure_of, finding_of
-from mainstay.service.inbound.health import Finding, Outcome, Status
+from mainstay.service.inbound.health.check import Answer, Check, failure_of, finding_of
+from mainstay.service.inbound.health.document import Finding, Outcome, Status
 
 CHECKS_MAX = 128
 """Checks of one service, and so the most threads that hung checks can hold."""

@@ -1,8 +1,8 @@
 """The ASGI lifespan of a wrapped app: watched for its end, and spoken for apps that have none."""
 
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
-from mainstay.service.inbound.drain import Drain
-from mainstay.service.inbound.stop import chain_sigterm, leave_alone
+from mainstay.service.inbound.stopping.drain import Drain
+from mainstay.service.inbound.stopping.stop import chain_sigterm, leave_alone
 
 _STARTED = "lifespan.startup.complete"
 _START_FAILED = "lifespan.startup.failed"

@@ -6,8 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from mainstay.core.events import Event, Listeners
-from mainstay.service.inbound.drain import Drain, DrainBegan, DrainEnded
-from mainstay.service.inbound.stop import Stopper, chain_sigterm, leave_alone
+from mainstay.service.inbound.stopping.drain import Drain, DrainBegan, DrainEnded
+from mainstay.service.inbound.stopping.stop import Stopper, chain_sigterm, leave_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mainstay.service.address import address_of
-from mainstay.service.inbound.health import Finding, Status
+from mainstay.service.inbound.health.document import Finding, Status
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.secret import reveal
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainstay.service.inbound.trace import (
+from mainstay.core.trace import (
     RANDOM,
     SAMPLED,
     current_trace,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mainstay.core.errors import ConfigInvalid
-from mainstay.service.inbound.target import AppUnusable, interface_of, load_app
+from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 

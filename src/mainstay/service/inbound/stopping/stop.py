@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from mainstay.service.inbound.complaint import complain
-from mainstay.service.inbound.drain import Drain, Phase
+from mainstay.service.inbound.stopping.drain import Drain, Phase
 
 POLL_S = 0.02
 GRACE_S = 1.0

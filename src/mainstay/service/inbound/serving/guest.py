@@ -1,8 +1,8 @@
 """An ASGI app that isn't wrapped: its lifespan is watched and its requests counted, no more."""
 
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
-from mainstay.service.inbound.drain import Drain
-from mainstay.service.inbound.lifespan import Lifespan
+from mainstay.service.inbound.stopping.drain import Drain
+from mainstay.service.inbound.stopping.lifespan import Lifespan
 
 
 class Guest:

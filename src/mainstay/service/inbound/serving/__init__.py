@@ -1,0 +1,1 @@
+"""Running one app in this one process: what was asked, which app it is."""
