@@ -10,9 +10,10 @@ from typing import Any
 
 from mainstay.core.trace import Trace, enter_trace, leave_trace, take_over
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.exchange import LEFT_STATUS
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
-from mainstay.service.inbound.inbound import LEFT_STATUS, Inbound
+from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.problem import PROBLEM_TYPE, failure_problem
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 

@@ -9,9 +9,6 @@ from mainstay.service.inbound.access import AccessLog
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.stopping.drain import Drain
 
-LEFT_STATUS = 499
-"""In the access line: the client left before there was a status (nginx's number for it)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mainstay.core.trace import enter_trace, leave_trace, take_over
+from mainstay.service.inbound.exchange import LEFT_STATUS
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
-from mainstay.service.inbound.inbound import LEFT_STATUS, Inbound
+from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.problem import PROBLEM_TYPE, failure_problem
 
 # Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.

@@ -1,0 +1,88 @@
+"""One request and its answer, as every part of the wrapper sees them.
+
+Both shells make one for each request, the parts read it and note on it, and whoever observes gets
+it when it has ended. Nothing of it is kept afterwards.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from mainstay.core.trace import Trace
+from mainstay.service.inbound.refusal import Refusal
+
+LEFT_STATUS = 499
+"""The client left before there was a status (nginx's number for it)."""
+
+Lookup = Callable[[bytes], bytes | None]
+"""Returns the value of a header by its name in lower case; of several, joined, as RFC 9110 says."""
+
+
+class Exchange:
+    """A request and what is known of its answer. Made by a shell, used in one task or thread.
+
+    Without a constructor of its own, which would double the cost of making one; shells set every
+    attribute.
+
+    Attributes:
+        scope: The ASGI scope or the WSGI environ. Any: both are dictionaries of anything.
+        kind: ``http`` or ``websocket``.
+        method: As received; ``WEBSOCKET`` for a websocket.
+        path: Decoded, without the query.
+        get: Looks up a header of the request.
+        peer: Address of the other end of the connection; None where the server doesn't know.
+        client: Address of the client, which trusted peers may name; as ``peer`` otherwise.
+        trusted: Whether the peer is in ``inbound.trust``.
+        trace: The trace that it belongs to, with the id of this request.
+        priority: 0 is critical, 3 is low; see ``admission``.
+        started_s: Monotonic.
+        expires_s: Monotonic: when the answer must have begun; infinite where nothing says so.
+        noted: Headers for the answer that parts ask for; None while there are none.
+        status: Of the answer; 0 before there is one.
+        size: Bytes of the answer's body so far.
+        error: Class of the exception that ended it, or None.
+        refusal: Why the app did not see it, or did not finish; None where it did.
+    """
+
+    __slots__ = (
+        "client",
+        "error",
+        "expires_s",
+        "get",
+        "kind",
+        "method",
+        "noted",
+        "path",
+        "peer",
+        "priority",
+        "refusal",
+        "scope",
+        "size",
+        "started_s",
+        "status",
+        "trace",
+        "trusted",
+    )
+
+    scope: dict[str, Any]
+    kind: str
+    method: str
+    path: str
+    get: Lookup
+    peer: str | None
+    client: str | None
+    trusted: bool
+    trace: Trace
+    priority: int
+    started_s: float
+    expires_s: float
+    noted: list[tuple[bytes, bytes]] | None
+    status: int
+    size: int
+    error: str | None
+    refusal: Refusal | None
+
+    def note(self, name: bytes, value: bytes) -> None:
+        """Ask for a header of the answer; ``name`` in lower case, ``value`` in latin-1."""
+        if self.noted is None:
+            self.noted = []
+        self.noted.append((name, value))

@@ -1,0 +1,25 @@
+"""A refusal: why a request does not reach the app, and when it may come back."""
+
+from dataclasses import dataclass
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
+"""Names in lower case, as ASGI has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What a part says instead of letting a request pass.
+
+    Attributes:
+        status: Of the answer, 400 to 599.
+        kind: The problem's slug in ``docs/reference/problems.md``: ``rate-limited``.
+        title: What happened, in a few words that are the same for every problem of the kind.
+        detail: One sentence for the client; never anything internal, nor what the client sent.
+        headers: Further ones of the answer, ``Retry-After`` for one.
+    """
+
+    status: int
+    kind: str
+    title: str
+    detail: str
+    headers: RawHeaders = ()
