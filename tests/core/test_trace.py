@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from mainstay.core.trace import (
     RANDOM,
     SAMPLED,
+    arrive,
     current_trace,
     enter_trace,
     leave_trace,
     parse_traceparent,
-    take_over,
+    tracestate_of,
 )
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -86,21 +87,21 @@ def test_a_hundred_thousand_mutations_never_raise() -> None:
 @given(st.binary(max_size=700), st.integers())
 def test_a_trace_is_always_made(text: bytes, seed: int) -> None:
     """What is sent on is valid, whatever came in; and a trace that was taken over is unchanged."""
-    trace = take_over(text, Random(seed))
+    trace = arrive(Random(seed), text)
     again = parse_traceparent(trace.traceparent.encode())
     assert again == (trace.trace_id, trace.span_id, trace.flags)
     assert (trace.parent_id is None) == (parse_traceparent(text) is None)
 
 
 def test_taken_over_keeps_trace_and_flags_and_makes_a_span() -> None:
-    trace = take_over(header(flags="00"), Random(1))
+    trace = arrive(Random(1), header(flags="00"))
     assert (trace.trace_id, trace.parent_id, trace.flags) == (TRACE, SPAN, 0)
     assert trace.span_id != SPAN
 
 
 def test_two_traces_differ() -> None:
     rng = Random(1)
-    assert take_over(None, rng).trace_id != take_over(None, rng).trace_id
+    assert arrive(rng).trace_id != arrive(rng).trace_id
 
 
 def test_ids_are_never_zero() -> None:
@@ -108,13 +109,13 @@ def test_ids_are_never_zero() -> None:
         def getrandbits(self, k: int, /) -> int:
             return 0
 
-    trace = take_over(None, Zeros())
+    trace = arrive(Zeros())
     assert parse_traceparent(trace.traceparent.encode()) is not None
 
 
 async def test_tasks_do_not_see_each_others_trace() -> None:
     async def one(seed: int) -> bool:
-        mine = take_over(None, Random(seed))
+        mine = arrive(Random(seed))
         token = enter_trace(mine)
         await asyncio.sleep(0)
         same = current_trace() is mine
@@ -122,3 +123,82 @@ async def test_tasks_do_not_see_each_others_trace() -> None:
         return same and current_trace() is None
 
     assert all(await asyncio.gather(*(one(seed) for seed in range(20))))
+
+
+@pytest.mark.parametrize(
+    ("text", "sent_on"),
+    [
+        ("foo=1", "foo=1"),
+        ("foo=1,bar=2", "foo=1,bar=2"),
+        (" foo=1 ,\tbar=2 ", "foo=1,bar=2"),
+        ("foo=1,,bar=2,", "foo=1,bar=2"),
+        ("vendor@tenant=x y", "vendor@tenant=x y"),
+        ("1tenant@v=1", "1tenant@v=1"),
+        ("a*/_-0=!+<>~", "a*/_-0=!+<>~"),
+        (",".join(f"k{n}=v" for n in range(32)), ",".join(f"k{n}=v" for n in range(32))),
+        (",".join(f"k{n}=v" for n in range(33)), ""),
+        ("foo=1,foo=2", ""),
+        ("foo", ""),
+        ("foo=", ""),
+        ("=1", ""),
+        ("Foo=1", ""),
+        ("foo=a=b", ""),
+        ("foo =1", ""),
+        ("foo@=1", ""),
+        ("@foo=1", ""),
+        ("k" * 257 + "=1", ""),
+        ("k" * 256 + "=" + "v" * 256, "k" * 256 + "=" + "v" * 256),
+        ("foo=" + "v" * 257, ""),
+        ("foo=é", ""),
+        ("", ""),
+    ],
+)
+def test_tracestate_goes_on_where_it_is_valid(text: str, sent_on: str) -> None:
+    trace = arrive(Random(1), header(), text.encode())
+    assert trace.tracestate == sent_on
+
+
+def test_tracestate_means_nothing_without_its_parent() -> None:
+    assert arrive(Random(1), header(version="ff"), b"foo=1").tracestate == ""
+
+
+@settings(max_examples=500)
+@given(st.binary(max_size=300))
+def test_no_bytes_make_a_tracestate_that_is_not_one(text: bytes) -> None:
+    """What is sent on is plain, and sending it on again changes nothing."""
+    once = tracestate_of(text)
+    assert once.isascii()
+    assert "\n" not in once
+    assert tracestate_of(once.encode()) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "sent_on"),
+    [
+        (b"user=ann,tier=gold;ttl=5", "user=ann,tier=gold;ttl=5"),
+        (b"k=" + b"v" * 8190, "k=" + "v" * 8190),
+        (b"k=" + b"v" * 8191, ""),
+        (b"k=v\r\nx-evil: 1", ""),
+        ("k=é".encode(), ""),
+        (None, ""),
+    ],
+)
+def test_baggage_goes_on_as_it_came(text: bytes | None, sent_on: str) -> None:
+    assert arrive(Random(1), None, None, text).baggage_out == sent_on
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        (b"5f3f6f3e-0d8c-4c1e-8a34-1f1c1b1a1918", True),
+        (b"x" * 128, True),
+        (b"x" * 129, False),
+        (b"", False),
+        (b"a b", False),
+        (b'"}{', False),
+        (b"a\n", False),
+    ],
+)
+def test_a_request_id_is_plain(text: bytes, *, taken: bool) -> None:
+    trace = arrive(Random(1), request_id=text)
+    assert trace.request_id == (text.decode() if taken else trace.span_id)

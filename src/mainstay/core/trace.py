@@ -1,6 +1,10 @@
-"""W3C Trace Context: read ``traceparent`` strictly, take a trace over or begin one.
+"""Who a request is: its trace by W3C Trace Context, the baggage with it, and its own id.
 
-Sources: W3C Trace Context Level 1 (2021), section 3.2, and Level 2 (the random flag).
+What arrives is read strictly and taken over, or begun anew; what leaves is what arrived, with an
+id of one's own in the place of the caller's.
+
+Sources: W3C Trace Context Level 1 (2021), section 3, and Level 2 (the random flag); W3C Baggage
+(2024), section 3.
 """
 
 import re
@@ -11,13 +15,26 @@ from typing import NamedTuple
 SAMPLED = 0x01
 RANDOM = 0x02
 
+_IDS = r"(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
+_VERSION_00 = re.compile(rf"00-{_IDS}")
 # A version above 00 may go on after a dash; what follows is for readers of that version.
-_TRACEPARENT = re.compile(
-    rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[!-~]*)?", re.DOTALL
-)
+_LATER_VERSION = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}-{_IDS}(?:-[!-~]*)?")
 _HEADER_BYTES_MAX = 512
-_NO_TRACE = b"0" * 32
-_NO_SPAN = b"0" * 16
+_MEMBERS_MAX = 32
+_TRACESTATE_BYTES_MAX = 16_384
+_BAGGAGE_BYTES_MAX = 8192
+"""What any platform must pass on, and more is nobody's right. W3C Baggage, section 3.3.2."""
+
+_MEMBER = re.compile(
+    r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})"
+    r"=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+)
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@/+=~-]{1,128}")
+_NOT_ZERO = 1 << 191 | 1 << 63
+"""The top bits of a trace id and of the span id behind it: ids of zeros are not valid. The bits
+that the random flag promises are the low ones."""
+
+_tuple = tuple.__new__
 
 
 class Trace(NamedTuple):
@@ -28,17 +45,40 @@ class Trace(NamedTuple):
         span_id: 16 hex digits: this service's own part of the trace.
         parent_id: 16 hex digits: the caller's part; None where the trace begins here.
         flags: ``SAMPLED`` and ``RANDOM``; other bits are zero.
+        request_id: Of this request: what a trusted peer called it, else ``span_id``.
+        vendors: ``tracestate`` as it arrived, not looked at; empty without a parent.
+        baggage: As it arrived, not looked at.
     """
 
     trace_id: str
     span_id: str
     parent_id: str | None
     flags: int
+    request_id: str = ""
+    vendors: bytes = b""
+    baggage: bytes = b""
 
     @property
     def traceparent(self) -> str:
         """The header to send with a call that belongs to this request."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+
+    @property
+    def tracestate(self) -> str:
+        """What other tracing systems along the way know, to be sent on; empty if nothing valid.
+
+        Read only where it is sent on, since most requests never do.
+        """
+        return tracestate_of(self.vendors)
+
+    @property
+    def baggage_out(self) -> str:
+        """The baggage to send on: what arrived, or nothing if it isn't plain and short enough."""
+        baggage = self.baggage
+        if not baggage or len(baggage) > _BAGGAGE_BYTES_MAX or not baggage.isascii():
+            return ""
+        text = baggage.decode()
+        return text if text.isprintable() else ""
 
 
 _current: ContextVar[Trace | None] = ContextVar("mainstay_trace", default=None)
@@ -59,29 +99,59 @@ def parse_traceparent(header: bytes) -> tuple[str, str, int] | None:
     """
     if len(header) > _HEADER_BYTES_MAX:
         return None
-    match = _TRACEPARENT.fullmatch(header)
+    text = header.decode("latin-1")
+    match = _VERSION_00.fullmatch(text) or _LATER_VERSION.fullmatch(text)
     if match is None:
         return None
-    version, trace_id, parent_id, flags, rest = match.groups()
-    if version == b"ff" or trace_id == _NO_TRACE or parent_id == _NO_SPAN:
-        return None
-    if version == b"00" and rest is not None:
-        return None
-    return trace_id.decode(), parent_id.decode(), int(flags, 16) & (SAMPLED | RANDOM)
+    trace_id, parent_id, flags = match.groups()
+    return trace_id, parent_id, int(flags, 16) & (SAMPLED | RANDOM)
 
 
-def take_over(header: bytes | None, rng: Random) -> Trace:
-    """Return the trace that a request belongs to: the caller's, else a new one.
+def tracestate_of(header: bytes) -> str:
+    """Return a ``tracestate`` to send on, or an empty text where the header is not valid.
+
+    Spaces around members and empty members go. More than 32 members, a member that is none, or a
+    key that comes twice make the whole of it invalid.
+    """
+    if not header or len(header) > _TRACESTATE_BYTES_MAX or not header.isascii():
+        return ""
+    members = [one.strip(" \t") for one in header.decode().split(",")]
+    members = [one for one in members if one]
+    keys = {one.partition("=")[0] for one in members}
+    if len(members) > _MEMBERS_MAX or len(keys) < len(members):
+        return ""
+    return ",".join(members) if all(map(_MEMBER.fullmatch, members)) else ""
+
+
+def arrive(
+    rng: Random,
+    traceparent: bytes | None = None,
+    tracestate: bytes | None = None,
+    baggage: bytes | None = None,
+    request_id: bytes | None = None,
+) -> Trace:
+    """Return who a request is, from the values of its headers.
 
     Args:
-        header: The value of ``traceparent``; None where there is none, or more than one.
         rng: Where ids come from. Not for secrets: ids are public.
+        traceparent: None where there is none; of several, joined, none is valid.
+        tracestate: Of several, joined by commas; counts only with a valid ``traceparent``.
+        baggage: Likewise joined.
+        request_id: What a trusted peer calls the request; one that is not 1 to 128 plain
+            characters is as if there were none.
     """
-    parsed = None if header is None else parse_traceparent(header)
-    # An id of zeros is not valid; `or 1` is reached once in 2**64.
-    span_id = f"{rng.getrandbits(64) or 1:016x}"
+    parsed = None if traceparent is None else parse_traceparent(traceparent)
     if parsed is None:
-        # Sampled, because the access line already records the request.
-        return Trace(f"{rng.getrandbits(128) or 1:032x}", span_id, None, SAMPLED | RANDOM)
-    trace_id, parent_id, flags = parsed
-    return Trace(trace_id, span_id, parent_id, flags)
+        # One draw for both ids. Sampled, because the access line already records the request.
+        drawn = f"{rng.getrandbits(192) | _NOT_ZERO:048x}"
+        trace_id, span_id = drawn[:32], drawn[32:]
+        parent_id, flags, vendors = None, SAMPLED | RANDOM, b""
+    else:
+        trace_id, parent_id, flags = parsed
+        span_id = f"{rng.getrandbits(64) or 1:016x}"
+        vendors = tracestate or b""
+    named = span_id
+    if request_id is not None and _REQUEST_ID.fullmatch(request_id):
+        named = request_id.decode()
+    # The class's own __new__ would take three times as long.
+    return _tuple(Trace, (trace_id, span_id, parent_id, flags, named, vendors, baggage or b""))

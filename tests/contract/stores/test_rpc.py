@@ -19,7 +19,7 @@ from mainstay.core.errors import (
     MainstayError,
     PolicyMisused,
 )
-from mainstay.core.trace import enter_trace, leave_trace, take_over
+from mainstay.core.trace import enter_trace, leave_trace, arrive
 from mainstay.service.outbound.adapters.grpc_clients import async_grpc_channel, grpc_channel
 from mainstay.service.outbound.adapters.outcome import NotServed, ServerFailed
 from mainstay.service.outbound.events import Attempted, Retried
@@ -151,7 +151,7 @@ def test_what_is_left_leaves_as_the_deadline(channel: Any) -> None:
 
 def test_the_trace_goes_along_with_a_span_of_its_own(channel: Any) -> None:
     echo = channel.unary_unary("/shop.Test/Echo")
-    trace = take_over(None, Random(1))
+    trace = arrive(Random(1))
     token = enter_trace(trace)
     try:
         echo(b"1")

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.clock import utc_text
-from mainstay.core.trace import take_over
+from mainstay.core.trace import arrive
 from mainstay.service.inbound.access import AccessLog
 
-TRACE = take_over(None, Random(7))
+TRACE = arrive(Random(7))
 PIPE_BUF = 4096
 
 

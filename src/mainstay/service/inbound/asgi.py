@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Awaitable
 from typing import Any
 
-from mainstay.core.trace import Trace, enter_trace, leave_trace, take_over
+from mainstay.core.trace import Trace, arrive, enter_trace, leave_trace
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import LEFT_STATUS
 from mainstay.service.inbound.health.document import HEALTH_TYPE
@@ -64,7 +64,7 @@ class AsgiShell:
             await self.wrapped(scope, receive, send)
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trace = take_over(_traceparent(scope["headers"]), self.inbound.rng)
+        trace = arrive(self.inbound.rng, _traceparent(scope["headers"]))
         scope[TRACE_KEY] = trace
         flight = _Flight(self.inbound, scope, send, self._now_s())
         token = enter_trace(trace)

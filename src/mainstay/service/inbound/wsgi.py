@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mainstay.core.trace import enter_trace, leave_trace, take_over
+from mainstay.core.trace import arrive, enter_trace, leave_trace
 from mainstay.service.inbound.exchange import LEFT_STATUS
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
@@ -57,8 +57,8 @@ class WsgiShell:
         if probe is not None:
             return self._probe(probe, environ, start_response)
         header = environ.get("HTTP_TRACEPARENT")
-        trace = take_over(
-            None if header is None else header.encode("latin-1", "replace"), self.inbound.rng
+        trace = arrive(
+            self.inbound.rng, None if header is None else header.encode("latin-1", "replace")
         )
         environ[TRACE_KEY] = trace
         flight = _Flight(self.inbound, environ, start_response, self._now_s())
