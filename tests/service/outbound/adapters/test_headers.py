@@ -32,3 +32,33 @@ def test_the_trace_goes_on_in_a_span_of_its_own() -> None:
     parsed = [parse_traceparent(one.encode()) for one in sent]
     assert all(one is not None and one[0] == TRACE.trace_id and one[2] == SAMPLED for one in parsed)
     assert len({one[1] for one in parsed if one} | {TRACE.span_id}) == 4
+
+
+def test_what_came_with_the_request_goes_on() -> None:
+    trace = TRACE._replace(request_id="order-17", vendors=b"foo=1 ,bar=2", baggage=b"user=ann")
+    headers = headers_out(None, trace, Random(1))
+    assert headers.pop("traceparent").startswith(f"00-{TRACE.trace_id}-")
+    assert headers == {
+        "tracestate": "foo=1,bar=2",
+        "baggage": "user=ann",
+        "x-request-id": "order-17",
+    }
+
+
+def test_what_is_not_valid_goes_nowhere() -> None:
+    trace = TRACE._replace(vendors=b"foo", baggage=b"a\r\nb: c")
+    assert set(headers_out(None, trace, Random(1))) == {"traceparent"}
+
+
+@pytest.mark.parametrize(
+    ("own", "added"),
+    [
+        ("traceparent", {"baggage", "x-request-id"}),
+        ("baggage", {"traceparent", "tracestate", "x-request-id"}),
+        ("x-request-id", {"traceparent", "tracestate", "baggage"}),
+    ],
+)
+def test_who_set_a_header_knows_better(own: str, added: set[str]) -> None:
+    """A trace of one's own goes without the vendors of another one."""
+    trace = TRACE._replace(request_id="order-17", vendors=b"foo=1", baggage=b"user=ann")
+    assert set(headers_out(None, trace, Random(1), {own})) == added

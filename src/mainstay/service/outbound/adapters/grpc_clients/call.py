@@ -80,8 +80,7 @@ class GrpcGate:
         """
         metadata = list(details.metadata or ())
         known = {name for name, _ in metadata}
-        sent_along = headers_out(None, current_trace(), self.policy.plan.rng)
-        metadata.extend(pair for pair in sent_along.items() if pair[0] not in known)
+        metadata.extend(headers_out(None, current_trace(), self.policy.plan.rng, known).items())
         own_s = details.timeout
         if own_s is None and not stream:
             own_s = self._timeout_s

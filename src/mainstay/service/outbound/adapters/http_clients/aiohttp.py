@@ -198,10 +198,7 @@ def _outgoing(
     """Return the request of one attempt: two of them may be on their way at once."""
     sent = copy.copy(request)
     sent.headers = request.headers.copy()
-    for name, value in call.headers(remaining_s()).items():
-        # Whoever set a trace knows better than we do.
-        if name != "traceparent" or name not in sent.headers:
-            sent.headers[name] = value
+    sent.headers.update(call.headers(remaining_s(), sent.headers))
     if endpoint is not None:
         sent.server_hostname = sent.server_hostname or request.url.raw_host
         sent.url = request.url.with_host(endpoint.host).with_port(endpoint.port)

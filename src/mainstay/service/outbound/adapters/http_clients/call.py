@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Container
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -113,9 +114,9 @@ class HttpCall:
         balancer = self._http.balancer
         return _NO_TURN if balancer is None else Turn(balancer, self._tried)
 
-    def headers(self, left_s: float | None) -> dict[str, str]:
-        """Return the headers that an attempt with so many seconds left adds."""
-        return headers_out(left_s, current_trace(), self.policy.plan.rng)
+    def headers(self, left_s: float | None, own: Container[str]) -> dict[str, str]:
+        """Return what an attempt with so many seconds left adds to the headers that it has."""
+        return headers_out(left_s, current_trace(), self.policy.plan.rng, own)
 
     def is_failure(self, status: int) -> bool:
         """Return whether an answer with this status is a failure of the dependency."""

@@ -69,10 +69,7 @@ def outgoing(
 ) -> httpx.Request:
     """Return the request of one attempt. The caller's stays as it is: it may be sent again."""
     headers = request.headers.copy()
-    for name, value in call.headers(left_s).items():
-        # Whoever set a trace knows better than we do.
-        if name != "traceparent" or name not in headers:
-            headers[name] = value
+    headers.update(call.headers(left_s, headers))
     url, extensions = request.url, {**request.extensions, "timeout": waits, CALL: call}
     if endpoint is not None:
         extensions.setdefault("sni_hostname", url.host)

@@ -229,10 +229,7 @@ def _outgoing(
 ) -> requests.PreparedRequest:
     """Return the request of one attempt. The caller's stays as it is: it may be sent again."""
     sent = request.copy()
-    for name, value in call.headers(remaining_s()).items():
-        # Whoever set a trace knows better than we do.
-        if name != "traceparent" or name not in sent.headers:
-            sent.headers[name] = value
+    sent.headers.update(call.headers(remaining_s(), sent.headers))
     if endpoint is not None:
         sent.headers.setdefault("Host", urlsplit(str(request.url)).netloc.rpartition("@")[2])
         setattr(sent, _ENDPOINT, endpoint)
