@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from mainstay.core.errors import MainstayError
+
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 """Names in lower case, as ASGI has them."""
 
@@ -23,3 +25,20 @@ class Refusal:
     title: str
     detail: str
     headers: RawHeaders = ()
+
+
+class Refused(MainstayError):
+    """The request does not reach the app, or its answer does not reach the client.
+
+    Parts that wrap the app raise it; the shell answers with the problem document.
+
+    Args:
+        refusal: What the client is told.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(refusal.detail)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Refused, (self.refusal,)

@@ -1,0 +1,92 @@
+"""``inbound.idempotency:`` a request that is sent twice does its work once."""
+
+from dataclasses import dataclass
+
+from mainstay.spec.dependency import DEPENDENCY_NAME
+from mainstay.spec.keys import key
+from mainstay.spec.kinds import Choice, Flag, ListOf, Text, Whole
+from mainstay.spec.quantities import duration, size
+
+UNSAFE_METHODS = ("POST", "PATCH", "PUT", "DELETE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """The first answer to an ``Idempotency-Key`` is kept, and given to whoever repeats it."""
+
+    store: str = key(
+        "store",
+        DEPENDENCY_NAME,
+        doc="The dependency that keeps the answers: its url is valkey, redis or postgresql.",
+    )
+    methods: tuple[str, ...] = key(
+        "methods",
+        ListOf(Choice(UNSAFE_METHODS), maximum=len(UNSAFE_METHODS)),
+        default=("POST", "PATCH"),
+        doc="Requests of these methods may carry a key. The IETF draft names POST and PATCH, "
+        "since the others are idempotent by themselves.",
+    )
+    required: bool = key(
+        "required",
+        Flag(),
+        default=False,
+        doc="Whether a request of these methods without a key is answered with 400.",
+    )
+    caller: str = key(
+        "caller",
+        Text(
+            what="authorization, client_ip, header:NAME or cookie:NAME",
+            pattern=r"authorization|client_ip|(header|cookie):[A-Za-z0-9_-]{1,64}",
+        ),
+        default="authorization",
+        doc="Whose key it is: nobody gets the answer to somebody else's. Hashed. Where a request "
+        "lacks it, the client's address stands in.",
+    )
+    ttl_s: float = key(
+        "ttl",
+        duration("24h", minimum_s=1.0, maximum_s=30 * 86400.0),
+        default=86400.0,
+        doc="So long an answer is kept. A day, as the public payment interfaces do.",
+    )
+    lease_s: float = key(
+        "lease",
+        duration("15s", minimum_s=0.5, maximum_s=600.0),
+        default=15.0,
+        doc="A process that works on a request says so again at each third of this; silent for "
+        "as long, it counts as crashed.",
+    )
+    after_crash: str = key(
+        "after_crash",
+        Choice(("refuse", "run")),
+        default="refuse",
+        doc="What a repetition gets when a process died between work and answer, so that nobody "
+        "knows whether the work was done. refuse: 409 idempotency-unknown, since doing it twice is "
+        "what the key is there to prevent. run: once more, for work that may be done twice.",
+    )
+    server_errors: bool = key(
+        "server_errors",
+        Flag(),
+        default=False,
+        doc="Whether an answer of 500 and above is kept, so that a repetition gets it again. "
+        "Otherwise a repetition does the work again.",
+    )
+    body_bytes_max: int = key(
+        "body_max",
+        size("1MiB", maximum=64 * 1024 * 1024),
+        default=1024 * 1024,
+        doc="A request with a key is read whole before the app gets it; a longer one is answered "
+        "with 413.",
+    )
+    answer_bytes_max: int = key(
+        "answer_max",
+        size("256KiB", maximum=16 * 1024 * 1024),
+        default=256 * 1024,
+        doc="Of a longer answer only its status is kept: a repetition is told that the work was "
+        "done.",
+    )
+    held_max: int = key(
+        "held_max",
+        Whole(minimum=1, maximum=100_000),
+        default=10_000,
+        doc="Requests with a key that one process works on at once; one more is answered with 503.",
+    )
