@@ -1,8 +1,10 @@
 """A refusal: why a request does not reach the app, and when it may come back."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from mainstay.core.errors import MainstayError
+from mainstay.service.inbound.problem_kinds import KINDS
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 """Names in lower case, as ASGI has them."""
@@ -25,6 +27,20 @@ class Refusal:
     title: str
     detail: str
     headers: RawHeaders = ()
+
+    @classmethod
+    def of(cls, kind: str, detail: str, headers: RawHeaders = ()) -> Self:
+        """Return a refusal of a kind in the table, with its status and title.
+
+        Costs a microsecond: who refuses often with the same words makes it once.
+
+        Raises:
+            KeyError: The table has no such kind.
+        """
+        known = KINDS[kind]
+        return cls(
+            status=known.status, kind=kind, title=known.title, detail=detail, headers=headers
+        )
 
 
 class Refused(MainstayError):
