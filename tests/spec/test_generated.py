@@ -29,6 +29,7 @@ from mainstay.spec.kinds import (
     Kind,
     ListOf,
     MapOf,
+    Network,
     Section,
     Text,
     Weight,
@@ -83,7 +84,7 @@ class Maker:
             return {self.value(kind.name): self.value(kind.item) for _ in range(rng.randint(0, 2))}
         return self.leaf(kind)
 
-    def leaf(self, kind: Kind) -> Any:  # noqa: PLR0911  One for each kind.
+    def leaf(self, kind: Kind) -> Any:  # noqa: C901, PLR0911  One for each kind.
         """Return a raw value of a kind without structure. Any: raw YAML."""
         rng = self.rng
         if isinstance(kind, Quantity):
@@ -104,6 +105,8 @@ class Maker:
             return self.leaf(rng.choice(kind.kinds))
         if isinstance(kind, Command):
             return rng.choice(["run me", "a 'b c' ${X:-d}", ["x", 80, "$${Y}"], ["no", ""]])
+        if isinstance(kind, Network):
+            return rng.choice(["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"])
         if isinstance(kind, Address):
             return rng.choice(["127.0.0.1", "127.0.0.2", "::1"])
         assert isinstance(kind, Text), f"how is a {kind} made?"

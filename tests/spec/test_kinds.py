@@ -16,6 +16,7 @@ from mainstay.spec.kinds import (
     ListOf,
     MapOf,
     Mismatch,
+    Network,
     Section,
     Text,
     Weight,
@@ -80,6 +81,9 @@ def test_every_quantity_takes_its_own_example(name: str, key: Key, default: Any)
         (Command(), ["a", "b"], ("a", "b")),
         (Address(), "127.0.0.1", "127.0.0.1"),
         (Address(), "::0001", "::1"),
+        (Network(), "10.0.0.0/8", "10.0.0.0/8"),
+        (Network(), "192.0.2.7", "192.0.2.7/32"),
+        (Network(), "2001:DB8::/32", "2001:db8::/32"),
     ],
 )
 def test_what_a_kind_takes(kind: Leaf, raw: Any, value: Any) -> None:
@@ -104,6 +108,7 @@ def test_what_a_kind_takes(kind: Leaf, raw: Any, value: Any) -> None:
         (Choice(("a", "b")), ["c", "", None, 1, []]),
         (Either((duration(), Choice(("auto",)))), ["never", 1, None]),
         (Command(), ["", [], ["a", 1], "a 'b", None, 1, "a\0b", ["x"] * 257, "x" * 4097]),
+        (Network(), ["localhost", "10.0.0.1/8", "10.0.0.0/33", "fe80::%eth0/64", 1, None, ""]),
         (Address(), ["localhost", "1.2.3", "::1%eth0", 1, None, "999.1.1.1"]),
     ],
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Flag, Section, Text, Whole
+from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section, Text, Whole
 from mainstay.spec.quantities import duration, percentage, rate
 
 
@@ -66,6 +66,15 @@ class Health:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
     """Requests that arrive."""
+
+    trust: tuple[str, ...] = key(
+        "trust",
+        ListOf(Either((Choice(("unix",)), Network()))),
+        default=("127.0.0.0/8", "::1/128"),
+        doc="Networks of proxies whose word is taken for who the client is (X-Forwarded-For), for "
+        "the id and for the priority of a request; unix: whoever comes by a Unix socket. By "
+        "default this machine, where the edge is.",
+    )
 
     deadline_s: float = key(
         "deadline",

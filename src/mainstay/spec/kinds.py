@@ -229,6 +229,36 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """A network of IP addresses; an address alone is a network of one."""
+
+    def read(self, raw: Raw) -> str:
+        """Read a network of either version; bits beyond its length are a fault."""
+        try:
+            if isinstance(raw, str) and "%" not in raw:
+                return str(ipaddress.ip_network(raw))
+        except ValueError as error:
+            raise Mismatch(self.expected()) from error
+        raise Mismatch(self.expected())
+
+    def write(self, value: str) -> Raw:
+        """Write the network."""
+        return value
+
+    def expected(self) -> str:
+        """Name it, with an example."""
+        return "an IP network such as 10.0.0.0/8, or an IP address"
+
+    def schema(self) -> dict[str, Any]:
+        """Return a string schema."""
+        return {
+            "type": "string",
+            "pattern": "^[0-9A-Fa-f:.]{2,45}(?:/[0-9]{1,3}(?:\\.[0-9.]{1,11})?)?$",
+            "examples": ["10.0.0.0/8"],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Either:
     """The first of several leaf kinds that takes the value: ``800ms`` or ``auto``."""
 
