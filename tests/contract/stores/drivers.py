@@ -211,6 +211,45 @@ class Sql(Driver[Postgres]):
         return int(pool.checkedin() + pool.checkedout())
 
 
+class AsyncSql(Driver[Postgres]):
+    def client(self) -> Any:
+        from sqlalchemy import text
+        from sqlalchemy.exc import ProgrammingError
+
+        from mainstay.service.outbound.adapters.databases import async_sqlalchemy_engine
+
+        self.answer = ProgrammingError
+        self.text = text
+        self.name = f"c_{uuid4().hex}"
+        return async_sqlalchemy_engine(self.policy, self.server.url, connect="5s", statement="10s")
+
+    async def scalar(self, statement: str) -> Any:
+        async with self.made.connect() as connection:
+            return (await connection.execute(self.text(statement))).scalar()
+
+    async def ping(self) -> Any:
+        return await self.scalar("select 1")
+
+    async def slow(self, seconds: float) -> Any:
+        return await self.scalar(f"select pg_sleep({seconds})")
+
+    async def wrong(self) -> Any:
+        return await self.scalar("select from from")
+
+    async def count(self) -> Any:
+        async with self.made.begin() as connection:
+            await connection.execute(self.text(f"create sequence if not exists {self.name}"))
+            found = await connection.execute(self.text(f"select nextval('{self.name}')"))
+            return found.scalar()
+
+    async def shut(self) -> None:
+        await self.made.dispose()
+
+    def most_at_once(self) -> int | None:
+        pool = self.made.pool
+        return int(pool.checkedin() + pool.checkedout())
+
+
 OWN_CONNECTIONS = (("grpc.use_local_subchannel_pool", 1),)
 """Channels of one process share their connections, and the pause after one that was refused: after
 a test that killed the server, the next one's fresh channel would still be in that pause."""
@@ -292,6 +331,7 @@ DRIVERS: dict[str, tuple[str, type[Driver[Any]]]] = {
     "valkey": ("valkey", ValkeyPy),
     "valkey-async": ("valkey", AsyncValkeyPy),
     "sqlalchemy": ("postgres", Sql),
+    "sqlalchemy-async": ("postgres", AsyncSql),
     "grpc": ("rpc", Rpc),
     "grpc-async": ("rpc", AsyncRpc),
 }

@@ -19,7 +19,7 @@ from mainstay.core.errors import (
     MainstayError,
     PolicyMisused,
 )
-from mainstay.core.trace import enter_trace, leave_trace, arrive
+from mainstay.core.trace import arrive, enter_trace, leave_trace
 from mainstay.service.outbound.adapters.grpc_clients import async_grpc_channel, grpc_channel
 from mainstay.service.outbound.adapters.outcome import NotServed, ServerFailed
 from mainstay.service.outbound.events import Attempted, Retried

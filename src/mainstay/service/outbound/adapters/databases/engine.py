@@ -2,36 +2,29 @@
 
 from typing import Any
 
-from mainstay.core.errors import MainstayError, PartMissing
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
 from mainstay.service.outbound.adapters.databases import sqlite
-from mainstay.service.outbound.adapters.databases.gate import Bounds, Driver, Gate
-from mainstay.service.outbound.adapters.held import bulkhead_of
-from mainstay.service.outbound.policy import Policy
-from mainstay.service.outbound.quantity import Duration, Options
-
-try:
-    import sqlalchemy
-except ModuleNotFoundError as error:
-    raise PartMissing("sqlalchemy is not installed: pip install sqlalchemy") from error
-
-from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.engine import ExceptionContext, ExecutionContext
-from sqlalchemy.engine.interfaces import DBAPICursor
-
-# Need SQLAlchemy itself, so they come after the sentence above.
+from mainstay.service.outbound.adapters.databases.defaults import (
+    CONNECT_S,
+    RECYCLE_S,
+    STATEMENT_S,
+    pool_options,
+    read,
+    spelled,
+)
+from mainstay.service.outbound.adapters.databases.gate import Driver
 from mainstay.service.outbound.adapters.databases.pool import PolicyPool
-
-POOL_SIZE = 20
-"""Connections that stay open when nobody needs them. Starter pack: 20."""
-
-RECYCLE_S = 300.0
-"""A connection older than this is replaced before it is used again. Starter pack: 300 s."""
-
-CONNECT_S = 3.0
-"""Starter pack, "Timeout", by_service: database connect 3s."""
-
-STATEMENT_S = 10.0
-"""Starter pack, "Timeout", by_service: database query 10s."""
+from mainstay.service.outbound.adapters.databases.statements import (
+    as_it_is,
+    guard_statements,
+    keep_connections,
+)
+from mainstay.service.outbound.adapters.databases.sync_gate import SyncGate
+from mainstay.service.outbound.adapters.part import part
+from mainstay.service.outbound.policy import Policy
+from mainstay.service.outbound.quantity import Duration
 
 
 def sqlalchemy_engine(
@@ -52,8 +45,9 @@ def sqlalchemy_engine(
 
     Args:
         policy: Any, with a bulkhead, which bounds the connections too.
-        url: As SQLAlchemy takes it. Statements are cut off in time on ``postgresql+psycopg`` and
-            ``sqlite``; with another driver, give it timeouts by ``connect_args``.
+        url: As SQLAlchemy takes it; ``postgresql://`` is ``postgresql+psycopg://``. Statements are
+            cut off in time on that and on ``sqlite``; with another driver, give it timeouts by
+            ``connect_args``.
         connect: To get a connection that works; never longer than what is left.
         statement: For one statement, or a commit; never longer than what is left.
         recycle: How old a connection may be.
@@ -63,88 +57,27 @@ def sqlalchemy_engine(
         options: Further ones of ``create_engine``. Any: they are SQLAlchemy's.
 
     Raises:
-        PartMissing: SQLAlchemy, or the driver, is not installed.
+        PartMissing: The driver is not installed.
         PolicyMisused: The policy has no bulkhead.
         ConfigInvalid: A timeout is no duration.
     """
-    read = Options("sqlalchemy_engine")
-    bounds = Bounds(
-        connect_s=read.seconds("connect", connect), statement_s=read.seconds("statement", statement)
-    )
-    recycle_s = read.seconds("recycle", recycle)
-    read.done()
-    url = make_url(url)
+    held = read("sqlalchemy_engine", connect=connect, statement=statement, recycle=recycle)
+    made_url = spelled(url)
     pool_class: type[PolicyPool] = type("PolicyPool", (PolicyPool,), {})
-    kept = {
-        "pool_size": min(POOL_SIZE, bulkhead_of(policy, "a database engine")),
-        # Beyond those that are kept, the bulkhead is the bound.
-        "max_overflow": -1,
-        "pool_recycle": int(recycle_s),
-        "pool_pre_ping": True,
-        "poolclass": pool_class,
-    }
-    if _in_memory(url):
-        # Each connection would be a database of its own.
-        kept |= {"pool_size": 1, "connect_args": {"check_same_thread": False}}
-    try:
-        engine = create_engine(url, **{**kept, **options})
-    except ModuleNotFoundError as error:
-        raise PartMissing(f"{error.name} is not installed: pip install {error.name}") from error
-    driver = Driver(
-        errors=engine.dialect.loaded_dbapi.Error, theirs=sqlalchemy.exc.OperationalError
-    )
-    pool_class.gate = gate = Gate(policy, bounds, driver)
-    _listen(engine, gate)
+    kept = {**pool_options(policy, made_url, held), "poolclass": pool_class}
+    with part():
+        engine = create_engine(made_url, **{**kept, **options})
+    driver = Driver(errors=engine.dialect.loaded_dbapi.Error, theirs=OperationalError)
+    pool_class.gate = gate = SyncGate(policy, held.bounds, driver)
+    ready = sqlite.timely if engine.dialect.name == "sqlite" else as_it_is
+    guard_statements(engine, gate.run, ready)
+    # Nothing cuts a statement off here but the driver itself, which knows its connection.
+    keep_connections(engine, clean=True)
     _bound_connections(engine, gate, server_timeout=server_timeout)
     return engine
 
 
-def _in_memory(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
-
-
-def _listen(engine: Engine, gate: Gate) -> None:
-    """Put the gate around statements."""
-    timely = sqlite.timely if engine.dialect.name == "sqlite" else _as_it_is
-
-    # Any: statements and parameters are SQLAlchemy's.
-    @event.listens_for(engine, "do_execute")
-    def execute(
-        cursor: DBAPICursor, statement: str, values: Any, context: ExecutionContext
-    ) -> bool:
-        gate.run(lambda: context.dialect.do_execute(timely(cursor), statement, values, context))
-        return True
-
-    @event.listens_for(engine, "do_executemany")
-    def execute_many(
-        cursor: DBAPICursor, statement: str, values: Any, context: ExecutionContext
-    ) -> bool:
-        gate.run(lambda: context.dialect.do_executemany(timely(cursor), statement, values, context))
-        return True
-
-    @event.listens_for(engine, "do_execute_no_params")
-    def execute_plain(cursor: DBAPICursor, statement: str, context: ExecutionContext) -> bool:
-        gate.run(lambda: context.dialect.do_execute_no_params(timely(cursor), statement, context))
-        return True
-
-    @event.listens_for(engine, "handle_error")
-    def note_closed(context: ExceptionContext) -> None:
-        # Of the driver's errors, SQLAlchemy knows whether the connection lives. Of ours it takes a
-        # TimeoutError for the end of the task, and would give up a connection that is fine.
-        connection = context.connection
-        if not isinstance(context.original_exception, MainstayError) or connection is None:
-            return
-        if not connection.invalidated:
-            raw = connection.connection.dbapi_connection
-            context.is_disconnect = bool(getattr(raw, "closed", False))
-            context.invalidate_pool_on_disconnect = False
-
-
-def _as_it_is(cursor: DBAPICursor) -> DBAPICursor:
-    return cursor
-
-
-def _bound_connections(engine: Engine, gate: Gate, *, server_timeout: bool) -> None:
+def _bound_connections(engine: Engine, gate: SyncGate, *, server_timeout: bool) -> None:
     """Let the driver open connections that are bounded in time, if it is one that we know."""
     driver = engine.dialect.driver
     if driver == "psycopg":
@@ -159,9 +92,7 @@ def _bound_connections(engine: Engine, gate: Gate, *, server_timeout: bool) -> N
         @event.listens_for(engine, "do_connect")
         def connect(_dialect: Any, _record: Any, args: Any, options: dict[str, Any]) -> Any:
             if server_timeout:
-                most_ms = int(gate.bounds.statement_s * 1000)
-                said = options.get("options", "")
-                options["options"] = f"{said} -c statement_timeout={most_ms}".strip()
+                psycopg.tell_timeout(options, gate.bounds.statement_s)
             return kind.connect(*args, **options)
 
     elif driver == "pysqlite":

@@ -1,21 +1,16 @@
 """What the pool, connections and statements of one engine share: policies, and how calls end."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from mainstay.core.deadline import DeadlineRegion, remaining_s
 from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.databases.failures import Kind, kind_of
 from mainstay.service.outbound.adapters.databases.views import for_checkout, for_unit
-from mainstay.service.outbound.adapters.databases.witness import Witness, witnessed
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import bulkhead_of, within_place
-from mainstay.service.outbound.adapters.outcome import Answered, NotServed, opened, timed_out
+from mainstay.service.outbound.adapters.outcome import Answered, NotServed, timed_out
 from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.policy import Policy
-
-R = TypeVar("R")
 
 _OVER_S = 0.002
 
@@ -47,7 +42,9 @@ class Driver:
 
 
 class Gate:
-    """The policies of one engine.
+    """The policies of one engine, and what the ends of its calls mean.
+
+    ``SyncGate`` and ``AsyncGate`` make the calls.
 
     Args:
         policy: With a bulkhead.
@@ -56,7 +53,11 @@ class Gate:
 
     Attributes:
         policy: As given.
-        unit: The policy for a whole transaction.
+        bounds: As given.
+        driver: As given.
+        getting: The policy for getting a connection.
+        running: The one for a statement on a connection, which holds its place already.
+        unit: The one for a whole transaction.
         repeatable_unit: The one for a transaction that may be committed twice.
 
     Raises:
@@ -64,117 +65,72 @@ class Gate:
     """
 
     __slots__ = (
-        "_checkout", "_driver", "_lost", "_statement", "bounds", "policy", "repeatable_unit",
-        "unit",
+        "_lost", "bounds", "driver", "getting", "policy", "repeatable_unit", "running", "unit",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, bounds: Bounds, driver: Driver) -> None:
         bulkhead_of(policy, "a database engine")
         self.policy = policy
         self.bounds = bounds
-        self._driver = driver
+        self.driver = driver
         self._lost = Lost()
-        # A view follows every change of the policy.
-        self._checkout = policy.derived(for_checkout)
-        self._statement = within_place(policy)
+        self.getting = policy.derived(for_checkout)
+        self.running = within_place(policy)
         self.unit = policy.once.derived(for_unit)
         self.repeatable_unit = policy.derived(for_unit)
 
-    def checkout(self, connect: Callable[[], R], keep: Callable[[R, Place], None]) -> R:
-        """Return a connection out of the pool. Nothing was asked yet, so it may be tried again.
-
-        Args:
-            connect: Takes it out.
-            keep: Takes the place in the bulkhead that the connection holds until it is back.
-
-        Raises:
-            CallRejected: A part of the policy rejected it.
-            DeadlineExceeded: There was none by the deadline.
-            AttemptTimedOut: There was none within ``connect``.
-            ConnectFailed: None could be opened.
-            NotServed: The database lets nobody in now.
-        """
+    def give_back_lost(self) -> None:
+        """Give the places back of connections that were thrown away."""
         self._lost.give_back()
 
-        def through() -> R | Answered:
-            with witnessed(self.policy.plan) as witness:
-                return self._checkout.call(self._connect, connect, keep, witness)
-
-        return self._told(through)
-
-    def run(self, work: Callable[[], R]) -> R:
-        """Run one statement, or the end of a transaction, on a connection. It is tried once.
-
-        Raises:
-            CircuitOpen: The database fails.
-            DeadlineExceeded: It was not done by its deadline.
-            AttemptTimedOut: It took too long.
-            ConnectionLost: The connection broke; the transaction was undone, unless it was just
-                being committed: then nobody knows.
-            NotServed: The database can't do it now.
-            Exception: The driver's own error, for what the database answered.
-        """
-
-        def attempt() -> R | Answered:
-            began_s = self.policy.plan.now()
-            try:
-                with self._region(self.bounds.statement_s):
-                    return work()
-            except self._driver.errors as error:
-                failure = self._failure(error, began_s, self.bounds.statement_s, begun=True)
-                if failure is None:
-                    return Answered(error)
-                raise failure from error
-
-        return self._told(lambda: self._statement.call(attempt))
-
-    def _connect(
-        self, connect: Callable[[], R], keep: Callable[[R, Place], None], witness: Witness
-    ) -> R | Answered:
-        """Take a connection out, and a place for it: one attempt."""
-        began_s = self.policy.plan.now()
-        try:
-            with self._region(self.bounds.connect_s):
-                made = connect()
-        except self._driver.errors as error:
-            failure = self._failure(error, began_s, self.bounds.connect_s, begun=False)
-            if failure is None:
-                return Answered(error)
-            witness.failed(failure, began_s)
-            raise failure from error
+    def place(self) -> Place:
+        """Return a place for a connection that is out."""
         slots = self.policy.plan.slots
         assert slots is not None, "required of the policy"
-        keep(made, Place(slots, self._lost))
-        return made
+        return Place(slots, self._lost)
 
-    def _told(self, through: Callable[[], R | Answered]) -> R:
-        try:
-            result: R = opened(through())
-        except MainstayError as error:
-            raise self._theirs(error) from error.__cause__
-        return result
+    def region(self, within_s: float) -> DeadlineRegion:
+        """Return what bounds a call in time."""
+        return DeadlineRegion(within_s, self.policy.plan.clock)
 
-    def _theirs(self, error: MainstayError) -> MainstayError:
+    def theirs(self, error: MainstayError) -> MainstayError:
         """Return the error as SQLAlchemy's too; with what its constructor would set."""
         fields: dict[str, object] = {
             "statement": None, "params": None, "orig": error.__cause__ or error, "detail": [],
             "hide_parameters": True, "ismulti": None, "connection_invalidated": False,
         }  # fmt: skip
-        return also(error, self._driver.theirs, **fields)
+        return also(error, self.driver.theirs, **fields)
 
-    def _region(self, within_s: float) -> DeadlineRegion:
-        return DeadlineRegion(within_s, self.policy.plan.clock)
+    def failed_to_connect(self, error: Exception, began_s: float) -> MainstayError | Answered:
+        """Return what it means that no connection could be had; see ``failed_to_run``."""
+        failure = self._failure(error, began_s, self.bounds.connect_s, begun=False)
+        return Answered(error) if failure is None else failure
+
+    def failed_to_run(self, error: Exception, began_s: float) -> MainstayError | Answered:
+        """Return what an error of a statement means: what failed in our words, or the answer.
+
+        Args:
+            error: The driver's.
+            began_s: When the attempt began.
+        """
+        failure = self._failure(error, began_s, self.bounds.statement_s, begun=True)
+        return Answered(error) if failure is None else failure
+
+    def cut_off(self, within_s: float, began_s: float, *, begun: bool) -> MainstayError:
+        """Return the error of a call that was interrupted when its time was up."""
+        return timed_out(self.policy.plan, began_s=began_s, after_s=within_s, begun=begun)
 
     def _failure(
         self, error: Exception, began_s: float, within_s: float, *, begun: bool
     ) -> MainstayError | None:
         """Return in our words what failed, or None: the database answered."""
         plan, kind = self.policy.plan, kind_of(error)
-        if kind is Kind.CONTENTION and self._over(plan.now() - began_s, within_s):
+        waited = plan.now() - began_s >= within_s - _OVER_S or time_is_up()
+        if kind is Kind.CONTENTION and waited:
             kind = Kind.TOO_LONG  # It waited for a lock until its time was up.
         match kind:
             case Kind.TOO_LONG:
-                return timed_out(plan, began_s=began_s, after_s=within_s, begun=begun)
+                return self.cut_off(within_s, began_s, begun=begun)
             case Kind.NOT_NOW:
                 return NotServed(plan.name)
             case Kind.LOST:
@@ -182,7 +138,8 @@ class Gate:
             case Kind.ANSWER | Kind.CONTENTION:
                 return None
 
-    @staticmethod
-    def _over(took_s: float, within_s: float) -> bool:
-        left_s = remaining_s()
-        return took_s >= within_s - _OVER_S or (left_s is not None and left_s <= _OVER_S)
+
+def time_is_up() -> bool:
+    """Return whether next to nothing is left for what runs now."""
+    left_s = remaining_s()
+    return left_s is not None and left_s <= _OVER_S

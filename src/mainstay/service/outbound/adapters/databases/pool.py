@@ -1,13 +1,20 @@
-"""The pool of an engine: each connection that is out holds a place in the policy's bulkhead."""
+"""The pools of engines: each connection that is out holds a place in the policy's bulkhead."""
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
+from sqlalchemy.pool import (
+    AsyncAdaptedQueuePool,
+    ConnectionPoolEntry,
+    PoolProxiedConnection,
+    QueuePool,
+)
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from mainstay.service.outbound.adapters.place import Place
 
 if TYPE_CHECKING:
-    from mainstay.service.outbound.adapters.databases.gate import Gate
+    from mainstay.service.outbound.adapters.databases.async_gate import AsyncGate
+    from mainstay.service.outbound.adapters.databases.sync_gate import SyncGate
 
 _PLACE = "mainstay_place"
 
@@ -20,22 +27,45 @@ class PolicyPool(QueuePool):
             it too.
     """
 
-    gate: "ClassVar[Gate]"
+    gate: "ClassVar[SyncGate]"
 
     def connect(self) -> PoolProxiedConnection:
-        """Take a connection out; see ``Gate.checkout``."""
+        """Take a connection out; see ``SyncGate.checkout``."""
         return self.gate.checkout(super().connect, _keep)
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         # The pool's one way back in, for connections that are broken too.
         super()._do_return_conn(record)
-        info = record.record_info
-        place = cast("Place | None", info.pop(_PLACE, None)) if info else None
-        if place is not None:
-            place.give_back()
+        _give_back(record)
+
+
+class AsyncPolicyPool(AsyncAdaptedQueuePool):
+    """The same for an asynchronous engine, within whose greenlets all of it runs.
+
+    Attributes:
+        gate: As that of ``PolicyPool``.
+    """
+
+    gate: "ClassVar[AsyncGate]"
+
+    def connect(self) -> PoolProxiedConnection:
+        """Take a connection out; see ``AsyncGate.checkout``."""
+        take = super().connect
+        return await_only(self.gate.checkout(lambda: greenlet_spawn(take), _keep))
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        super()._do_return_conn(record)
+        _give_back(record)
 
 
 def _keep(connection: PoolProxiedConnection, place: Place) -> None:
     info = connection.record_info
     assert info is not None, "a connection of a pool"
     info[_PLACE] = place
+
+
+def _give_back(record: ConnectionPoolEntry) -> None:
+    info = record.record_info
+    place = cast("Place | None", info.pop(_PLACE, None)) if info else None
+    if place is not None:
+        place.give_back()

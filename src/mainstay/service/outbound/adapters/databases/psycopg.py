@@ -10,15 +10,15 @@ from psycopg import errors
 from mainstay.core.deadline import DeadlineRegion, detach, remaining_s
 
 if TYPE_CHECKING:
-    from mainstay.service.outbound.adapters.databases.gate import Gate
+    from mainstay.service.outbound.adapters.databases.sync_gate import SyncGate
 
-_LOOK_S = 0.1
+LOOK_S = 0.1
 """So often psycopg looks up from waiting, at least."""
 
-_CANCEL_S = 0.25
+CANCEL_S = 0.25
 """So long the server has to say that it stopped; after that the connection is given up."""
 
-_TIDY_S = 1.0
+TIDY_S = 1.0
 """So long tidying up has, even when no time is left: it saves the connection."""
 
 
@@ -36,14 +36,14 @@ class BoundedConnection(psycopg.Connection[Any]):
         gate: The engine's, through which transactions end.
     """
 
-    gate: "ClassVar[Gate]"
+    gate: "ClassVar[SyncGate]"
 
     @classmethod
     def _connect_gen(cls, *args: Any, **options: Any) -> Generator[Any, Any, Self]:
         # psycopg's own bound is in whole seconds and at least two. Any: psycopg's own.
         return _cut(super()._connect_gen(*args, **options))
 
-    def wait(self, gen: Any, interval: float = _LOOK_S, timeout: float | None = None) -> Any:
+    def wait(self, gen: Any, interval: float = LOOK_S, timeout: float | None = None) -> Any:
         """Wait for the server. Any: psycopg's own.
 
         Raises:
@@ -57,7 +57,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         if left_s == 0:
             # No statement begins with no time left: this tidies up after one that was cut off.
             with self._tidying():
-                return super().wait(_cut(gen), min(interval, _TIDY_S), **options)
+                return super().wait(_cut(gen), min(interval, TIDY_S), **options)
         try:
             return super().wait(_cut(gen), max(0.001, min(interval, left_s)), **options)
         except StatementCut:
@@ -75,19 +75,28 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     @contextmanager
     def _tidying(self) -> Iterator[None]:
-        with detach(), DeadlineRegion(_TIDY_S, self.gate.policy.plan.clock):
+        with detach(), DeadlineRegion(TIDY_S, self.gate.policy.plan.clock):
             yield
 
     def _stop(self, gen: Any) -> None:
-        with detach(), DeadlineRegion(_CANCEL_S, self.gate.policy.plan.clock):
+        with detach(), DeadlineRegion(CANCEL_S, self.gate.policy.plan.clock):
             try:
-                self.cancel_safe(timeout=_CANCEL_S)
+                self.cancel_safe(timeout=CANCEL_S)
                 super().wait(_cut(gen), 0.01)
             except StatementCut:
                 self.close()
             except psycopg.Error as error:
                 if not isinstance(error, errors.QueryCanceled):
                     self.close()
+
+
+def tell_timeout(options: dict[str, Any], statement_s: float) -> None:
+    """Add to the options of a new connection that the server ends statements after so long.
+
+    Any: options are the driver's.
+    """
+    said = options.get("options", "")
+    options["options"] = f"{said} -c statement_timeout={int(statement_s * 1000)}".strip()
 
 
 def _cut(waits: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mainstay.core.deadline import detach, remaining_s
 
 if TYPE_CHECKING:
-    from mainstay.service.outbound.adapters.databases.gate import Gate
+    from mainstay.service.outbound.adapters.databases.sync_gate import SyncGate
 
 _STEPS = 5_000
 """After so many steps of its machine, some tens of microseconds, SQLite asks whether to go on."""
@@ -21,7 +21,7 @@ class BoundedConnection(sqlite3.Connection):
         gate: The engine's, through which transactions end.
     """
 
-    gate: "ClassVar[Gate]"
+    gate: "ClassVar[SyncGate]"
 
     def __init__(self, *args: Any, **options: Any) -> None:
         # Any: sqlite3's own.

@@ -32,7 +32,7 @@ def in_transaction(
         PolicyMisused: The engine has no policy.
         CallRejected: A part of the policy rejected it.
         DeadlineExceeded: It was not done by its deadline.
-        MainstayError: The last attempt failed; see ``Gate``.
+        MainstayError: The last attempt failed; see ``SyncGate``.
         Exception: What ``work`` raised; or SQLAlchemy's error, for what the database answered.
     """
     pool = engine.pool
@@ -50,8 +50,12 @@ def _attempt(engine: Engine, work: Callable[[Connection], R]) -> R:
             committing = True
             transaction.commit()
     except (MainstayError, DBAPIError) as error:
-        if helps_again(error) and (not committing or is_contention(error)):
-            # What a retry asks of an error: nothing has taken effect.
-            vars(error)["never_sent"] = True
+        note_effect(error, committing=committing)
         raise
     return result
+
+
+def note_effect(error: MainstayError | DBAPIError, *, committing: bool) -> None:
+    """Note what a retry asks of an error: whether nothing has taken effect."""
+    if helps_again(error) and (not committing or is_contention(error)):
+        vars(error)["never_sent"] = True

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-from mainstay.core.errors import PartMissing
+from mainstay.service.outbound.adapters.part import part
 
 _NOT_NOW = (
     "BusyLoadingError", "ClusterDownError", "MasterDownError", "OutOfMemoryError", "ReadOnlyError",
@@ -51,10 +51,8 @@ def library(name: str) -> Library:
     Raises:
         PartMissing: It is not installed.
     """
-    try:
+    with part(name):
         sync, aio = import_module(name), import_module(f"{name}.asyncio")
-    except ModuleNotFoundError as error:
-        raise PartMissing(f"{name} is not installed: pip install {name}") from error
     errors = import_module(f"{name}.exceptions")
     return Library(
         name=name,
