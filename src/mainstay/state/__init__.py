@@ -1,0 +1,1 @@
+"""Where data lives beyond one process: what Mainstay's guards keep in Valkey."""
