@@ -1,13 +1,33 @@
 """Drain: unready at once, serve on while the proxy moves away, finish what is in flight, stop.
 
-``phase_at`` decides, ``Drain`` counts; ``stop.py`` acts on both when a signal comes.
+``phase_at`` decides, ``Drain`` counts; ``stop.py`` acts on both when a signal comes. The order of
+the way out: unready, edge away, in flight, background work, then clients, pools, telemetry.
 """
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from mainstay.core.clock import Clock
 from mainstay.core.events import Event, Listeners
+from mainstay.service.inbound.complaint import complain
+from mainstay.service.inbound.stopping.background import Background
+from mainstay.service.inbound.stopping.closers import Closers
+
+GRACE_S = 1.0
+"""After the bound, what is left has this long to close; then the process ends."""
+
+_CLOSING_MIN_S = GRACE_S / 2
+"""Closers have what is left of the bound, and this much of the grace where nothing is left."""
+
+_LAST_SHARE_S = GRACE_S / 4
+
+_SPREAD_SHARE = 0.1
+"""Websockets are sent away over this share of the bound: their clients all come back at once, and
+those that are left should see a ramp and not a wall."""
 
 
 class Phase(Enum):
@@ -24,6 +44,14 @@ class DrainBegan(Event):
     """The process was asked to stop; ``in_flight`` requests are being answered."""
 
     in_flight: int
+
+
+class Dismissible(Protocol):
+    """A websocket, as the drain sees it."""
+
+    def dismiss(self, after_s: float) -> None:
+        """Ask it to end in so many seconds; any thread may."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +91,46 @@ class Drain:
         bound_s: ``inbound.drain``.
         clock: Measures both.
         events: Told when the drain begins and ends.
+        complain: Writes a text to stderr; must not raise.
+
+    Attributes:
+        flights: Described above.
+        sockets: The websockets among them.
+        dismissed: Whether websockets have to end.
+        background: Work that no request waits for.
+        closers: What is closed in the end.
+        started: Whether the app has.
+        stopping: Whether the process is on its way out.
+        managed: True where serve.py handles the signals, so that a shell must not.
     """
 
-    __slots__ = ("_begun_s", "_clock", "_events", "bound_s", "delay_s", "flights", "managed",
-                 "started", "stopping")  # fmt: skip
+    __slots__ = ("_begun_s", "_clock", "_complain", "_events", "background", "bound_s",
+                 "closers", "delay_s", "dismissed", "flights", "managed", "sockets", "started",
+                 "stopping")  # fmt: skip
 
-    def __init__(self, *, delay_s: float, bound_s: float, clock: Clock, events: Listeners) -> None:
+    def __init__(
+        self,
+        *,
+        delay_s: float,
+        bound_s: float,
+        clock: Clock,
+        events: Listeners,
+        complain: Callable[[str], object] = complain,
+    ) -> None:
         self.delay_s = delay_s
         self.bound_s = bound_s
         self.flights: set[object] = set()
+        self.sockets: set[Dismissible] = set()
+        self.background = Background(clock=clock, events=events, complain=complain)
+        self.closers = Closers(clock=clock, events=events, complain=complain)
         self.started = False
         self.stopping = False
-        # True where serve.py handles the signals, so that a shell must not.
+        self.dismissed = False
         self.managed = False
         self._begun_s: float | None = None
         self._clock = clock
         self._events = events
+        self._complain = complain
 
     def begin(self) -> bool:
         """Turn unready; return False if that had happened before. Safe in a signal handler.
@@ -109,3 +161,52 @@ class Drain:
         return phase_at(
             waited_s=self.waited_s(), pending=pending, delay_s=self.delay_s, bound_s=self.bound_s
         )
+
+    def left_s(self) -> float:
+        """Return the seconds until the bound; all of it where the server stops by itself."""
+        waited_s = self.waited_s()
+        return self.bound_s if waited_s is None else max(0.0, self._end_s() - waited_s)
+
+    def _end_s(self) -> float:
+        return self.delay_s + self.bound_s
+
+    def dismiss(self) -> None:
+        """Ask every websocket to end, one after another; those that come later end at once."""
+        self.dismissed = True
+        # The copy is one step of C, so that loops may add and discard meanwhile.
+        sockets = list(self.sockets)
+        spread_s = self.bound_s * _SPREAD_SHARE / max(1, len(sockets))
+        for number, socket in enumerate(sockets):
+            socket.dismiss(number * spread_s)
+
+    def finish(self) -> None:
+        """Wait for the background, then close everything. Blocks until the bound at most."""
+        self._tell_cut(self.background.finish(self.left_s()))
+        self.close()
+
+    async def finish_background(self) -> None:
+        """Wait for the background until the bound, without blocking the event loop."""
+        self._tell_cut(await self.background.finish_async(self.left_s()))
+
+    def close(self) -> None:
+        """Close everything, once; returns within the bound and its grace."""
+        self.closers.run(max(self.left_s(), _CLOSING_MIN_S))
+
+    async def close_async(self) -> None:
+        """Do what ``close`` does, without blocking the event loop."""
+        await self.closers.run_async(max(self.left_s(), _CLOSING_MIN_S))
+
+    def close_at_last(self) -> None:
+        """Close everything in the place of a server that does not stop, in half the grace.
+
+        On the app's loop if it still answers, since that is where its clients live; else here.
+        """
+        loop = self.background.loop
+        if loop is not None and loop.is_running():
+            closing = self.closers.run_async(_LAST_SHARE_S)
+            wait([asyncio.run_coroutine_threadsafe(closing, loop)], timeout=_LAST_SHARE_S)
+        self.closers.run(_LAST_SHARE_S)
+
+    def _tell_cut(self, cut: int) -> None:
+        if cut:
+            self._complain(f"mainstay: the drain's bound cut off {cut} pieces of background work\n")

@@ -1,9 +1,12 @@
 """The ASGI lifespan of a wrapped app: watched for its end, and spoken for apps that have none."""
 
+import asyncio
+
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.stop import chain_sigterm, leave_alone
 
+_SHUTDOWN = "lifespan.shutdown"
 _STARTED = "lifespan.startup.complete"
 _START_FAILED = "lifespan.startup.failed"
 _STOPPED = "lifespan.shutdown.complete"
@@ -18,8 +21,11 @@ class Lifespan:
     knows nothing of lifespans, and the shell answers for it; one that had failed to start, and
     the server is told so.
 
+    At its end the way out is gone in its order: background work is waited for before the app hears
+    that it should stop, since that work may need what the app closes; closers run when it has.
+
     Args:
-        drain: Learns that the app has started.
+        drain: Learns that the app has started, and is finished at the end.
         receive: What the server says.
         send: What the server is told.
     """
@@ -36,6 +42,13 @@ class Lifespan:
 
     async def run(self, app: AsgiApp, scope: Scope) -> None:
         """Let the app live its lifespan, or live it in its place."""
+        try:
+            await self._live(app, scope)
+        finally:
+            # For an app that never came to its last word.
+            await self._drain.close_async()
+
+    async def _live(self, app: AsgiApp, scope: Scope) -> None:
         try:
             await app(scope, self.receive, self.send)
         except Exception as error:
@@ -56,7 +69,10 @@ class Lifespan:
     async def receive(self) -> Message:
         """Hand on what the server says."""
         self._asked = True
-        return await self._receive()
+        message = await self._receive()
+        if message["type"] == _SHUTDOWN:
+            await self._drain.finish_background()
+        return message
 
     async def send(self, message: Message) -> None:
         """Hand on what the app says, and note that it has started."""
@@ -65,8 +81,12 @@ class Lifespan:
             # An app that answers every scope as if it were a request has no lifespan.
             raise RuntimeError(f"not a message of a lifespan: {kind}")
         self._said.add(kind)
+        if kind in {_STOPPED, _STOP_FAILED}:
+            # Before the server hears it: it may end the loop at once.
+            await self._drain.close_async()
         await self._send(message)
         if kind == _STARTED:
+            self._drain.background.loop = asyncio.get_running_loop()
             self._drain.started = True
             self._unchain = chain_sigterm(self._drain)
         else:

@@ -10,11 +10,9 @@ from collections.abc import Callable
 from types import FrameType
 
 from mainstay.service.inbound.complaint import complain
-from mainstay.service.inbound.stopping.drain import Drain, Phase
+from mainstay.service.inbound.stopping.drain import GRACE_S, Drain, Phase
 
 POLL_S = 0.02
-GRACE_S = 1.0
-"""After the bound, the server has this long to close what is left; then the process ends."""
 
 
 class Stopper:
@@ -94,6 +92,7 @@ class Stopper:
         drain = self._drain
         while drain.phase(pending=0) is Phase.LINGERING:
             self._pause()
+        drain.dismiss()
         pending = set(drain.flights)
         while drain.phase(pending=len(pending)) is Phase.FINISHING:
             self._pause()
@@ -103,15 +102,22 @@ class Stopper:
     def _wait_for_end(self) -> None:
         """End the process when its server did not: this thread dies with it if it does."""
         drain = self._drain
-        last_s = drain.delay_s + drain.bound_s + GRACE_S
-        while not self._called_off and (drain.waited_s() or 0.0) < last_s:
-            self._pause()
-        if self._called_off:
+        bound_s = drain.delay_s + drain.bound_s
+        if self._is_called_off(bound_s + GRACE_S / 4):
+            return
+        drain.close_at_last()
+        if self._is_called_off(bound_s + GRACE_S):
             return
         left = len(drain.flights)
         what = f"cutting off {left} requests in flight" if left else "the server has not stopped"
         self._complain(f"mainstay: the drain's bound of {drain.bound_s:g} s is over: {what}\n")
         self._end(0)
+
+    def _is_called_off(self, last_s: float) -> bool:
+        """Wait until so many seconds after the drain began; return whether it was called off."""
+        while not self._called_off and (self._drain.waited_s() or 0.0) < last_s:
+            self._pause()
+        return self._called_off
 
 
 def chain_sigterm(drain: Drain) -> Callable[[], None]:
