@@ -97,6 +97,13 @@ KINDS: dict[str, ProblemKind] = {
         "log.",
         "Tell the owner the `trace_id`. Whether a retry is safe depends on the operation.",
     ),
+    "dependency-unavailable": ProblemKind(
+        503,
+        "A dependency is not available",
+        "The app called something whose policy rejected the call, because its circuit is open or "
+        "too many calls are on their way, and had no fallback.",
+        "Wait as long as `Retry-After` says, or a while.",
+    ),
     "draining": ProblemKind(
         503,
         "The service is stopping",
