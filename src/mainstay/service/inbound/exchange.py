@@ -4,7 +4,7 @@ Both shells make one for each request, the parts read it and note on it, and who
 it when it has ended. Nothing of it is kept afterwards.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mainstay.core.trace import Trace
@@ -35,6 +35,7 @@ class Exchange:
         trace: The trace that it belongs to, with the id of this request.
         priority: 0 is critical, 3 is low; see ``admission``.
         started_s: Monotonic.
+        begun_s: Monotonic: when the answer began; 0 before that.
         expires_s: Monotonic: when the answer must have begun; infinite where nothing says so.
         noted: Headers for the answer that parts ask for; None while there are none.
         status: Of the answer; 0 before there is one.
@@ -44,6 +45,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "begun_s",
         "client",
         "error",
         "expires_s",
@@ -74,6 +76,7 @@ class Exchange:
     trace: Trace
     priority: int
     started_s: float
+    begun_s: float
     expires_s: float
     noted: list[tuple[bytes, bytes]] | None
     status: int
@@ -86,3 +89,21 @@ class Exchange:
         if self.noted is None:
             self.noted = []
         self.noted.append((name, value))
+
+
+def lookup(headers: Iterable[tuple[bytes, bytes]]) -> Lookup:
+    """Return what looks up the headers of an ASGI scope.
+
+    A dict of them is made in C, and each look is then free. A name that came more than once, which
+    the lengths show, is joined: cookies by semicolons (RFC 9113, section 8.2.3), others by commas.
+    """
+    pairs = headers if isinstance(headers, list) else list(headers)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        found.clear()
+        for name, value in pairs:
+            if name in found:
+                found[name] += (b"; " if name == b"cookie" else b", ") + value
+            else:
+                found[name] = value
+    return found.get
