@@ -57,6 +57,14 @@ TEXTS = {
     "a header": ["X-Tenant", "authorization"],
     "a percentile": ["p95", "p99.9"],
     "a path such as": ["/", "/health/ready"],
+    "a host such as": ["shop.example.com", "*.example.com", "127.0.0.1", "[::1]"],
+    "an origin such as": ["https://shop.example", "https://*.shop.example", "http://[::1]:3000"],
+    "a method such as": ["GET", "M-SEARCH"],
+    "a directive of CSP": ["script-src", "default-src"],
+    "a source of CSP": ["self", "nonce", "https://cdn.example.com/*.js", "'none'", "data:"],
+    "a feature such as": ["camera", "usb"],
+    "who may use a feature": ["self", "*", "https://maps.example.com"],
+    "the beginning of a URI": ["https://docs.example.com/problems#", "tag:example.com,2025:"],
     "client_ip": ["client_ip", "header:X-Key"],
     "a URL such as": ["https://x.example/y", "postgresql://u@h/d", "redis://${HOST:-h}:1/0"],
 }
@@ -136,7 +144,18 @@ class Maker:
             run["server"], run["interface"] = "granian", "auto"
         if isinstance(top.get("edge"), dict):
             top["edge"].pop("timeout", None)
-        top["inbound"] = {**(top.get("inbound") or {}), "deadline": "1d"}
+        top["inbound"] = inbound = {**(top.get("inbound") or {}), "deadline": "1d"}
+        if isinstance(inbound.get("headers"), dict):
+            # What may be preloaded or only reported hangs on other keys.
+            inbound["headers"].pop("hsts", None)
+            inbound["headers"].pop("report_only", None)
+        limits = inbound.get("rate_limit") or []
+        for index, limit in enumerate(limits if isinstance(limits, list) else [limits]):
+            if isinstance(limit, dict):
+                # Names differ, no cost is above the burst, and a store is declared.
+                limit["name"], limit["for"] = f"limit-{index}", "/"
+                for name in ("cost", "costs", "store"):
+                    limit.pop(name, None)
         for dependency in (top.get("dependencies") or {}).values():
             # A service would be unknown here, and what calls may take must fit under a day.
             dependency.pop("service", None)

@@ -9,6 +9,7 @@ from mainstay.spec.edge import VERSION, Edge
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Command, ListOf, MapOf, Section, Text
+from mainstay.spec.perimeter import perimeter_faults
 from mainstay.spec.quantities import duration, percentage
 from mainstay.spec.run import Run
 
@@ -113,6 +114,7 @@ class Declaration:
             )
         if self.run.server == "uvicorn" and self.run.interface == "wsgi":
             yield ("run.interface", "run.server"), "uvicorn serves ASGI only; granian serves WSGI"
+        yield from perimeter_faults(self.inbound.cors, self.inbound.headers)
         for name, dependency in self.dependencies:
             if (dependency.service is None) == (dependency.url is None):
                 path = f"dependencies.{name}"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section, Text, Whole
-from mainstay.spec.quantities import duration, percentage, rate
+from mainstay.spec.perimeter import HOST, Cors, Errors, SecurityHeaders
+from mainstay.spec.quantities import duration, percentage, rate, size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,38 @@ class Inbound:
     )
     health: Health = key(
         "health", Section(Health), default=Health(), off=False, doc="The health endpoints."
+    )
+    hosts: tuple[str, ...] = key(
+        "hosts",
+        ListOf(HOST),
+        default=(),
+        doc="Names that the service is asked by; a request for another one is answered with 421. "
+        "Without any, every name will do.",
+    )
+    body_bytes_max: int | None = key(
+        "body_max",
+        size("16MiB"),
+        default=16 * 2**20,
+        off=True,
+        doc="A request body longer than this is answered with 413, also one of unknown length. "
+        "Thirty-two of the default fill a replica of 512 MiB.",
+    )
+    cors: Cors | None = key(
+        "cors",
+        Section(Cors, shorthand="origins"),
+        default=None,
+        off=True,
+        doc="Which pages of other origins may read answers.",
+    )
+    headers: SecurityHeaders | None = key(
+        "headers",
+        Section(SecurityHeaders, shorthand="preset"),
+        default=SecurityHeaders(),
+        off=True,
+        doc="Security headers of every answer.",
+    )
+    errors: Errors = key(
+        "errors", Section(Errors, shorthand="app"), default=Errors(), doc="Problem documents."
     )
     access_log: bool = key(
         "access_log", Flag(), default=True, doc="One JSON line for each request."
