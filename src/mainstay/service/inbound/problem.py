@@ -1,18 +1,137 @@
-"""The answer to a request whose handler failed: an RFC 9457 problem without internals."""
+"""Problem documents (RFC 9457): what a client is told when its request fails. Pure.
+
+Written by hand and not by ``json.dumps``, since under overload most answers are these: what is the
+same for every problem of a kind is written once, when the service starts.
+"""
 
 import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from json.encoder import encode_basestring_ascii as quoted
+
+from mainstay.service.inbound.conversion import Told, is_convertible, told
+from mainstay.service.inbound.problem_kinds import KINDS
+from mainstay.service.inbound.refusal import Refusal
+from mainstay.spec.perimeter import PROBLEM_TYPES
 
 PROBLEM_TYPE = "application/problem+json"
+
+FAILURE = Refusal.of(
+    "internal-error", "The service failed to answer. The trace id finds the cause in its log."
+)
+"""What is said when the app raised."""
+
+_BLANK = "about:blank"
+"""The type of what is no more than its status (RFC 9457, section 4.2.1)."""
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Problems:
+    """Writes problem documents; one for a service, safe to share.
+
+    Args:
+        types: What the slug of a kind is put behind to make its ``type``: ``inbound.errors.types``.
+    """
+
+    __slots__ = ("_heads", "_types")
+
+    def __init__(self, types: str = PROBLEM_TYPES) -> None:
+        self._types = types
+        self._heads = {
+            kind: (known.status, _head(types + kind, known.title, known.status))
+            for kind, known in KINDS.items()
+        }
+
+    def render(self, refusal: Refusal, trace_id: str, request_id: str | None) -> bytes:
+        """Return the document of a refusal, in ASCII.
+
+        Args:
+            refusal: Why; its detail is told as it is.
+            trace_id: Finds the request in logs and traces.
+            request_id: Likewise; None leaves it out.
+        """
+        status, head = self._heads.get(refusal.kind, _UNKNOWN)
+        if status != refusal.status:
+            # A kind that the table doesn't know, or another status than the table's.
+            head = _head(self._types + refusal.kind, refusal.title, refusal.status)
+        return (head + ',"detail":' + quoted(refusal.detail) + _ids(trace_id, request_id)).encode()
+
+    def convert(
+        self,
+        status: int,
+        content_type: str | None,
+        body: bytes,
+        trace_id: str,
+        request_id: str | None,
+    ) -> bytes | None:
+        """Return the problem document for an error that the app answered by itself.
+
+        Of a 5xx nothing of the body is kept. Of a 4xx the sentence is, and the list of faults;
+        members that the app's JSON has beside them stay, as extension members.
+
+        Args:
+            status: Of the answer, 400 to 599.
+            content_type: As the app sent it; None where it sent none.
+            body: The whole of it, not encoded.
+            trace_id: Finds the request in logs and traces.
+            request_id: Likewise; None leaves it out.
+
+        Returns:
+            The document; None where the answer should stay as it is, because it is a problem
+            already, or a 4xx in a form of the app's own (``application/xml``).
+        """
+        if not is_convertible(status, content_type):
+            return None
+        found = told(status, content_type, body)
+        if found is None:
+            return None
+        head = self._head_of(status, found)
+        detail = "" if found.detail is None else ',"detail":' + quoted(found.detail)
+        try:
+            members = _members(found.members)
+        except (ValueError, RecursionError):
+            # Readers of JSON take what writers don't: 1e999, or a depth at the very limit.
+            members = ""
+        return (head + detail + members + _ids(trace_id, request_id)).encode()
+
+    def _head_of(self, status: int, found: Told) -> str:
+        if found.kind is not None:
+            return _head(self._types + found.kind, KINDS[found.kind].title, status)
+        return _head(_BLANK, phrase(status), status)
+
+
+def phrase(status: int) -> str:
+    """Return the words that HTTP has for a status, or what is known of any such status."""
+    known = _PHRASES.get(status)
+    if known is None:
+        return "Client Error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "Server Error"
+    return known
 
 
 def failure_problem(trace_id: str) -> bytes:
     """Return the body of a 500. ``trace_id`` finds the traceback in the log; nothing else leaks."""
-    return json.dumps(
-        {
-            "type": "about:blank",
-            "title": "Internal Server Error",
-            "status": 500,
-            "detail": "The service failed to answer. The trace id finds the cause in its log.",
-            "trace_id": trace_id,
-        }
-    ).encode()
+    return _DEFAULT.render(FAILURE, trace_id, None)
+
+
+def _head(type_: str, title: str, status: int) -> str:
+    return f'{{"type":{quoted(type_)},"title":{quoted(title)},"status":{status}'
+
+
+def _ids(trace_id: str, request_id: str | None) -> str:
+    """Return the members that end a document. A trusted peer's id may be any text."""
+    if request_id is None:
+        return ',"trace_id":' + quoted(trace_id) + "}"
+    return ',"trace_id":' + quoted(trace_id) + ',"request_id":' + quoted(request_id) + "}"
+
+
+def _members(members: Mapping[str, object]) -> str:
+    return "".join(
+        f",{quoted(name)}:{json.dumps(value, allow_nan=False)}" for name, value in members.items()
+    )
+
+
+_UNKNOWN = (0, "")
+_DEFAULT = Problems()
+render = _DEFAULT.render
+convert = _DEFAULT.convert
