@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import text
 from tests.contract.stores.servers import Grpc, Postgres, Valkey
 
+from mainstay import Service
 from mainstay.core.errors import DeadlineExceeded
+from mainstay.spec.declaration import Declaration
+from mainstay.spec.dependency import Dependency, Timeouts
 
 GUIDES = Path(__file__).parents[3] / "docs" / "guides"
 
@@ -24,8 +27,15 @@ def run(guide: str, theirs: str, ours: str) -> dict[str, Any]:
     return names
 
 
+def declared(name: str, url: str) -> Service:
+    """Return a service that declares one dependency, with timeouts of its own."""
+    dependency = Dependency(url=url, timeout=Timeouts(read_s=4.0, total_s=9.0))
+    declaration = Declaration(service="shop", app="shop:app", dependencies=((name, dependency),))
+    return Service(declaration, environ={})
+
+
 def test_databases(postgres: Postgres) -> None:
-    names = run("databases.md", "postgresql+psycopg://shop@127.0.0.1:5432/shop", postgres.url)
+    names = run("databases.md", "postgresql://shop@127.0.0.1:5432/shop", postgres.url)
     engine = names["engine"]
     with engine.begin() as connection:
         for table in ("products", "stock", "sales"):
@@ -41,12 +51,25 @@ def test_databases(postgres: Postgres) -> None:
         assert connection.scalar(text("select count(*) from sales")) == 1
     engine.dispose()
 
+    async def in_a_loop() -> None:
+        engine = names["orders_async_engine"](declared("orders", postgres.url))
+        assert await names["names_async"](engine) == ["apple", "pear"]
+        assert await names["sell_one_async"](engine) == 3
+        await engine.dispose()
+
+    asyncio.run(in_a_loop())
+    engine = names["orders_engine"](declared("orders", postgres.url))
+    with engine.connect() as connection:
+        assert connection.scalar(text("select count(*) from sales")) == 2
+        assert connection.scalar(text("show statement_timeout")) == "4s"
+    engine.dispose()
+
 
 def test_a_thread_of_a_task_has_its_deadline(postgres: Postgres) -> None:
     """What the guide says about `asyncio.to_thread`."""
     from mainstay import deadline
 
-    names = run("databases.md", "postgresql+psycopg://shop@127.0.0.1:5432/shop", postgres.url)
+    names = run("databases.md", "postgresql://shop@127.0.0.1:5432/shop", postgres.url)
     engine = names["engine"]
 
     def slow() -> None:
@@ -70,6 +93,8 @@ def test_valkey(valkey: Valkey) -> None:
     client.rpush("jobs", "first")
     assert asyncio.run(names["next_job"]()) == "first"
     assert asyncio.run(names["next_job"]()) is None
+    with names["cache_client"](declared("cache", valkey.url)) as found:
+        assert found.get("visits:home") == "2"
     valkey.kill()
     assert names["optional"].get("anything") is None
     client.close()
@@ -81,3 +106,6 @@ def test_grpc(rpc: Grpc) -> None:
     assert names["look_up"](b"hello") == b"hello"
     assert asyncio.run(names["parts"](b"2,")) == [b"0", b"1"]
     names["channel"].close()
+    url = f"grpc://{rpc.target}"
+    with names["payments_channel"](declared("payments", url)) as channel:
+        assert channel.unary_unary("/shop.Test/Echo")(b"declared") == b"declared"

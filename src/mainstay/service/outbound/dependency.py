@@ -12,7 +12,7 @@ from mainstay.service.outbound.fallback import NOTHING, Fallback
 from mainstay.service.outbound.policy import Policy
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
-from mainstay.spec.timeouts import resolve_timeouts
+from mainstay.spec.timeouts import ResolvedTimeouts, resolve_timeouts
 
 if TYPE_CHECKING:
     from mainstay.service.outbound.adapters.http_clients.options import Http
@@ -111,7 +111,7 @@ class DependencyPolicy(Policy):
         """Return what HTTP clients need to know: where it is, and how long to wait for it."""
         from mainstay.service.outbound.adapters.http_clients.options import Http  # noqa: PLC0415
 
-        timeouts = resolve_timeouts(self.declared, deadline_s=self._declaration.inbound.deadline_s)
+        timeouts = self._resolved()
         return Http(
             base_url=self.url,
             connect=timeouts.connect_s,
@@ -119,6 +119,20 @@ class DependencyPolicy(Policy):
             write=timeouts.write_s,
             excluded=self.declared.excluded,
         )
+
+    def _url(self) -> str:
+        return self.url
+
+    def _timeouts(self) -> dict[str, float]:
+        timeouts = self._resolved()
+        return {
+            "connect": timeouts.connect_s,
+            "read": timeouts.read_s,
+            "total": timeouts.total_s,
+        }
+
+    def _resolved(self) -> ResolvedTimeouts:
+        return resolve_timeouts(self.declared, deadline_s=self._declaration.inbound.deadline_s)
 
 
 def find_dependency(name: str, declaration: Declaration) -> tuple[str, Dependency]:

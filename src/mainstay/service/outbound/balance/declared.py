@@ -10,16 +10,19 @@ from mainstay.service.outbound.balance.endpoint import Endpoint
 from mainstay.spec.declaration import Declaration
 
 PORTS = {
-    "http": 80,
-    "https": 443,
     "amqp": 5672,
     "grpc": 80,
+    "grpcs": 443,
+    "http": 80,
+    "https": 443,
     "mysql": 3306,
     "nats": 4222,
     "postgres": 5432,
     "postgresql": 5432,
     "redis": 6379,
     "rediss": 6379,
+    "valkey": 6379,
+    "valkeys": 6379,
 }
 """Where a URL of a scheme goes that names no port."""
 
@@ -37,7 +40,7 @@ def declared_endpoints(
     Raises:
         AddressUnknown: It isn't declared, nobody said where it is, or the URL names no host.
     """
-    endpoint = _endpoint(name, base_url(name, declaration, environ))
+    endpoint = endpoint_of(name, base_url(name, declaration, environ))
     try:
         ipaddress.ip_address(endpoint.host)
     except ValueError:
@@ -45,8 +48,17 @@ def declared_endpoints(
     return (endpoint,)
 
 
-def _endpoint(name: str, url: str) -> Endpoint:
-    # The sentences don't show the URL: it may hold a password.
+def endpoint_of(name: str, url: str) -> Endpoint:
+    """Return host and port of a URL.
+
+    Args:
+        name: The dependency's, for the sentence; which doesn't show the URL: it may hold a
+            password.
+        url: With a scheme.
+
+    Raises:
+        AddressUnknown: It names no host, or no port where its scheme has no usual one.
+    """
     try:
         parts = urlsplit(url)
         port = PORTS.get(parts.scheme) if parts.port is None else parts.port

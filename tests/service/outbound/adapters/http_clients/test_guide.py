@@ -73,9 +73,9 @@ def test_the_endpoints_of_the_example_are_taken(guide: dict[str, Any]) -> None:
 
 
 def test_every_method_is_told() -> None:
-    from mainstay.service.outbound.clients import Clients
+    from mainstay.service.outbound.clients.http_clients import HttpClients
 
     text = GUIDE.read_text("utf-8")
-    methods = [name for name in vars(Clients) if not name.startswith("_")]
+    methods = [name for name in vars(HttpClients) if not name.startswith("_")]
     assert len(methods) == 8
     assert [name for name in methods if f"`{name}(http)`" not in text] == []

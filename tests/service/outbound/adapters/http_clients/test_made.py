@@ -146,7 +146,7 @@ def test_a_library_that_is_missing_is_named(library: str, make: str) -> None:
         "    print(error)\n"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout == f"{library} is not installed: pip install {library}\n"
+    assert told.stdout.startswith(f"{library} is not installed: pip install ")
 
 
 def test_a_policy_alone_loads_none_of_them() -> None:

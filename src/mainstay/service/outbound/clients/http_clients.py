@@ -1,13 +1,9 @@
-"""The clients that a policy makes: those of other libraries, with the policy inside.
+"""HTTP clients of a policy: httpx in both kinds, requests and aiohttp."""
 
-Each method imports its library when it is called, and says how to get it where it is missing.
-"""
+from typing import TYPE_CHECKING, Any
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
-
-from mainstay.core.errors import PartMissing
+from mainstay.service.outbound.adapters.part import part
+from mainstay.service.outbound.clients.maker import Maker
 
 if TYPE_CHECKING:
     import aiohttp
@@ -24,21 +20,12 @@ if TYPE_CHECKING:
         PolicyAdapter,
         PolicySession,
     )
-    from mainstay.service.outbound.policy import Policy
 
 
-@contextmanager
-def _part(library: str) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise PartMissing(f"{library} is not installed: pip install {library}") from error
+class HttpClients(Maker):
+    """The part of ``Policy`` that makes HTTP clients.
 
-
-class Clients:
-    """The part of ``Policy`` that makes clients.
-
-    All take ``http``, what a client needs to know beside the policy; None: what ``_http`` says.
+    All take ``http``, what a client needs to know beside the policy; None: what is declared.
     All raise PartMissing where the library is not installed, and PolicyMisused where the policy
     has no bulkhead. Who gets a client or a session closes it.
     """
@@ -59,7 +46,7 @@ class Clients:
             transport: What sends an attempt; None: connections of its own.
             options: Further ones of the client. Any: they are httpx's.
         """
-        with _part("httpx"):
+        with part("httpx"):
             from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
 
         return httpx.http_client(
@@ -74,7 +61,7 @@ class Clients:
         **options: Any,
     ) -> "SyncHttpClient":
         """Return an ``httpx.Client``; arguments as those of ``http_client``."""
-        with _part("httpx"):
+        with part("httpx"):
             from mainstay.service.outbound.adapters.http_clients import httpx  # noqa: PLC0415
 
         return httpx.sync_http_client(
@@ -83,28 +70,28 @@ class Clients:
 
     def httpx_transport(self, http: "Http | None" = None) -> "AsyncPolicyTransport":
         """Return a transport for an ``httpx.AsyncClient`` of your own."""
-        with _part("httpx"):
+        with part("httpx"):
             from mainstay.service.outbound.adapters.http_clients import httpx_transport  # noqa: PLC0415
 
         return httpx_transport.AsyncPolicyTransport(self._policy(), http or self._http())
 
     def sync_httpx_transport(self, http: "Http | None" = None) -> "PolicyTransport":
         """Return a transport for an ``httpx.Client`` of your own."""
-        with _part("httpx"):
+        with part("httpx"):
             from mainstay.service.outbound.adapters.http_clients import httpx_transport  # noqa: PLC0415
 
         return httpx_transport.PolicyTransport(self._policy(), http or self._http())
 
     def requests_session(self, http: "Http | None" = None) -> "PolicySession":
         """Return a ``requests.Session``."""
-        with _part("requests"):
+        with part("requests"):
             from mainstay.service.outbound.adapters.http_clients import requests  # noqa: PLC0415
 
         return requests.PolicySession(self._policy(), http or self._http())
 
     def requests_adapter(self, http: "Http | None" = None) -> "PolicyAdapter":
         """Return an adapter to mount in a ``requests.Session`` of your own."""
-        with _part("requests"):
+        with part("requests"):
             from mainstay.service.outbound.adapters.http_clients import requests  # noqa: PLC0415
 
         return requests.PolicyAdapter(self._policy(), http or self._http())
@@ -118,23 +105,14 @@ class Clients:
             http: See above.
             options: Further ones of the session. Any: they are aiohttp's.
         """
-        with _part("aiohttp"):
+        with part("aiohttp"):
             from mainstay.service.outbound.adapters.http_clients import aiohttp  # noqa: PLC0415
 
         return aiohttp.aiohttp_session(self._policy(), http or self._http(), **options)
 
     def aiohttp_middleware(self, http: "Http | None" = None) -> "PolicyMiddleware":
         """Return a middleware for an ``aiohttp.ClientSession`` of your own; the last one there."""
-        with _part("aiohttp"):
+        with part("aiohttp"):
             from mainstay.service.outbound.adapters.http_clients import aiohttp  # noqa: PLC0415
 
         return aiohttp.PolicyMiddleware(self._policy(), http or self._http())
-
-    def _http(self) -> "Http":
-        """Return the options of clients that are made without any."""
-        from mainstay.service.outbound.adapters.http_clients.options import Http  # noqa: PLC0415
-
-        return Http()
-
-    def _policy(self) -> "Policy":
-        return cast("Policy", self)
