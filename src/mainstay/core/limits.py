@@ -82,16 +82,29 @@ def gcra(
         due_s, held_s = now_s, 0.0
     elif held_s > full_s:
         due_s, held_s = now_s + full_s, full_s
-    wait_s = held_s + every_s * cost - full_s
-    allowed = wait_s <= every_s * SLACK_CALLS
+    step_s = every_s * cost
+    allowed = held_s + step_s - full_s <= every_s * SLACK_CALLS
     if allowed:
-        due_s += every_s * cost
+        due_s += step_s
         held_s = due_s - now_s
-        wait_s = 0.0
-    elif cost > burst:
-        wait_s = math.inf
-    remaining = int((full_s - held_s) / every_s + SLACK_CALLS)
-    return due_s, Answer(allowed, remaining, wait_s, held_s)
+    return due_s, answer_of(allowed, held_s, every_s, burst, cost)
+
+
+def answer_of(allowed: bool, held_s: float, every_s: float, burst: int, cost: int) -> Answer:  # noqa: FBT001  By position: for every call.
+    """Return what a bucket says.
+
+    Args:
+        allowed: Whether the call passes.
+        held_s: Seconds until the bucket is empty: with the call in it, where it was taken.
+        every_s: As in ``Ask``, and so are the following.
+        burst: Of the bucket.
+        cost: Of the call.
+    """
+    full_s = every_s * burst
+    wait_s = 0.0
+    if not allowed:
+        wait_s = math.inf if cost > burst else max(0.0, held_s + every_s * cost - full_s)
+    return Answer(allowed, int((full_s - held_s) / every_s + SLACK_CALLS), wait_s, held_s)
 
 
 def gcra_all(
@@ -113,12 +126,12 @@ def gcra_all(
     ]
     if not all(answer.allowed for _, answer in taken):
         taken = [
-            (due_s, answer if not answer.allowed else look(due_s, now_s, ask))
+            (due_s, _look(due_s, now_s, ask) if answer.allowed else answer)
             for due_s, ask, (_, answer) in zip(dues_s, asks, taken, strict=True)
         ]
     return tuple(due_s for due_s, _ in taken), tuple(answer for _, answer in taken)
 
 
-def look(due_s: float, now_s: float, ask: Ask) -> Answer:
+def _look(due_s: float, now_s: float, ask: Ask) -> Answer:
     """Return the answer of a bucket that lets the call pass but was not taken from."""
     return gcra(due_s, now_s, ask.every_s, ask.burst, 0)[1]
