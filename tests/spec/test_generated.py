@@ -66,6 +66,12 @@ TEXTS = {
     "who may use a feature": ["self", "*", "https://maps.example.com"],
     "the beginning of a URI": ["https://docs.example.com/problems#", "tag:example.com,2025:"],
     "client_ip": ["client_ip", "header:X-Key"],
+    "a limit's name": ["a", "per-minute"],
+    "a check's name": ["disk", "payments", "Ledger.1"],
+    "a group's name": ["orders", "write-path"],
+    "a sentence": ["Sells bicycles.", "é 🚲", "a: b # c"],
+    "a link's relation": ["about", "https://rels.example/runbook"],
+    "where a link leads": ["https://wiki.example/shop", "/docs"],
     "a URL such as": ["https://x.example/y", "postgresql://u@h/d", "redis://${HOST:-h}:1/0"],
 }
 
@@ -87,6 +93,8 @@ class Maker:
                 next(k.kind for _, k, _ in keys_of(kind.cls) if k.name == kind.shorthand)
             )
         if isinstance(kind, ListOf):
+            if kind.single and rng.random() < 0.3:
+                return self.value(kind.item)
             return [self.value(kind.item) for _ in range(rng.randint(0, min(3, kind.maximum)))]
         if isinstance(kind, MapOf):
             return {self.value(kind.name): self.value(kind.item) for _ in range(rng.randint(0, 2))}
@@ -150,6 +158,10 @@ class Maker:
             inbound["headers"].pop("hsts", None)
             inbound["headers"].pop("report_only", None)
         limits = inbound.get("rate_limit") or []
+        if isinstance(limits, list):
+            # Only one may go without a name of its own.
+            limits = [one for one in limits if isinstance(one, dict)]
+            inbound["rate_limit"] = limits
         for index, limit in enumerate(limits if isinstance(limits, list) else [limits]):
             if isinstance(limit, dict):
                 # Names differ, no cost is above the burst, and a store is declared.

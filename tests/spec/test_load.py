@@ -256,12 +256,10 @@ def test_sources_say_where_each_value_came_from(load: Load, tmp_path: Path) -> N
 
 
 def test_notes_name_what_nothing_acts_on_yet(load: Load) -> None:
-    loaded = load(
-        MINIMAL + "inbound:\n  rate_limit: 100/s\nobjectives:\n- {name: a, target: 99%}\n"
-    )
+    loaded = load(MINIMAL + "rollout:\n  hold: 1s\nobjectives:\n- {name: a, target: 99%}\n")
     assert [(note.path, note.place.line) for note in loaded.notes if note.place] == [
-        ("inbound.rate_limit", 4),
         ("objectives", 5),
+        ("rollout", 3),
     ]
     assert "nothing acts on it in this version" in str(loaded.notes[0])
 

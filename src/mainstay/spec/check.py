@@ -7,6 +7,7 @@ from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import System
 from mainstay.spec.faults import Fault, fault_at, nearest, shown
 from mainstay.spec.hierarchy import hierarchy_faults
+from mainstay.spec.ratelimit import rate_limit_faults
 from mainstay.spec.sources import Declared
 
 
@@ -31,6 +32,7 @@ def system_faults(
     if not alone:
         yield from _unknown_services(system, declared, environ)
     yield from _without_timeout(system, declared)
+    yield from _rate_limits(system, declared)
     if doubles:
         # Who calls whom is not known while a name means two services.
         return
@@ -123,6 +125,12 @@ def _without_timeout(system: System, declared: tuple[Declared, ...]) -> Iterator
                 "or `timeout: {attempt: 800ms}`, or `criticality: optional`"
             )
             yield fault_at(its.place(path), f"{path}.timeout", sentence, expected="a timeout")
+
+
+def _rate_limits(system: System, declared: tuple[Declared, ...]) -> Iterator[Fault]:
+    for member, its in zip(system.members, declared, strict=True):
+        limits = member.declaration.inbound.rate_limit or ()
+        yield from rate_limit_faults(limits, member.declaration.dependencies, its)
 
 
 def _cycles(system: System) -> Iterator[tuple[str, ...]]:

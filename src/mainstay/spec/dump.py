@@ -84,7 +84,8 @@ def _written(value: Any, kind: Kind) -> Any:
     if isinstance(kind, Section):
         return _written_section(value)
     if isinstance(kind, ListOf):
-        return [_written(item, kind.item) for item in value]
+        items = [_written(item, kind.item) for item in value]
+        return items[0] if kind.single and len(items) == 1 else items
     if isinstance(kind, MapOf):
         return {name: _written(item, kind.item) for name, item in value}
     if isinstance(value, Secret):

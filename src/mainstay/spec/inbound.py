@@ -4,30 +4,10 @@ from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section, Text, Whole
+from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section
 from mainstay.spec.perimeter import HOST, Cors, Errors, SecurityHeaders
-from mainstay.spec.quantities import duration, percentage, rate, size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
-    """How often one client may ask."""
-
-    rate_per_s: float = key("rate", rate("100/s"), doc="Requests a client may make.", acts=False)
-    burst: int = key(
-        "burst",
-        Whole(minimum=1, maximum=1_000_000),
-        default=1,
-        doc="Requests it may make at once after a pause.",
-        acts=False,
-    )
-    by: str = key(
-        "by",
-        Text(what="client_ip, or header:NAME", pattern=r"client_ip|header:[A-Za-z0-9-]{1,64}"),
-        default="client_ip",
-        doc="What tells one client from another.",
-        acts=False,
-    )
+from mainstay.spec.quantities import duration, percentage, size
+from mainstay.spec.ratelimit import LIMITS_MAX, RateLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +115,13 @@ class Inbound:
     access_log: bool = key(
         "access_log", Flag(), default=True, doc="One JSON line for each request."
     )
-    rate_limit: RateLimit | None = key(
+    rate_limit: tuple[RateLimit, ...] | None = key(
         "rate_limit",
-        Section(RateLimit, shorthand="rate"),
+        ListOf(Section(RateLimit, shorthand="rate"), maximum=LIMITS_MAX, single=True),
         default=None,
         off=True,
-        doc="How often one client may ask.",
-        acts=False,
+        doc="How often a caller may ask. Off unless declared: how much is too much only you know, "
+        "and a wrong guess turns away whoever shares an address.",
     )
     shed: str = key(
         "shed",

@@ -344,10 +344,18 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of one kind, kept as a tuple."""
+    """A list of one kind, kept as a tuple.
+
+    Attributes:
+        item: Of each.
+        maximum: How many there may be.
+        single: Whether an item that is no list itself may stand for a list of one:
+            ``methods: POST`` for ``methods: [POST]``.
+    """
 
     item: "Kind"
     maximum: int = 64
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)

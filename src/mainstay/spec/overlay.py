@@ -4,9 +4,9 @@ Mappings are merged key by key; lists and scalars are replaced. A shorthand coun
 that it stands for: ``edge: 8080`` under ``edge: {host: 0.0.0.0}`` keeps its port.
 """
 
-from mainstay.spec.document import Entry, Mapping, Node, Scalar
+from mainstay.spec.document import Entry, Mapping, Node, Scalar, Sequence
 from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import Kind, MapOf, Section
+from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
 from mainstay.spec.scalars import resolve
 
 OFF = "off"
@@ -14,6 +14,9 @@ OFF = "off"
 
 def merged(base: Node, over: Node, kind: Kind) -> Node:
     """Return ``over`` laid over ``base``, both of ``kind``."""
+    if isinstance(kind, ListOf) and not (isinstance(base, Sequence) or isinstance(over, Sequence)):
+        # Only where an item may stand for a list of one; elsewhere it is a fault, found later.
+        kind = kind.item
     if isinstance(kind, Section):
         base, over = expanded(base, kind), expanded(over, kind)
     if not (isinstance(base, Mapping) and isinstance(over, Mapping)):

@@ -113,6 +113,17 @@ def rate(example: str = "100/s") -> Quantity:
     )
 
 
+def quota(example: str = "100/s") -> Quantity:
+    """A whole number in a time, which is kept beside it."""
+    return Quantity(
+        what="a number in a time",
+        example=example,
+        parse=units.quota,
+        text=units.quota_text,
+        pattern=r"^[0-9]{1,7} ?/ ?(s|min|m|h|d)$",
+    )
+
+
 def duration_range(example: str = "50ms..1s") -> Quantity:
     """Two durations with dots between them."""
     return Quantity(

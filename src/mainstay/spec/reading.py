@@ -138,7 +138,7 @@ class Reader:
         if isinstance(kind, Section):
             return self._shorthand_or_section(node, kind, path, off=off)
         if isinstance(kind, ListOf):
-            return self._list(node, kind, path)
+            return self._list(node, kind, path, off=off)
         if isinstance(kind, MapOf):
             return self._map(node, kind, path)
         return self._leaf(node, kind, path, off=off)
@@ -152,9 +152,13 @@ class Reader:
         value = self._value(node, key.kind, path, off=off)
         return _BROKEN if value is _BROKEN else kind.cls(**{field: value})
 
-    def _list(self, node: Node, kind: ListOf, path: str) -> Any:
+    def _list(self, node: Node, kind: ListOf, path: str, *, off: bool) -> Any:
         if is_null(node):
             return ()
+        if kind.single and not isinstance(node, Sequence):
+            # A fault names the key alone, as the person wrote it.
+            value = self._value(node, kind.item, path, off=off)
+            return _BROKEN if value is _BROKEN else (value,)
         if not isinstance(node, Sequence):
             return self._mismatch(node, path, f"a list of {_expected(kind.item)}")
         if len(node.items) > kind.maximum:

@@ -128,6 +128,8 @@ def _what(kind: Kind) -> str:
         short = next((key for _, key, _ in keys_of(kind.cls) if key.name == kind.shorthand), None)
         return "a section" + (f"; short: its `{short.name}`" if short else "")
     if isinstance(kind, ListOf):
+        if kind.single:
+            return f"{_what(kind.item)}; or a list of at most {kind.maximum} of these"
         return f"a list, at most {kind.maximum}, of: {_what(kind.item)}"
     if isinstance(kind, MapOf):
         return f"a mapping, at most {kind.maximum}, from {kind.name.what} to: {_what(kind.item)}"
@@ -144,4 +146,4 @@ def _section_in(kind: Kind) -> type | None:
 def _suffix(kind: Kind) -> str:
     if isinstance(kind, MapOf):
         return ".NAME"
-    return "[]" if isinstance(kind, ListOf) else ""
+    return "[]" if isinstance(kind, ListOf) and not kind.single else ""

@@ -90,8 +90,9 @@ def _options(kind: Kind, definitions: dict[str, Schema], *, overlay: bool) -> li
             options += _options(short.kind, definitions, overlay=overlay)
         return [*options, _EMPTY]
     if isinstance(kind, ListOf):
-        items = _any_of(_options(kind.item, definitions, overlay=overlay))
-        return [{"type": "array", "items": items, "maxItems": kind.maximum}, _EMPTY]
+        options = _options(kind.item, definitions, overlay=overlay)
+        array = {"type": "array", "items": _any_of(options), "maxItems": kind.maximum}
+        return [*(options if kind.single else ()), array, _EMPTY]
     if isinstance(kind, MapOf):
         return [_map(kind, definitions, overlay=overlay), _EMPTY]
     return [kind.schema(), _INTERPOLATED]

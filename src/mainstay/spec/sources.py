@@ -122,6 +122,9 @@ def _collect(
         for name, item in value:
             _collect(item, kind.item, f"{path}.{name}", places, sources)
     elif isinstance(kind, ListOf) and isinstance(kind.item, Section) and value:
+        if kind.single and len(value) == 1 and f"{path}[0]" not in places:
+            _collect(value[0], kind.item, path, places, sources)
+            return
         for index, item in enumerate(value):
             _collect(item, kind.item, f"{path}[{index}]", places, sources)
     else:

@@ -15,6 +15,8 @@ SIZE_BYTES_MAX = 2**49
 """No size of a declaration may be larger than half a pebibyte; fifteen digits write each one."""
 RATE_PER_S_MAX = 1e12
 """No rate of a declaration may be higher."""
+QUOTA_MAX = 1_000_000
+"""No quota may be larger, in any time: what counts so fine needs no limit."""
 
 # Quantities are read and written as exact numbers: nanoseconds, bytes, and percent and rates with
 # nine decimals. Floats appear only at the end, so that each text has one value and back.
@@ -34,6 +36,7 @@ _DURATION_PART = re.compile(rf"({_NUMBER}) ?(us|ms|s|m|h|d)")
 _SIZE = re.compile(rf"({_NUMBER}) ?([KMGT]i?B|B)")
 _PERCENT = re.compile(rf"({_NUMBER}) ?%")
 _RATE = re.compile(rf"({_NUMBER}) ?/ ?(s|min|m|h|d)")
+_QUOTA = re.compile(r"([0-9]{1,7}) ?/ ?(s|min|m|h|d)")
 _FAILURE_RATE = re.compile(
     rf"({_NUMBER} ?%) +of +([0-9]{{1,9}}) +in +(?:([0-9]{{1,9}}) +calls|([0-9a-z. ]{{1,60}}))"
 )
@@ -230,3 +233,34 @@ def share_of_calls_text(value: ShareOfCalls) -> str:
         f"{value.window_calls} calls" if value.window_s is None else duration_text(value.window_s)
     )
     return f"{share_text(value.share)} of {value.calls_min} in {window}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """So many in a time, ``100/s``: unlike a rate it keeps the time that it was said for.
+
+    Attributes:
+        count: From 1.
+        per_s: The time in seconds: 1, 60, 3600 or 86400.
+    """
+
+    count: int
+    per_s: int
+
+
+def quota(text: str) -> Quota:
+    """Read ``100/s``, ``5/min``, ``1000/h``, ``10000/d``.
+
+    Raises:
+        UnitError: Not of that form, nothing at all, or more than QUOTA_MAX.
+    """
+    match = _QUOTA.fullmatch(text)
+    if match is None or not 1 <= int(match[1]) <= QUOTA_MAX:
+        raise UnitError(f"not a quota: {text!r}")
+    return Quota(count=int(match[1]), per_s=_PERIODS_S[match[2]])
+
+
+def quota_text(value: Quota) -> str:
+    """Return ``value`` as ``quota`` reads it."""
+    unit = next(one for one in ("s", "min", "h", "d") if _PERIODS_S[one] == value.per_s)
+    return f"{value.count}/{unit}"
