@@ -1,0 +1,88 @@
+"""The key of a request, and the name of its record.
+
+Source: draft-ietf-httpapi-idempotency-key-header-07, section 2: the header is a structured field,
+an item that is a string (RFC 9651). Many clients send the key without the quotes; that is the same
+key.
+"""
+
+import re
+from collections.abc import Callable
+from hashlib import blake2b
+
+from mainstay.service.inbound.exchange import Exchange
+
+HEADER = b"idempotency-key"
+KEY_BYTES_MAX = 255
+"""No key is longer; a UUID has 36."""
+
+# RFC 9651, section 3.3.3: visible ASCII and spaces, quotes and backslashes escaped.
+_STRING = re.compile(rb'"((?:[ !#-\[\]-~]|\\["\\]){1,510})"')
+_ESCAPED = re.compile(rb"\\(.)")
+# What can't be taken for a string, a list or an item with parameters. Two headers become a list.
+_BARE = re.compile(rb"[A-Za-z0-9._~:/+=@!*#%&|^-]{1,255}")
+
+CallerOf = Callable[[Exchange], bytes]
+"""Returns who asks; the first byte says by what that is known."""
+
+
+def parse_key(header: bytes) -> bytes | None:
+    """Return the key that a header names, 1 to 255 bytes of it, or None where it is malformed."""
+    header = header.strip(b" \t")
+    if _BARE.fullmatch(header):
+        return header
+    match = _STRING.fullmatch(header)
+    if match is None:
+        return None
+    key = _ESCAPED.sub(rb"\1", match[1])
+    return key if len(key) <= KEY_BYTES_MAX else None
+
+
+def caller_by(declared: str) -> CallerOf:
+    """Return what tells callers apart.
+
+    Args:
+        declared: ``authorization``, ``client_ip``, ``header:NAME`` or ``cookie:NAME``.
+    """
+    by, _, name = declared.partition(":")
+    if by == "client_ip":
+        return _address
+    if by == "cookie":
+        return _by_cookie(name.encode("ascii"))
+    return _by_header(name.lower().encode("ascii") if by == "header" else b"authorization")
+
+
+def record_name(prefix: str, caller: bytes, key: bytes) -> str:
+    """Return the name of the record of a caller's key.
+
+    Neither can be read from it, nor does a caller find the record of another's key. It is a hash
+    without a secret: who reads the store must guess the caller's credentials and the key at once.
+    """
+    name = blake2b(digest_size=20, person=b"mainstay.key")
+    # With its length before it, so that no two pairs are one text.
+    name.update(len(caller).to_bytes(4, "big"))
+    name.update(caller)
+    name.update(key)
+    return prefix + name.hexdigest()
+
+
+def _address(exchange: Exchange) -> bytes:
+    return b"a" + (exchange.client or "").encode("utf-8", "surrogateescape")
+
+
+def _by_header(name: bytes) -> CallerOf:
+    def caller_of(exchange: Exchange) -> bytes:
+        value = exchange.get(name)
+        return b"h" + value if value else _address(exchange)
+
+    return caller_of
+
+
+def _by_cookie(name: bytes) -> CallerOf:
+    def caller_of(exchange: Exchange) -> bytes:
+        for pair in (exchange.get(b"cookie") or b"").split(b";"):
+            found, equals, value = pair.strip().partition(b"=")
+            if found == name and equals and value:
+                return b"c" + value
+        return _address(exchange)
+
+    return caller_of
