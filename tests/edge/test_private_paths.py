@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from mainstay.edge.private_paths import hidden_route
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.inbound import Health, Inbound
+from mainstay.spec.health import Health
+from mainstay.spec.inbound import Inbound
 
 ROOTS = st.from_regex(r"/[!-~]{0,20}", fullmatch=True)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
+from mainstay.spec.health import INTERVAL, TIMES
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Section, Text, Whole
 from mainstay.spec.quantities import duration, duration_range, percentage, rate, share_of_calls
@@ -228,6 +229,21 @@ class Check:
     )
     timeout_s: float | None = key(
         "timeout", duration("1s", maximum_s=60), default=None, doc="Of one check."
+    )
+    interval_s: float | None = key(
+        "interval", INTERVAL, default=None, doc="From one check to the next."
+    )
+    failures: int | None = key(
+        "failures", TIMES, default=None, doc="Failures in a row until it counts."
+    )
+    successes: int | None = key(
+        "successes", TIMES, default=None, doc="Good answers in a row that end a failure."
+    )
+    affects: tuple[str, ...] = key(
+        "affects",
+        ListOf(URL_PATH, maximum=20),
+        default=(),
+        doc="Paths of the service that suffer when it fails; shown in its health while it does.",
     )
 
 

@@ -2,46 +2,12 @@
 
 from dataclasses import dataclass
 
-from mainstay.spec.edge import URL_PATH
+from mainstay.spec.health import Health
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section
 from mainstay.spec.perimeter import HOST, Cors, Errors, SecurityHeaders
-from mainstay.spec.quantities import duration, percentage, size
+from mainstay.spec.quantities import duration, size
 from mainstay.spec.ratelimit import LIMITS_MAX, RateLimit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """What the health endpoints look at, beside the declared dependencies."""
-
-    path: str = key(
-        "path", URL_PATH, default="/health", doc="Where the four endpoints are mounted."
-    )
-    timeout_s: float = key(
-        "timeout",
-        duration("2s", maximum_s=60),
-        default=2.0,
-        doc="Of one check that has no timeout of its own. Best practices: 2 s.",
-    )
-    cache_s: float = key(
-        "cache",
-        duration("1s", minimum_s=0.0, maximum_s=600),
-        default=1.0,
-        doc="An answer is used again for this long, so that probes can't overload a dependency.",
-    )
-    disk_free_min: float = key(
-        "disk_free_min",
-        percentage("10%"),
-        default=0.1,
-        doc="With less free space the disk check warns. Best practices: 10 %.",
-    )
-    memory_max: float = key(
-        "memory_max",
-        percentage("90%"),
-        default=0.9,
-        doc="Above this share of memory_max (or of the machine) the check warns. "
-        "Best practices: 90 %.",
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

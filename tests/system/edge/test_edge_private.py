@@ -7,7 +7,8 @@ import pytest
 from tests.system.edge.world import World
 
 from mainstay.spec.edge import Edge
-from mainstay.spec.inbound import Health, Inbound
+from mainstay.spec.health import Health
+from mainstay.spec.inbound import Inbound
 
 pytestmark = pytest.mark.system
 
