@@ -1,0 +1,206 @@
+"""The perimeter: what is refused for its head alone, and what every answer wears.
+
+Everything that the declaration fixes is made when the app is wrapped. On the way of a request there
+are a few look-ups, and in the usual case no object is made.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.perimeter.body import too_large
+from mainstay.service.inbound.perimeter.cors import CrossOrigin
+from mainstay.service.inbound.perimeter.hosts import Hosts
+from mainstay.service.inbound.perimeter.nonce import begin, taken
+from mainstay.service.inbound.perimeter.outfit import Outfit, without
+from mainstay.service.inbound.perimeter.preflight import Preflight
+from mainstay.service.inbound.perimeter.security import HSTS, Csp, csp_of, hsts_value, plain_headers
+from mainstay.service.inbound.refusal import RawHeaders, Refusal
+from mainstay.spec.inbound import Inbound
+from mainstay.spec.perimeter import SecurityHeaders
+
+_LENGTH_DIGITS_MAX = 19
+_HTTPS = b"https"
+_ORIGINS_MAX = 1024
+"""Origins below a wildcard whose headers are remembered, some 2 KiB each."""
+_BAD_LENGTH = Refusal.of("header-invalid", "The Content-Length header is no number.")
+
+
+class _Rail:
+    """One outfit, and what it becomes for origins whose pages may read the answer."""
+
+    __slots__ = ("by_origin", "outfit")
+
+    def __init__(self, headers: RawHeaders) -> None:
+        self.outfit = Outfit(headers)
+        self.by_origin: dict[bytes, Outfit] = {}
+
+
+class _Wardrobe:
+    """What answers wear under one Content-Security-Policy."""
+
+    __slots__ = ("csp", "plain", "secure")
+
+    def __init__(self, csp: Csp | None, plain: RawHeaders, hsts: RawHeaders) -> None:
+        # The policy stands first, so that the one with a nonce can take its place.
+        first: RawHeaders = () if csp is None else ((csp.name, csp.text),)
+        self.csp = csp if csp is not None and csp.has_nonce else None
+        self.plain = _Rail((*first, *plain))
+        self.secure = _Rail((*first, *plain, *hsts))
+
+
+class Perimeter:
+    """The perimeter of one service; safe to share between threads, tasks and loops.
+
+    Args:
+        declared: ``inbound``.
+
+    Attributes:
+        body_max: Bytes that a request's body may have; None: any number.
+        hidden: Names of headers, in lower case, that are to be left out of the app's answers.
+    """
+
+    __slots__ = (
+        "_by_origin",
+        "_cors",
+        "_docs",
+        "_docs_wardrobe",
+        "_has_nonce",
+        "_hosts",
+        "_too_large",
+        "_too_large_http2",
+        "_wardrobe",
+        "body_max",
+        "hidden",
+    )
+
+    def __init__(self, declared: Inbound) -> None:
+        self.body_max = declared.body_bytes_max
+        bound = self.body_max or 0
+        self._too_large = too_large(bound, close=True)
+        self._too_large_http2 = too_large(bound, close=False)
+        self._hosts = Hosts(declared.hosts) if declared.hosts else None
+        self._cors = None if declared.cors is None else CrossOrigin(declared.cors)
+        # None also where every origin may: then nothing depends on who asks.
+        self._by_origin = None if self._cors is None or self._cors.is_any else self._cors
+        self._wardrobe, self._docs_wardrobe = _wardrobes(declared.headers, self._cors)
+        self._has_nonce = self._wardrobe.csp is not None
+        headers = declared.headers
+        self._docs = frozenset(() if headers is None else headers.docs)
+        self.hidden = frozenset(
+            () if headers is None else (name.lower().encode() for name in headers.hide)
+        )
+
+    def ask(self, exchange: Exchange) -> Refusal | Preflight | None:
+        """Return what is answered without the app; None lets the request pass."""
+        hosts = self._hosts
+        if hosts is not None:
+            host = exchange.get(b"host")
+            if host not in hosts.known:
+                refusal = hosts.refusal(host, trusted=exchange.trusted)
+                if refusal is not None:
+                    return refusal
+        if self.body_max is not None:
+            length = exchange.get(b"content-length")
+            # An empty one is how WSGI says that there is none.
+            if length:
+                refusal = self._length_refusal(length, exchange.scope)
+                if refusal is not None:
+                    return refusal
+        if self._has_nonce:
+            begin(exchange.scope)
+        if self._cors is not None and exchange.method == "OPTIONS":
+            return self._cors.preflight(exchange)
+        return None
+
+    def must_count(self, exchange: Exchange) -> bool:
+        """Return whether the body has no length that could be trusted, but has a bound.
+
+        Then it is to be read through ``BoundedReceive`` or ``BoundedInput``.
+        """
+        if self.body_max is None:
+            return False
+        if exchange.get(b"transfer-encoding"):
+            return True
+        # Without either header a request has a body over HTTP/2 and later only.
+        return not exchange.get(b"content-length") and _is_http2(exchange.scope)
+
+    def dress(self, exchange: Exchange, names: Collection[bytes]) -> RawHeaders:
+        """Return the headers to add to an answer.
+
+        Where nothing but the declaration, scheme and origin decided about them, it is the same
+        object at each call. ``Vary`` is to be added to the app's own.
+
+        Args:
+            exchange: The request.
+            names: The names of the answer's headers, in lower case: those are the app's to say.
+        """
+        wardrobe = self._docs_wardrobe if exchange.path in self._docs else self._wardrobe
+        scope = exchange.scope
+        # Whoever may forge the proxy's header only makes browsers ignore the answer's.
+        if (scope.get("scheme") or scope.get("wsgi.url_scheme")) == "https" or (
+            exchange.trusted and exchange.get(b"x-forwarded-proto") == _HTTPS
+        ):
+            rail = wardrobe.secure
+        else:
+            rail = wardrobe.plain
+        outfit = rail.outfit
+        if self._by_origin is not None:
+            origin = exchange.get(b"origin")
+            if origin is not None:
+                outfit = rail.by_origin.get(origin) or _outfit_of(rail, self._by_origin, origin)
+        if wardrobe.csp is not None:
+            nonce = taken(scope)
+            if nonce:
+                return _with_nonce(outfit.headers, wardrobe.csp, nonce, names)
+        if outfit.names.isdisjoint(names):
+            return outfit.headers
+        return outfit.less(names)
+
+    def _length_refusal(self, length: bytes, scope: dict[str, Any]) -> Refusal | None:
+        """Return why a declared length is refused. Any: a scope is a dictionary of anything."""
+        assert self.body_max is not None, "asked only where there is a bound"
+        if not length.isdigit():
+            return _BAD_LENGTH
+        # Bounded digits: a number of thousands of them takes long to read, and then raises.
+        if len(length) <= _LENGTH_DIGITS_MAX and int(length) <= self.body_max:
+            return None
+        return self._too_large_http2 if _is_http2(scope) else self._too_large
+
+
+def _wardrobes(
+    declared: SecurityHeaders | None, cors: CrossOrigin | None
+) -> tuple[_Wardrobe, _Wardrobe]:
+    """Return what answers wear, and what FastAPI's documentation does."""
+    always = () if cors is None else cors.always
+    if declared is None:
+        bare = _Wardrobe(None, always, ())
+        return bare, bare
+    plain = (*plain_headers(declared), *always)
+    hsts = () if declared.hsts is None else ((HSTS, hsts_value(declared.hsts)),)
+    return (
+        _Wardrobe(csp_of(declared), plain, hsts),
+        _Wardrobe(csp_of(declared, docs=True), plain, hsts),
+    )
+
+
+def _outfit_of(rail: _Rail, cors: CrossOrigin, origin: bytes) -> Outfit:
+    """Return what an answer wears for an origin; origins that are refused are not remembered."""
+    if not cors.allows(origin):
+        return rail.outfit
+    outfit = Outfit((*rail.outfit.headers, *cors.granted(origin)))
+    if origin in cors.exact or len(rail.by_origin) < _ORIGINS_MAX:
+        # Of two threads that made it, both go on with the first one's.
+        return rail.by_origin.setdefault(origin, outfit)
+    return outfit
+
+
+def _with_nonce(headers: RawHeaders, csp: Csp, nonce: str, names: Collection[bytes]) -> RawHeaders:
+    dressed = ((csp.name, csp.with_nonce(nonce)), *headers[1:])
+    return without(dressed, names)
+
+
+def _is_http2(scope: dict[str, Any]) -> bool:
+    """Return whether a request came by HTTP/2 or later. Any: as above."""
+    version: str = scope.get("http_version") or scope.get("SERVER_PROTOCOL", "HTTP/1.1")[5:]
+    return version >= "2"
