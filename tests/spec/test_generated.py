@@ -72,11 +72,6 @@ TEXTS = {
     "a sentence": ["Sells bicycles.", "é 🚲", "a: b # c"],
     "a link's relation": ["about", "https://rels.example/runbook"],
     "where a link leads": ["https://wiki.example/shop", "/docs"],
-    "a check's name": ["disk", "payments", "Ledger.1"],
-    "a group's name": ["orders", "write-path"],
-    "a sentence": ["Sells bicycles.", "é 🚲", "a: b # c"],
-    "a link's relation": ["about", "https://rels.example/runbook"],
-    "where a link leads": ["https://wiki.example/shop", "/docs"],
     "a URL such as": ["https://x.example/y", "postgresql://u@h/d", "redis://${HOST:-h}:1/0"],
 }
 
