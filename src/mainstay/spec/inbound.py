@@ -8,6 +8,7 @@ from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section
 from mainstay.spec.perimeter import HOST, Cors, Errors, SecurityHeaders
 from mainstay.spec.quantities import duration, size
 from mainstay.spec.ratelimit import LIMITS_MAX, RateLimit
+from mainstay.spec.shed import Shed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +90,10 @@ class Inbound:
         doc="How often a caller may ask. Off unless declared: how much is too much only you know, "
         "and a wrong guess turns away whoever shares an address.",
     )
-    shed: str = key(
+    shed: Shed | None = key(
         "shed",
-        Choice(("off", "adaptive")),
-        default="off",
-        doc="Whether requests are turned away under overload.",
-        acts=False,
+        Section(Shed, shorthand="mode"),
+        default=Shed(),
+        off=True,
+        doc="How many requests are worked on at once, and who is turned away when more come.",
     )

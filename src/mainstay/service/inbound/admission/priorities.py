@@ -1,0 +1,89 @@
+"""Which request matters more: by its path, or by what a trusted peer says. Pure."""
+
+import re
+
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.spec.shed import PRIORITIES, Shed
+
+CRITICAL, HIGH, MEDIUM, LOW = range(len(PRIORITIES))
+NOBODY = len(PRIORITIES)
+"""Less important than everyone: the priority of the first in an empty queue."""
+
+_SHARES = (1.0, 0.95, 0.9, 0.7)
+"""Of the limit, by priority. A tenth is for critical alone, three for those above low. Where
+nothing above medium is declared, medium has all of it."""
+
+_WORDS = {name.encode(): place for place, name in enumerate(PRIORITIES)}
+
+
+class Priorities:
+    """Finds the priority of a request. Shared by threads: nothing in it changes.
+
+    Args:
+        options: Its routes and header.
+
+    Attributes:
+        used: Which priorities a request can have at all.
+    """
+
+    __slots__ = ("_header", "_pattern", "_places", "used")
+
+    def __init__(self, options: Shed) -> None:
+        routes = {
+            route: place
+            for place, name in enumerate(PRIORITIES)
+            for route in getattr(options.priorities, name)
+        }
+        self._header = None if options.header is None else options.header.lower().encode()
+        # The longest, which says most, is tried first.
+        longest = sorted(routes, key=len, reverse=True)
+        self._places = tuple(routes[route] for route in longest)
+        self._pattern = re.compile("|".join(map(_group, longest))) if routes else None
+        every = self._header is not None
+        self.used = tuple(
+            every or place == MEDIUM or place in self._places for place in range(NOBODY)
+        )
+
+    def of(self, exchange: Exchange) -> int:
+        """Return the priority: a trusted peer's word, else that of the path, else medium.
+
+        A word that is none of the four counts as none.
+        """
+        if self._header is not None and exchange.trusted:
+            word = exchange.get(self._header)
+            place = None if word is None else _WORDS.get(word)
+            if place is not None:
+                return place
+        if self._pattern is not None:
+            found = self._pattern.match(exchange.path)
+            if found is not None:
+                return self._places[(found.lastindex or 1) - 1]
+        return MEDIUM
+
+
+def _group(route: str) -> str:
+    """Return a path and what is below it as a group of a regular expression.
+
+    A star is some of one part, so a match never tries a part of the path together with another.
+    """
+    path = "[^/]+".join(map(re.escape, route.rstrip("/").split("*")))
+    return f"({path}(?:/|\\Z))"
+
+
+def bounds(limit: int, used: tuple[bool, ...]) -> tuple[int, ...]:
+    """Return how many requests may be in flight for one more of each priority to be let in.
+
+    Never 0, and never growing towards the less important. Where there is room for it, each
+    priority that is used has a place more than the next one.
+
+    Args:
+        limit: For all together; 1 or more.
+        used: Which priorities there are.
+    """
+    whole = _SHARES[used.index(True)]
+    result: list[int] = []
+    above = 0
+    for share, is_used in zip(_SHARES, used, strict=True):
+        result.append(max(1, min(int(limit * min(1.0, share / whole)), limit - above)))
+        above += is_used
+    return tuple(result)
