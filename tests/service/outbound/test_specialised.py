@@ -90,11 +90,15 @@ def test_where_a_tree_cannot_be_made_now_the_shell_is_used_as_it_is(
         raise SystemError("AST constructor recursion depth mismatch")
 
     monkeypatch.setattr(specialised, "_MADE", {})
-    plan = Policy(breaker=Breaker()).plan
+    policy = Policy(breaker=Breaker())
     with monkeypatch.context() as patched:
         patched.setattr(ast, "parse", mismatch)
-        assert specialised.specialised(sync_shell.guard, plan) is sync_shell.guard
-    assert specialised.specialised(sync_shell.guard, plan) is not sync_shell.guard
+        general = policy(answer)
+        assert policy.call(answer) == general() == "answer"
+    special = policy(answer)
+    assert special() == "answer"
+    assert "slots" in general.__code__.co_names
+    assert "slots" not in special.__code__.co_names
 
 
 def test_without_the_source_the_shell_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

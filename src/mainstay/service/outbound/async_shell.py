@@ -13,12 +13,11 @@ from mainstay.core.deadline import Scope, back, current, enter, new_scope, resto
 from mainstay.service.outbound.async_waits import wait_for_slot
 from mainstay.service.outbound.course import (
     INFINITE,
-    Course,
     admit,
+    course_of,
     look_around,
     names_within,
     no_time,
-    retry_within,
     sooner_s,
     tell_success,
 )
@@ -56,7 +55,7 @@ def aguard(  # noqa: C901, PLR0915  One frame.
         watched = plan.observed or plan.events.listening
         clocked = plan.clocked or watched or outer is not None
         try:
-            began_s, until_s, key = 0.0, INFINITE, None
+            began_s, until_s = 0.0, INFINITE
             if clocked:
                 began_s = plan.now()
                 if plan.total_s is not None:
@@ -64,6 +63,7 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                 if outer is not None:
                     until_s = sooner_s(plan, outer, until_s)
             if plan.slots is not None:
+                key = None
                 try:
                     plan.slots.free.pop()
                 except IndexError:
@@ -77,22 +77,20 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                         began_s = plan.now()
                 if plan.budget is not None:
                     plan.budget.calls += 1
-                retry = plan.retry if outer is None else retry_within(plan, outer)
-                course, permit = None, 0
+                course = None
                 while True:
                     if clocked and until_s - began_s <= plan.least_s:
                         raise no_time(plan, until_s - began_s)
                     if plan.share is not None:
                         look_around(plan)
-                    if plan.circuit is not None:
-                        permit = plan.circuit.closed or admit(plan)
+                    permit = (plan.circuit.closed or admit(plan)) if plan.circuit is not None else 0
                     expires_s, alarm = until_s, None
                     if plan.scoped:
                         scope: Scope = plan.idle_scope
                         if plan.timed or outer is not None:
                             names = plan.names
                             if outer is not None:
-                                names = names_within(outer, retry, names)
+                                names = names_within(plan, outer)
                             own_s = INFINITE
                             if plan.bound is not None:
                                 own_s = began_s + plan.bound.timeout_s
@@ -114,7 +112,7 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                         rang = alarm is not None and alarm.silence(error)
                         if plan.scoped:
                             restore(token)
-                        course = course or Course(plan, retry, outer, until_s)
+                        course = course or course_of(plan, outer, until_s)
                         pause_s = course.failed(error, permit, began_s, expires_s, rang=rang)
                         if pause_s is None:
                             if course.cut is not None:
@@ -129,7 +127,7 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                             if plan.circuit is not None and plan.circuit.heeds_success:
                                 tell_success(plan, permit, began_s)
                             return result
-                        course = course or Course(plan, retry, outer, until_s)
+                        course = course or course_of(plan, outer, until_s)
                         pause_s = course.answered(result, permit, began_s, (fn, args, kwargs))
                         if pause_s is None:
                             return result

@@ -300,10 +300,15 @@ def sooner_s(plan: Plan, outer: Scope, until_s: float) -> float:
     return min(until_s, callers_s)
 
 
-def retry_within(plan: Plan, outer: Scope) -> Retry | None:
+def course_of(plan: Plan, outer: Scope | None, until_s: float) -> Course:
+    """Return the course of a call within ``outer``, made when there is something to remember."""
+    return Course(plan, retry_within(plan, outer), outer, until_s)
+
+
+def retry_within(plan: Plan, outer: Scope | None) -> Retry | None:
     """Return the retries of a call within ``outer``: None where a layer around it retries."""
     retry = plan.retry
-    if retry is None or not outer.retrying:
+    if retry is None or outer is None or not outer.retrying:
         return retry
     return retry if all(name in retry.within for name in outer.retrying) else None
 
@@ -315,6 +320,6 @@ def no_time(plan: Plan, left_s: float) -> DeadlineExceeded:
     return DeadlineExceeded(f"{plan.name}: {left}; nothing was sent", begun=False)
 
 
-def names_within(outer: Scope, retry: Retry | None, names: tuple[str, ...]) -> tuple[str, ...]:
+def names_within(plan: Plan, outer: Scope) -> tuple[str, ...]:
     """Return the names of all layers that retry what an attempt within ``outer`` does."""
-    return outer.retrying if retry is None else outer.retrying + names
+    return outer.retrying if retry_within(plan, outer) is None else outer.retrying + plan.names

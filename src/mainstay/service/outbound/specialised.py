@@ -5,6 +5,8 @@ when the plan is made, and which cost as much as the parts. So the shell's own s
 once more for each shape of plan, with the answers in the place of the questions; the compiler
 then leaves out the branches that are never taken. Line numbers stay those of the source.
 
+The shells that this makes also take the parameters of their function; see ``fitted``.
+
 Where the source is not at hand (a frozen program), the shell is used as it is: it does the same.
 """
 
@@ -16,12 +18,13 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
+from mainstay.service.outbound.fitted import Maker, Parameters, fitting
 from mainstay.service.outbound.plan import FACTS, Plan, Shape
 
 S = TypeVar("S", bound=Callable[..., Any])
 
 # Bounded by the shapes that there can be; a service has a few.
-_MADE: dict[tuple[Callable[..., Any], Shape], Callable[..., Any]] = {}
+_MADE: dict[tuple[Maker, Shape], Maker] = {}
 _MAKING = threading.Lock()
 
 
@@ -36,33 +39,50 @@ def specialised(shell: S, plan: Plan) -> S:
     return cast("S", made or _make(shell, plan.shape))
 
 
-def _make(shell: S, shape: Shape) -> S:
-    with _MAKING:
-        try:
-            made = _MADE[shell, shape] = _compile(shell, shape)
-        except SystemError:
-            # CPython 3.11 counts the depth of all trees that are made at once as one; another
-            # thread of the program makes one just now. The next call tries again.
-            return shell
-        return cast("S", made)
-
-
-def _compile(shell: Callable[..., Any], shape: Shape) -> Callable[..., Any]:
+def _make(shell: Maker, shape: Shape) -> Maker:
     assert isinstance(shell, FunctionType), "a shell is a plain function"
     try:
         lines, first = inspect.getsourcelines(shell)
     except (OSError, TypeError):
-        return shell
-    tree = ast.parse(textwrap.dedent("".join(lines)))
+        return _MADE.setdefault((shell, shape), shell)
+    source = textwrap.dedent("".join(lines))
+    # Bounded by the numbers of parameters that are asked for.
+    made: dict[int | None, FunctionType] = {}
+
+    def compiled(count: int | None) -> FunctionType | None:
+        found = made.get(count)
+        if found is not None:
+            return found
+        with _MAKING:
+            try:
+                made[count] = made.get(count) or _compile(shell, shape, source, first, count)
+            except SystemError:
+                # CPython 3.11 counts the depth of all trees that are made at once as one; another
+                # thread of the program makes one just now. The next call tries again.
+                return None
+            return made[count]
+
+    # A fallback is given the arguments as the caller wrote them.
+    fits = dict(zip(FACTS, shape, strict=True))["plan.fallback is None"]
+    return _MADE.setdefault((shell, shape), fitting(shell, compiled, fits=fits))
+
+
+def _compile(
+    shell: FunctionType, shape: Shape, source: str, first: int, count: int | None
+) -> FunctionType:
+    tree = ast.parse(source)
     answers = dict(zip(FACTS, shape, strict=True)) | {"shape is not None": True}
-    tree = ast.increment_lineno(_Answers(answers).visit(tree), first - 1)
-    code = compile(ast.fix_missing_locations(tree), shell.__code__.co_filename, "exec")
+    tree = _Answers(answers).visit(tree)
+    if count is not None:
+        tree = Parameters(count).visit(tree)
+    tree = ast.increment_lineno(ast.fix_missing_locations(tree), first - 1)
+    code = compile(tree, shell.__code__.co_filename, "exec")
     found: dict[str, Any] = {}
     # The package's own source, less some branches; nothing from outside is in it.
     exec(code, shell.__globals__, found)  # noqa: S102
     made = found[shell.__name__]
     made.__defaults__ = (shape,)
-    return cast("Callable[..., Any]", made)
+    return cast("FunctionType", made)
 
 
 class _Answers(ast.NodeTransformer):
@@ -117,6 +137,25 @@ class _Answers(ast.NodeTransformer):
         if not node.handlers and not node.finalbody:
             return node.body
         return node
+
+    def visit_arguments(self, node: ast.arguments) -> ast.arguments:
+        """Leave out the types of parameters: they would be made anew for each guarded function."""
+        for one in (*node.args, node.vararg, node.kwarg):
+            if one is not None:
+                one.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Leave out the type of the result, for the same reason."""
+        return self._untyped(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        """Leave out the type of the result, for the same reason."""
+        return self._untyped(node)
+
+    def _untyped(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        node.returns = None
+        return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         """Leave out declarations of a type: they cost nothing, and mean nothing here."""

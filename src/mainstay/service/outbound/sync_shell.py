@@ -13,12 +13,11 @@ from mainstay.core.deadline import Scope, back, current, enter, restore
 from mainstay.core.errors import PolicyMisused
 from mainstay.service.outbound.course import (
     INFINITE,
-    Course,
     admit,
+    course_of,
     look_around,
     names_within,
     no_time,
-    retry_within,
     sooner_s,
     tell_success,
 )
@@ -55,7 +54,7 @@ def guard(  # noqa: C901, PLR0915  One frame.
         watched = plan.observed or plan.events.listening
         clocked = plan.clocked or watched or outer is not None
         try:
-            began_s, until_s, key = 0.0, INFINITE, None
+            began_s, until_s = 0.0, INFINITE
             if clocked:
                 began_s = plan.now()
                 if plan.total_s is not None:
@@ -63,6 +62,7 @@ def guard(  # noqa: C901, PLR0915  One frame.
                 if outer is not None:
                     until_s = sooner_s(plan, outer, until_s)
             if plan.slots is not None:
+                key = None
                 try:
                     plan.slots.free.pop()
                 except IndexError:
@@ -76,15 +76,13 @@ def guard(  # noqa: C901, PLR0915  One frame.
                         began_s = plan.now()
                 if plan.budget is not None:
                     plan.budget.calls += 1
-                retry = plan.retry if outer is None else retry_within(plan, outer)
-                course, permit = None, 0
+                course = None
                 while True:
                     if clocked and until_s - began_s <= plan.least_s:
                         raise no_time(plan, until_s - began_s)
                     if plan.share is not None:
                         look_around(plan)
-                    if plan.circuit is not None:
-                        permit = plan.circuit.closed or admit(plan)
+                    permit = (plan.circuit.closed or admit(plan)) if plan.circuit is not None else 0
                     expires_s = until_s
                     if plan.scoped:
                         scope = plan.idle_scope
@@ -99,7 +97,7 @@ def guard(  # noqa: C901, PLR0915  One frame.
                             scope.outer = outer
                             scope.retrying = plan.names
                             if outer is not None:
-                                scope.retrying = names_within(outer, retry, plan.names)
+                                scope.retrying = names_within(plan, outer)
                         token = enter(scope)
                     try:
                         if plan.special:
@@ -113,7 +111,7 @@ def guard(  # noqa: C901, PLR0915  One frame.
                     except BaseException as error:
                         if plan.scoped:
                             restore(token)
-                        course = course or Course(plan, retry, outer, until_s)
+                        course = course or course_of(plan, outer, until_s)
                         pause_s = course.failed(error, permit, began_s, expires_s, rang=False)
                         if pause_s is None:
                             raise
@@ -124,7 +122,7 @@ def guard(  # noqa: C901, PLR0915  One frame.
                             if plan.circuit is not None and plan.circuit.heeds_success:
                                 tell_success(plan, permit, began_s)
                             return result
-                        course = course or Course(plan, retry, outer, until_s)
+                        course = course or course_of(plan, outer, until_s)
                         pause_s = course.answered(result, permit, began_s, (fn, args, kwargs))
                         if pause_s is None:
                             return result
