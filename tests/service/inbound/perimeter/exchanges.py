@@ -1,0 +1,25 @@
+"""Requests as the shells make them, for the perimeter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mainstay.service.inbound.exchange import Exchange
+
+
+def make_exchange(
+    headers: Mapping[bytes, bytes] | None = None,
+    *,
+    method: str = "GET",
+    path: str = "/",
+    trusted: bool = False,
+    scope: dict[str, Any] | None = None,
+) -> Exchange:
+    """Return a request over plain HTTP/1.1; ``headers`` have names in lower case."""
+    exchange = Exchange()
+    exchange.scope = {"scheme": "http", "http_version": "1.1"} if scope is None else scope
+    exchange.kind = "http"
+    exchange.method = method
+    exchange.path = path
+    exchange.get = dict(headers or {}).get
+    exchange.trusted = trusted
+    return exchange
