@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from mainstay.core.alarm import Lane
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid
 from mainstay.core.events import Listeners
@@ -13,15 +14,24 @@ from mainstay.service.address import base_url
 from mainstay.service.inbound.access import AccessLog
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.asgi_types import AsgiApp
+from mainstay.service.inbound.client import Trust
 from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.health.board import Board
 from mainstay.service.inbound.health.builtin import builtin_checks
 from mainstay.service.inbound.health.check import Check, CheckFunction
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.parts import Parts
+from mainstay.service.inbound.perimeter.perimeter import Perimeter
+from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.ratelimit.caller import LimitKey
+from mainstay.service.inbound.stopping.background import Work
+from mainstay.service.inbound.stopping.closers import Close, Stage
 from mainstay.service.inbound.stopping.drain import Drain
-from mainstay.service.inbound.wsgi import WsgiApp, WsgiShell
+from mainstay.service.inbound.thread_flight import WsgiApp
+from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
+from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration, System
 
 _DECLARATION_VARIABLE = "MAINSTAY_DECLARATION"
@@ -31,6 +41,7 @@ _DECLARATION_FILE = "mainstay.yaml"
 _STDOUT = 1
 
 F = TypeVar("F", bound=CheckFunction)
+K = TypeVar("K", bound=LimitKey)
 
 
 class Service:
@@ -46,6 +57,7 @@ class Service:
         clock: Where time comes from; None takes the machine's.
         environ: Where the engine's words are found; None takes this process's environment.
         write_access: Takes one access line at a time; None writes to stdout.
+        stores: Makes the stores that the declaration names; None: there are none.
 
     Attributes:
         declaration: As given.
@@ -59,6 +71,7 @@ class Service:
         clock: Clock | None = None,
         environ: Mapping[str, str] | None = None,
         write_access: Callable[[bytes], object] | None = None,
+        stores: Stores | None = None,
     ) -> None:
         self.declaration = declaration
         self.events = Listeners()
@@ -75,18 +88,42 @@ class Service:
             clock=clock,
             events=self.events,
         )
+        # Filled by ``limit_key``, also after the app was wrapped.
+        self._limit_keys: dict[str, LimitKey] = {}
+        stores = NoStores() if stores is None else stores
+        drain.closers.add(stores.close, stage="pools")
+        parts = Parts(
+            declaration=declaration,
+            environ=self._environ,
+            clock=clock,
+            events=self.events,
+            stores=stores,
+            url=self.url,
+        )
         self._inbound = Inbound(
             clock=clock,
             rng=_forking_rng(),
+            events=self.events,
             probes=Probes(
                 path=inbound.health.path,
                 service=declaration.service,
                 version=declaration.version,
                 board=self._board,
                 drain=drain,
+                health=inbound.health,
             ),
             drain=drain,
-            access=self._access_log(write_access) if inbound.access_log else None,
+            trust=Trust(inbound.trust),
+            deadline_s=inbound.deadline_s,
+            lane=Lane(inbound.deadline_s, clock),
+            perimeter=Perimeter(inbound),
+            limits=parts.limits(self._limit_keys),
+            admission=parts.admission(),
+            idempotency=None,
+            sessions=None,
+            problems=Problems(inbound.errors.types),
+            problem_errors=inbound.errors.app == "problem",
+            observer=self._access_log(write_access) if inbound.access_log else None,
             complain=complain,
         )
 
@@ -111,11 +148,11 @@ class Service:
         return self.declaration.service
 
     def asgi(self, app: AsgiApp) -> AsgiShell:
-        """Return ``app`` with health, drain, access line and trace around it."""
+        """Return ``app`` with everything around it that the declaration has under ``inbound``."""
         return AsgiShell(app, self._inbound)
 
     def wsgi(self, app: WsgiApp) -> WsgiShell:
-        """Return ``app`` with health, drain, access line and trace around it."""
+        """Return ``app`` with everything around it that the declaration has under ``inbound``."""
         return WsgiShell(app, self._inbound)
 
     def url(self, name: str) -> str:
@@ -185,6 +222,36 @@ class Service:
 
         return register
 
+    def limit_key(self, what: str) -> Callable[[K], K]:
+        """Return a decorator that makes a function tell whom a rate limit counts for.
+
+        The function gets the ``Exchange`` and returns a text, or None where nobody is known.
+
+        Args:
+            what: ``user`` or ``tenant``, as a limit's ``by`` has it.
+
+        Raises:
+            ValueError: It is neither, or has a function already.
+        """
+        if what not in {"user", "tenant"}:
+            raise ValueError(f"a limit counts by user or tenant, not by {what!r}")
+        if what in self._limit_keys:
+            raise ValueError(f"there is a function for {what} already")
+
+        def register(function: K) -> K:
+            self._limit_keys[what] = function
+            return function
+
+        return register
+
+    def background(self, work: Work, /, *args: object, **kwargs: object) -> None:
+        """Begin work that goes on when the request is answered; see ``Background.run``."""
+        self._inbound.drain.background.run(work, *args, **kwargs)
+
+    def on_stop(self, close: Close, *, stage: Stage = "clients") -> None:
+        """Have something closed when the service stops; see ``Closers.add``."""
+        self._inbound.drain.closers.add(close, stage=stage)
+
     def drain(self) -> None:
         """Turn unready and ask clients to close their connections, for good.
 
@@ -200,6 +267,7 @@ class Service:
             version=self.declaration.version,
             replica=self._environ.get(_REPLICA_VARIABLE),
             write=_write_stdout if write is None else write,
+            wall_s=self._clock.wall_s,
         )
 
 

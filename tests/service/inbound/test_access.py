@@ -10,30 +10,38 @@ from hypothesis import strategies as st
 from mainstay.core.clock import utc_text
 from mainstay.core.trace import arrive
 from mainstay.service.inbound.access import AccessLog
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.failure import OVERRAN
 
 TRACE = arrive(Random(7))
 PIPE_BUF = 4096
 
 
-def write(log: AccessLog, **changed: Any) -> None:
+def exchange(**changed: Any) -> Exchange:
+    made = Exchange()
     given: dict[str, Any] = {
-        "ended_s": 1_800_000_000.25,
         "method": "GET",
         "path": "/orders",
         "status": 200,
-        "duration_s": 0.0125,
+        "started_s": 5.0,
         "size": 17,
         "trace": TRACE,
         "client": "127.0.0.1",
         "error": None,
+        "refusal": None,
     }
-    log.write(**{**given, **changed})
+    for name, value in {**given, **changed}.items():
+        setattr(made, name, value)
+    return made
 
 
-def log_into(sink: list[bytes], **changed: Any) -> AccessLog:
-    return AccessLog(
-        **{"service": "shop", "version": "v1", "replica": "shop-1", "write": sink.append, **changed}
-    )
+def write(log: AccessLog, **changed: Any) -> None:
+    log.ended(exchange(**changed), 5.0125)
+
+
+def log_into(sink: list[bytes], *, wall_s: float = 1_800_000_000.25, **changed: Any) -> AccessLog:
+    given = {"service": "shop", "version": "v1", "replica": "shop-1", "write": sink.append}
+    return AccessLog(**{**given, "wall_s": lambda: wall_s, **changed})
 
 
 def test_a_line_says_what_happened() -> None:
@@ -52,6 +60,7 @@ def test_a_line_says_what_happened() -> None:
         "bytes": 17,
         "trace_id": TRACE.trace_id,
         "span_id": TRACE.span_id,
+        "request_id": TRACE.span_id,
         "client": "127.0.0.1",
     }
 
@@ -87,13 +96,28 @@ def test_whatever_a_client_sends_is_one_line_of_json(
     assert line.get("error") == (error if error is None else error[:200])
 
 
+def test_a_problem_is_named() -> None:
+    sink: list[bytes] = []
+    write(log_into(sink), status=504, refusal=OVERRAN)
+    assert json.loads(sink[0])["problem"] == "deadline-exceeded"
+
+
+def test_a_client_that_left_is_one() -> None:
+    sink: list[bytes] = []
+    write(log_into(sink), status=0)
+    assert json.loads(sink[0])["status"] == 499
+
+
 @given(st.floats(0, 4e9))
 def test_the_time_is_that_of_the_clock_room(wall_s: float) -> None:
     """The shortcut for a second's text says what ``utc_text`` says."""
     sink: list[bytes] = []
+    now_s = [wall_s]
     log = log_into(sink)
+    log._wall_s = lambda: now_s[0]
     for at_s in (wall_s, wall_s + 0.4, wall_s + 1):
-        write(log, ended_s=at_s)
+        now_s[0] = at_s
+        write(log)
         assert json.loads(sink[-1])["time"] == utc_text(at_s)
 
 

@@ -381,7 +381,7 @@ async def test_asgi_http_2_knows_no_connection_header(make_service: MakeService)
         await send({"type": "http.response.body"})
 
     await service.asgi(app)(scope_of("http", http_version="2"), _nothing, send)
-    assert sent[0]["headers"] == []
+    assert b"connection" not in dict(sent[0]["headers"])
 
 
 async def test_asgi_two_traceparents_are_none(make_service: MakeService) -> None:
@@ -493,7 +493,7 @@ def test_wsgi_an_app_that_raises_after_start_response(
 
     said = Recorder()
     body = b"".join(make_service().wsgi(app)(environ(), said))
-    assert said.said == ["200 OK", "500 Internal Server Error"]
+    assert said.said == ["500 Internal Server Error"]
     assert json.loads(body)["status"] == lines.parsed[0]["status"] == 500
 
 

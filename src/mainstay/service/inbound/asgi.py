@@ -1,24 +1,29 @@
-"""The ASGI shell: health, drain, trace and access line around an app that knows nothing of them.
+"""The ASGI shell: one pass around an app that knows nothing of it.
 
-Everything that isn't HTTP passes through as it is: websockets are counted for the drain, the
+What isn't HTTP passes through: websockets are counted and told when the process leaves, the
 lifespan is watched for its end, and unknown scopes are handed on.
 """
 
-import traceback
-from collections.abc import Awaitable
+import asyncio
+import math
 from typing import Any
 
-from mainstay.core.trace import Trace, arrive, enter_trace, leave_trace
-from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
-from mainstay.service.inbound.exchange import LEFT_STATUS
+from mainstay.core.deadline import back, current, enter
+from mainstay.core.trace import arrive, enter_trace, leave_trace
+from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
+from mainstay.service.inbound.deadline import allowed_s
+from mainstay.service.inbound.exchange import Exchange, lookup
+from mainstay.service.inbound.failure import NO_TIME, OVERRAN
+from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
-from mainstay.service.inbound.inbound import Inbound
-from mainstay.service.inbound.problem import PROBLEM_TYPE, failure_problem
+from mainstay.service.inbound.inbound import EXCHANGE_KEY, TRACE_KEY, Inbound
+from mainstay.service.inbound.perimeter.preflight import Preflight
+from mainstay.service.inbound.refusal import Refusal, Refused
 from mainstay.service.inbound.stopping.lifespan import Lifespan
+from mainstay.service.inbound.stopping.websockets import serve_websocket
 
-TRACE_KEY = "mainstay.trace"
-_CLOSE = (b"connection", b"close")
+_TRY_AGAIN_LATER = 1013
 
 
 class AsgiShell:
@@ -35,9 +40,12 @@ class AsgiShell:
     def __init__(self, app: AsgiApp, inbound: Inbound) -> None:
         self.wrapped = app
         self.inbound = inbound
+        self._app = app if inbound.sessions is None else inbound.sessions.asgi(app)
+        self._keyed_app, self._keyed = self._app, frozenset[str]()
+        if inbound.idempotency is not None:
+            self._keyed_app = inbound.idempotency.asgi(self._app)
+            self._keyed = inbound.idempotency.methods
         self._routes = inbound.probes.routes
-        self._flights = inbound.drain.flights
-        self._now_s = inbound.clock.monotonic_s
         self._has_lifespan = False
 
     def __getattr__(self, name: str) -> Any:
@@ -46,40 +54,154 @@ class AsgiShell:
             raise AttributeError(name)
         return getattr(self.wrapped, name)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    # Long and with many branches, since each frame more is paid by each request.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901, PLR0912, PLR0915
         """Serve one connection of any type."""
-        kind = scope["type"]
-        if kind == "http":
-            probe = self._routes.get(scope["path"])
-            if probe is None:
-                await self._request(scope, receive, send)
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        probe = self._routes.get(scope["path"])
+        if probe is not None:
+            await self._probe(probe, scope, send)
+            return
+        inbound = self.inbound
+        flight = Flight(inbound, scope, send)
+        now_s = self._arrive(flight, scope)
+        flights, limits, admission = inbound.drain.flights, inbound.limits, inbound.admission
+        flights.add(flight)
+        admitted = False
+        trace_token = enter_trace(flight.trace)
+        scope_token = None
+        try:
+            # What a header shows is asked first, and nobody waits in a queue without time left.
+            refusal = inbound.perimeter.ask(flight)
+            if refusal is None and limits is not None:
+                refusal = await limits.aask(flight) if limits.waits else limits.ask(flight, now_s)
+            if refusal is None and flight.expires_s <= now_s:
+                refusal = NO_TIME
+            if refusal is None and admission is not None:
+                admitted = admission.enter(flight)
+                if not admitted:
+                    refusal = await admission.wait(flight)
+                    admitted = refusal is None
+            if refusal is not None:
+                await self._turn_away(flight, refusal)
+                return
+            if inbound.perimeter.must_count(flight):
+                receive = flight.counted(receive)
+            outer = current()
+            alarm = flight.alarm = inbound.lane.set(now_s, flight.expires_s, (), outer)
+            scope_token = enter(alarm)
+            app = self._keyed_app if flight.method in self._keyed else self._app
+            await app(scope, receive, flight.send)
+            if flight.held is not None:
+                await flight.let_go()
+        except asyncio.CancelledError as error:
+            if flight.silence(error):
+                await flight.refuse(OVERRAN)
             else:
-                await self._probe(probe, scope, send)
-        elif kind == "websocket":
-            await self._request(scope, receive, send)
+                flight.error = "CancelledError"
+                raise
+        except Refused as error:
+            await flight.refuse(error.refusal)
+        except Exception as error:  # noqa: BLE001  Whatever the app raises, its client gets an answer.
+            await flight.fail(error)
+        except BaseException as error:
+            flight.error = type(error).__name__
+            raise
+        finally:
+            if scope_token is not None:
+                flight.silence(None)
+                back(scope_token)
+            leave_trace(trace_token)
+            flights.discard(flight)
+            ended_s = inbound.clock.monotonic_s()
+            if admitted and admission is not None:
+                admission.leave(flight, ended_s)
+            if inbound.observer is not None:
+                inbound.observer.ended(flight, ended_s)
+
+    def _arrive(self, flight: Exchange, scope: Scope) -> float:
+        """Find out who asks, and by when; return the present time."""
+        inbound = self.inbound
+        flight.get = get = lookup(scope["headers"])
+        client = scope.get("client")
+        flight.peer = flight.client = peer = client[0] if client else None
+        flight.trusted = trusted = peer in inbound.trust
+        request_id = None
+        if trusted:
+            forwarded = get(b"x-forwarded-for")
+            if forwarded is not None:
+                flight.client = inbound.trust.client(peer, forwarded)
+            request_id = get(b"x-request-id")
+        flight.trace = arrive(
+            inbound.rng, get(b"traceparent"), get(b"tracestate"), get(b"baggage"), request_id
+        )
+        scope[EXCHANGE_KEY] = flight
+        scope[TRACE_KEY] = flight.trace
+        now_s = flight.started_s = inbound.clock.monotonic_s()
+        flight.expires_s = now_s + allowed_s(get, inbound.deadline_s)
+        flight.priority = 0 if inbound.admission is None else inbound.admission.priority_of(flight)
+        return now_s
+
+    async def _turn_away(self, flight: Flight, said: Refusal | Preflight) -> None:
+        if isinstance(said, Preflight):
+            await flight.answer_preflight(said)
+        else:
+            await flight.refuse(said)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "websocket":
+            await self._websocket(scope, receive, send)
         elif kind == "lifespan":
             self._has_lifespan = True
             await Lifespan(self.inbound.drain, receive, send).run(self.wrapped, scope)
         else:
             await self.wrapped(scope, receive, send)
 
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
-        trace = arrive(self.inbound.rng, _traceparent(scope["headers"]))
-        scope[TRACE_KEY] = trace
-        flight = _Flight(self.inbound, scope, send, self._now_s())
-        token = enter_trace(trace)
-        self._flights.add(flight)
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a websocket: its handshake is a request like others, its life has no bound."""
+        inbound = self.inbound
+        flight = Flight(inbound, scope, send)
+        now_s = self._arrive(flight, scope)
+        flight.expires_s = math.inf
+        token = enter_trace(flight.trace)
+        limits, admission = inbound.limits, inbound.admission
+        admitted = False
         try:
-            await self.wrapped(scope, receive, flight.send)
-        except Exception as error:  # noqa: BLE001  Whatever the app raises, its client gets an answer.
-            await flight.fail(error, trace)
+            refusal = inbound.perimeter.ask(flight)
+            if refusal is None and limits is not None:
+                refusal = await limits.aask(flight) if limits.waits else limits.ask(flight, now_s)
+            if refusal is None and admission is not None:
+                admitted = admission.enter(flight)
+                if not admitted:
+                    refusal = await admission.wait(flight)
+                    admitted = refusal is None
+            if admitted and admission is not None:
+                # A slot is for work that ends; a websocket that is open does none by itself.
+                admission.leave(flight, now_s)
+            if isinstance(refusal, Refusal):
+                await self._close(flight, refusal, receive, send)
+                return
+            await serve_websocket(self._app, scope, receive, send, flight, inbound.drain)
         except BaseException as error:
             flight.error = type(error).__name__
             raise
         finally:
-            self._flights.discard(flight)
             leave_trace(token)
-            flight.log(trace, self._now_s())
+            if inbound.observer is not None:
+                inbound.observer.ended(flight, inbound.clock.monotonic_s())
+
+    async def _close(self, flight: Flight, refusal: Refusal, receive: Receive, send: Send) -> None:
+        """Refuse a handshake: as an answer where the server can, else by closing."""
+        await receive()
+        if "websocket.http.response" in (flight.scope.get("extensions") or ()):
+            await flight.refuse_handshake(refusal)
+        else:
+            self.inbound.refused(flight, refusal)
+            flight.status = 403
+            await send({"type": "websocket.close", "code": _TRY_AGAIN_LATER})
 
     async def _probe(self, probe: Probe, scope: Scope, send: Send) -> None:
         """Answer a health probe; it is neither counted nor logged."""
@@ -87,109 +209,9 @@ class AsgiShell:
             # The server was told to do without; then the first question means that it serves.
             self.inbound.drain.started = True
         if scope["method"] not in ALLOWED_METHODS:
-            await _send_whole(send, 405, b"", b"text/plain", ((b"allow", b"GET, HEAD"),))
+            headers = ((b"content-type", b"text/plain"), (b"allow", b"GET, HEAD"))
+            await send_whole(send, 405, b"", headers)
             return
         status, document = await self.inbound.probes.answer_async(probe)
-        await _send_whole(
-            send,
-            status,
-            document,
-            HEALTH_TYPE.encode(),
-            ((b"cache-control", b"no-store"),),
-            with_body=scope["method"] != "HEAD",
-        )
-
-
-class _Flight:
-    """One request in flight: what is known of its answer so far."""
-
-    __slots__ = ("_inbound", "_scope", "_send", "_started_s", "error", "finished", "size", "status")
-
-    def __init__(self, inbound: Inbound, scope: Scope, send: Send, started_s: float) -> None:
-        self._inbound = inbound
-        self._scope = scope
-        self._send = send
-        self._started_s = started_s
-        self.status = 0
-        self.size = 0
-        self.finished = False
-        self.error: str | None = None
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """Note what the answer is and hand it on. No coroutine of its own: two sends a request."""
-        kind = message["type"]
-        if kind == "http.response.body":
-            self.size += len(message.get("body", b""))
-            self.finished = not message.get("more_body", False)
-        elif kind == "http.response.start":
-            self.status = message["status"]
-            if self._inbound.drain.stopping and self._scope["http_version"] < "2":
-                # The client opens its next connection elsewhere.
-                message = {**message, "headers": [*message.get("headers", ()), _CLOSE]}
-        elif kind == "websocket.accept":
-            self.status = 101
-        elif kind == "websocket.close" and self.status == 0:
-            self.status = 403
-        return self._send(message)
-
-    async def fail(self, error: Exception, trace: Trace) -> None:
-        """Answer for an app that raised.
-
-        With an answer that is whole, or not begun, the error ends here: it is told once, with its
-        trace id, and a server that were told too would tell it again. An answer that has begun
-        and isn't whole must be torn off, so that the client sees it is not; that is the server's
-        work, and the error goes on to it.
-        """
-        self.error = type(error).__name__
-        if self._scope["type"] == "websocket" or (self.status and not self.finished):
-            raise error
-        self._inbound.complain(
-            f"mainstay: {self._scope['method']} {self._scope['path']!r} failed, "
-            f"trace_id {trace.trace_id}\n{''.join(traceback.format_exception(error))}"
-        )
-        if not self.status:
-            document = failure_problem(trace.trace_id)
-            await _send_whole(self.send, 500, document, PROBLEM_TYPE.encode())
-
-    def log(self, trace: Trace, ended_s: float) -> None:
-        """Write the access line."""
-        inbound, scope = self._inbound, self._scope
-        if inbound.access is None:
-            return
-        client = scope.get("client")
-        inbound.access.write(
-            ended_s=inbound.clock.wall_s(),
-            method=scope.get("method", "WEBSOCKET"),
-            path=scope["path"],
-            status=self.status or LEFT_STATUS,
-            duration_s=ended_s - self._started_s,
-            size=self.size,
-            trace=trace,
-            client=client[0] if client else None,
-            error=self.error,
-        )
-
-
-def _traceparent(headers: Any) -> bytes | None:
-    # Any: pairs of bytes, in whatever iterable the server uses.
-    values = [value for name, value in headers if name == b"traceparent"]
-    # With two of them nobody knows who called.
-    return values[0] if len(values) == 1 else None
-
-
-async def _send_whole(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: bytes,
-    more_headers: tuple[tuple[bytes, bytes], ...] = (),
-    *,
-    with_body: bool = True,
-) -> None:
-    headers = [
-        (b"content-type", content_type),
-        (b"content-length", str(len(body)).encode()),
-        *more_headers,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body if with_body else b""})
+        headers = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
+        await send_whole(send, status, document, headers, with_body=scope["method"] != "HEAD")

@@ -3,29 +3,94 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
+from mainstay.core.alarm import Lane
 from mainstay.core.clock import Clock
-from mainstay.service.inbound.access import AccessLog
+from mainstay.core.events import Event, Listeners
+from mainstay.service.inbound.admission.admission import Admission
+from mainstay.service.inbound.client import Trust
+from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.health.probes import Probes
+from mainstay.service.inbound.idempotency.idempotency import Idempotency
+from mainstay.service.inbound.observer import Observer
+from mainstay.service.inbound.perimeter.perimeter import Perimeter
+from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.refusal import Refusal
 from mainstay.service.inbound.stopping.drain import Drain
+
+if TYPE_CHECKING:
+    from mainstay.service.inbound.ratelimit.limits import Limits
+    from mainstay.service.inbound.sessions.sessions import Sessions
+
+EXCHANGE_KEY = "mainstay.exchange"
+TRACE_KEY = "mainstay.trace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(Event):
+    """A request was turned away, or its answer was replaced, for the reason that ``kind`` names."""
+
+    kind: str
+    status: int
+    method: str
+    path: str
+    trace_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbound:
-    """The parts of a service that its shells act with.
+    """The parts of a service that its shells act with. What is None is off.
 
     Attributes:
         clock: Times the requests.
         rng: Makes span and trace ids.
+        events: Told about refusals.
         probes: Answers health.
         drain: Counts what is in flight.
-        access: Writes access lines; None where ``inbound.access_log`` is off.
+        trust: Whose word is taken.
+        deadline_s: ``inbound.deadline``.
+        lane: Where the alarms of deadlines are set.
+        perimeter: Hosts, body bound, CORS and security headers.
+        limits: The rate limits.
+        admission: The adaptive limit.
+        idempotency: Wraps the app for requests that carry keys.
+        sessions: Wraps the app.
+        problems: Writes problem documents.
+        problem_errors: Whether the app's own errors become problem documents.
+        observer: Gets what has ended.
         complain: Writes a text to stderr; must not raise.
     """
 
     clock: Clock
     rng: Random
+    events: Listeners
     probes: Probes
     drain: Drain
-    access: AccessLog | None
+    trust: Trust
+    deadline_s: float
+    lane: Lane
+    perimeter: Perimeter
+    limits: "Limits | None"
+    admission: Admission | None
+    idempotency: Idempotency | None
+    sessions: "Sessions | None"
+    problems: Problems
+    problem_errors: bool
+    observer: Observer | None
     complain: Callable[[str], None]
+
+    def refused(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Note that an exchange ends with a refusal, and tell who listens."""
+        exchange.refusal = refusal
+        if self.events.listening:
+            self.events.emit(
+                RequestRefused(
+                    at_s=self.clock.wall_s(),
+                    kind=refusal.kind,
+                    status=refusal.status,
+                    method=exchange.method,
+                    path=exchange.path,
+                    trace_id=exchange.trace.trace_id,
+                )
+            )

@@ -45,15 +45,16 @@ class BoundedReceive:
         body_max: In bytes.
 
     Attributes:
-        exceeded: Whether the body was longer. An answer that has not begun should then be a 413.
+        exceeded: Whether the body was longer. An answer that has not begun is then ``refusal``.
+        refusal: 413.
     """
 
-    __slots__ = ("_body_max", "_left", "_receive", "exceeded")
+    __slots__ = ("_left", "_receive", "exceeded", "refusal")
 
     def __init__(self, receive: Receive, body_max: int) -> None:
         self._receive = receive
-        self._body_max = body_max
         self._left = body_max
+        self.refusal = too_large(body_max, close=True)
         self.exceeded = False
 
     async def __call__(self) -> Message:
@@ -64,13 +65,13 @@ class BoundedReceive:
         """
         if self.exceeded:
             # Nothing more is read of it: the client may send for ever.
-            raise BodyTooLarge(too_large(self._body_max, close=True))
+            raise BodyTooLarge(self.refusal)
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 self.exceeded = True
-                raise BodyTooLarge(too_large(self._body_max, close=True))
+                raise BodyTooLarge(self.refusal)
         return message
 
 
@@ -94,15 +95,16 @@ class BoundedInput:
         body_max: In bytes.
 
     Attributes:
-        exceeded: Whether the body was longer. An answer that has not begun should then be a 413.
+        exceeded: Whether the body was longer. An answer that has not begun is then ``refusal``.
+        refusal: 413.
     """
 
-    __slots__ = ("_body_max", "_left", "_stream", "exceeded")
+    __slots__ = ("_left", "_stream", "exceeded", "refusal")
 
     def __init__(self, stream: Readable, body_max: int) -> None:
         self._stream = stream
-        self._body_max = body_max
         self._left = body_max
+        self.refusal = too_large(body_max, close=True)
         self.exceeded = False
 
     def read(self, size: int | None = -1) -> bytes:
@@ -148,12 +150,12 @@ class BoundedInput:
     def _allowed(self, size: int) -> int:
         """Return how much may be read: one byte above the bound shows that there is more."""
         if self.exceeded:
-            raise BodyTooLarge(too_large(self._body_max, close=True))
+            raise BodyTooLarge(self.refusal)
         return min(size, self._left + 1)
 
     def _counted(self, part: bytes) -> bytes:
         self._left -= len(part)
         if self._left < 0:
             self.exceeded = True
-            raise BodyTooLarge(too_large(self._body_max, close=True))
+            raise BodyTooLarge(self.refusal)
         return part

@@ -1,0 +1,162 @@
+"""What the wrapper costs a real server: ``make bench-stack``, or ``python bench/stack.py``.
+
+Each app runs bare and wrapped (and, where they are installed, under what others use) in a server
+of its own with one worker; all servers stand by, and rounds alternate between them, so that what
+the machine does beside hurts all alike. Load comes from this process over 32 connections, each with
+one request at a time. The CPU of a request is what the server's process used in a round, by the
+kernel's count, through the requests that it answered.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CONNECTIONS = 32
+REQUEST = (
+    b"GET /items/17?q=a HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: bench\r\naccept: */*\r\n"
+    b"accept-encoding: gzip, deflate\r\nx-forwarded-for: 192.0.2.1\r\n"
+    b"x-request-id: 5f3f6f3e-0d8c-4c1e-8a34-1f1c1b1a1918\r\n"
+    b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n"
+)
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Served:
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    rates: list[float] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def round(self, seconds: float) -> None:
+        before_s = self.cpu_s()
+        answered, took_s = drive(self.port, seconds)
+        self.rates.append(answered / took_s)
+        self.cpu_us.append((self.cpu_s() - before_s) / answered * 1e6)
+
+
+def drive(port: int, seconds: float) -> tuple[int, float]:
+    """Ask over all connections, one request at a time on each; return answers and time."""
+    selector = selectors.DefaultSelector()
+    sockets = []
+    for _ in range(CONNECTIONS):
+        one = socket.create_connection(("127.0.0.1", port))
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        one.sendall(REQUEST)
+        selector.register(one, selectors.EVENT_READ)
+        sockets.append(one)
+    answered = 0
+    began_s = time.perf_counter()
+    end_s = began_s + seconds
+    while time.perf_counter() < end_s:
+        for key, _ in selector.select(1.0):
+            answer = key.fileobj.recv(65536)  # type: ignore[union-attr]  # They are sockets.
+            if not answer:
+                raise SystemExit("the server closed a connection")
+            if not answer.rstrip().endswith(b"}"):
+                # Head and body may come apart.
+                continue
+            if b"kettle" not in answer:
+                raise SystemExit(f"not the answer: {answer[:300]!r}")
+            answered += 1
+            key.fileobj.send(REQUEST)  # type: ignore[union-attr]  # As above.
+    took_s = time.perf_counter() - began_s
+    for one in sockets:
+        one.close()
+    return answered, took_s
+
+
+@contextlib.contextmanager
+def served(name: str, server: str, *, access_log: bool) -> Iterator[Served]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = {
+        "uvicorn": ["-m", "uvicorn", "stack_apps:app", "--port", str(port), "--http", "httptools",
+                    "--loop", "uvloop", "--no-access-log", "--log-level", "warning"],
+        "granian": ["-m", "mainstay.service.inbound.serve", "--app", "stack_apps:app",
+                    "--port", str(port)],
+    }[server]  # fmt: skip
+    environ = {**os.environ, "BENCH_APP": name, "BENCH_ACCESS_LOG": "1" if access_log else "0"}
+    # Mainstay's server wraps nothing by itself, and is Granian with one worker.
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=HERE, env=environ, stdout=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            if process.poll() is not None:
+                raise SystemExit(f"{name} did not start")
+            time.sleep(0.05)
+        yield Served(name, process, port)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frameworks", default="fastapi,starlette,flask")
+    parser.add_argument("--server", default="uvicorn", help="of ASGI apps; Flask runs on Granian")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--access-log", action="store_true")
+    parser.add_argument("--peers", action="store_true", help="also under what others use")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    result = {}
+    for framework in options.frameworks.split(","):
+        hows = ["bare", "wrapped"]
+        if options.peers and framework != "flask":
+            hows.append("peers")
+        server = "granian" if framework == "flask" else options.server
+        with contextlib.ExitStack() as stack:
+            all_ = [
+                stack.enter_context(
+                    served(f"{framework}-{how}", server, access_log=options.access_log)
+                )
+                for how in hows
+            ]
+            for one in all_:
+                drive(one.port, 1.0)
+            for _ in range(options.rounds):
+                for one in all_:
+                    one.round(options.seconds)
+        bare = all_[0]
+        for one in all_:
+            # The median of the ratios of neighbours, which the machine hurts alike.
+            share = statistics.median(a / b for a, b in zip(one.rates, bare.rates, strict=True))
+            added = statistics.median(a - b for a, b in zip(one.cpu_us, bare.cpu_us, strict=True))
+            row = {
+                "requests_per_s": round(statistics.median(one.rates)),
+                "of_bare": round(share, 3),
+                "cpu_us": round(statistics.median(one.cpu_us), 1),
+                "cpu_us_added": round(added, 1),
+            }
+            result[one.name] = row
+            if not options.json:
+                print(f"{one.name:20}", *(f"{key} {value:>9}" for key, value in row.items()))
+    if options.json:
+        print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

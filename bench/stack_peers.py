@@ -1,0 +1,95 @@
+"""What others stack for the same jobs; installed for the benchmarks alone (``make bench-stack``).
+
+Each as its own documentation shows it: correlation ids, an access line by structlog, request
+metrics, rate limits, security headers, a timeout.
+"""
+
+from typing import Any
+
+
+def around(app: Any) -> Any:
+    import asyncio
+    import logging
+    import os
+    import time
+
+    import structlog
+    from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
+    from prometheus_fastapi_instrumentator import Instrumentator
+    from secure import Secure
+    from slowapi import Limiter
+    from slowapi.middleware import SlowAPIASGIMiddleware
+    from slowapi.util import get_remote_address
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=open(os.devnull, "w")),  # noqa: PTH123, SIM115
+    )
+    log = structlog.get_logger()
+    secure = Secure.with_default_headers()
+    names = [(name.lower().encode(), value.encode()) for name, value in secure.headers.items()]
+
+    class Headers:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            async def dressed(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], *names]
+                await send(message)
+
+            await self.inner(scope, receive, dressed)
+
+    class Line:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http":
+                await self.inner(scope, receive, send)
+                return
+            structlog.contextvars.clear_contextvars()
+            structlog.contextvars.bind_contextvars(request_id=correlation_id.get())
+            began_s, status = time.perf_counter(), 0
+
+            async def noted(message: Any) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            await self.inner(scope, receive, noted)
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                duration_ms=(time.perf_counter() - began_s) * 1000,
+            )
+
+    class Timeout:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http":
+                await self.inner(scope, receive, send)
+                return
+            async with asyncio.timeout(5.0):
+                await self.inner(scope, receive, send)
+
+    app.state.limiter = Limiter(key_func=get_remote_address, default_limits=["1000000/second"])
+    app.add_middleware(SlowAPIASGIMiddleware)
+    Instrumentator().instrument(app)
+    app.add_middleware(Timeout)
+    app.add_middleware(Headers)
+    app.add_middleware(Line)
+    app.add_middleware(CorrelationIdMiddleware)
+    return app

@@ -1,0 +1,277 @@
+"""One request in flight over ASGI: what becomes of its answer on the way out."""
+
+import math
+import traceback
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+from mainstay.core.alarm import RANG, Alarm
+from mainstay.service.inbound.asgi_types import Message, Receive, Scope, Send
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
+from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.perimeter.body import BoundedReceive
+from mainstay.service.inbound.perimeter.preflight import Preflight
+from mainstay.service.inbound.problem import PROBLEM_TYPE
+from mainstay.service.inbound.refusal import RawHeaders, Refusal, Refused
+
+HELD_BYTES_MAX = 65_536
+"""So much of an error's body is kept back until it is known what becomes of it."""
+
+_CLOSE = (b"connection", b"close")
+_ERRORS_FROM = 400
+_UNHANDLED = 500
+_PROBLEM = (b"content-type", PROBLEM_TYPE.encode())
+
+
+class Flight(Exchange):
+    """One request and its answer over ASGI.
+
+    Attributes:
+        alarm: The deadline; None before the app is asked.
+        finished: Whether the whole answer was sent.
+        held: Messages of an error that are kept back; None where none is.
+    """
+
+    __slots__ = ("_counted", "_inbound", "_send", "_silent", "alarm", "finished", "held")
+
+    def __init__(self, inbound: Inbound, scope: Scope, send: Send) -> None:
+        self._inbound = inbound
+        self._send = send
+        self._silent = False
+        self._counted: BoundedReceive | None = None
+        self.scope = scope
+        self.kind = scope["type"]
+        self.method = scope.get("method", "WEBSOCKET")
+        self.path = scope["path"]
+        self.noted = None
+        self.begun_s = 0.0
+        self.status = 0
+        self.size = 0
+        self.error = None
+        self.refusal = None
+        self.alarm: Alarm | None = None
+        self.finished = False
+        self.held: list[Message] | None = None
+
+    def counted(self, receive: Receive) -> Receive:
+        """Return ``receive`` with a count of the body, whose length no header says."""
+        body_max = self._inbound.perimeter.body_max
+        assert body_max is not None, "counted only where there is a bound"
+        self._counted = BoundedReceive(receive, body_max)
+        return self._counted
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Note what the answer is and hand it on. No coroutine of its own: two sends a request."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            self.size += len(message.get("body", b""))
+            self.finished = not message.get("more_body", False)
+            if self.held is not None:
+                return self._hold(message)
+        elif kind == "http.response.start":
+            message = self._begin(message)
+            if self.held is not None:
+                return _NOTHING
+        elif kind == "http.response.pathsend":
+            self.finished = True
+        return self._send(message)
+
+    def _begin(self, message: Message) -> Message:
+        """Return the beginning of the answer as it leaves; decide whether it does at once."""
+        inbound = self._inbound
+        self.status = status = message["status"]
+        self.begun_s = inbound.clock.monotonic_s()
+        alarm = self.alarm
+        if alarm is not None and alarm.parked is not RANG:
+            # From here on a stream may take as long as it likes, and so may calls that it makes.
+            alarm.parked.pop(alarm, None)
+            alarm.expires_s = math.inf
+        if (
+            status >= _ERRORS_FROM
+            and (status == _UNHANDLED or inbound.problem_errors or self._body_exceeded())
+            and self.refusal is None
+        ):
+            self.held = [message]
+            return message
+        return self._dress(message)
+
+    def _dress(self, message: Message) -> Message:
+        """Return the beginning of an answer with everything that parts add to its headers."""
+        inbound = self._inbound
+        headers = list(message.get("headers", ()))
+        names = {name for name, _ in headers}
+        hidden = inbound.perimeter.hidden
+        if not hidden.isdisjoint(names):
+            headers = [pair for pair in headers if pair[0] not in hidden]
+        headers += inbound.perimeter.dress(self, names)
+        if self.noted is not None:
+            headers += self.noted
+        if b"x-request-id" not in names:
+            headers.append((b"x-request-id", self.trace.request_id.encode()))
+        if inbound.drain.stopping and self.scope.get("http_version", "1.1") < "2":
+            # The client opens its next connection elsewhere.
+            headers.append(_CLOSE)
+        return {**message, "headers": headers}
+
+    def _hold(self, message: Message) -> Awaitable[None]:
+        held = self.held
+        assert held is not None
+        held.append(message)
+        if self.size > HELD_BYTES_MAX:
+            return self._release()
+        if self.finished and self.status != _UNHANDLED:
+            return self.let_go()
+        return _NOTHING
+
+    async def _release(self) -> None:
+        """Send what was held as it is."""
+        held, self.held = self.held, None
+        assert held is not None
+        held[0] = self._dress(held[0])
+        for message in held:
+            await self._send(message)
+
+    async def let_go(self) -> None:
+        """Send what was held: the app meant it, be it as a problem document where that is asked."""
+        held = self.held
+        assert held is not None
+        if self._counted is not None and self._counted.exceeded:
+            # Whatever the framework made of it: FastAPI's own answer is a 400.
+            await self._answer(self._counted.refusal)
+            return
+        if not self._inbound.problem_errors or not self.finished:
+            await self._release()
+            return
+        headers = held[0].get("headers", ())
+        kind = next((value for name, value in headers if name == b"content-type"), None)
+        document = self._inbound.problems.convert(
+            self.status,
+            None if kind is None else kind.decode("latin-1"),
+            b"".join(message.get("body", b"") for message in held[1:]),
+            self.trace.trace_id,
+            self.trace.request_id,
+        )
+        if document is not None:
+            kept = [
+                pair
+                for pair in headers
+                if pair[0] not in {b"content-type", b"content-length", b"content-encoding"}
+            ]
+            length = (b"content-length", str(len(document)).encode())
+            held[0] = {**held[0], "headers": [_PROBLEM, length, *kept]}
+            held[1:] = [{"type": "http.response.body", "body": self._body(document)}]
+            self.size = len(document)
+        await self._release()
+
+    def _body_exceeded(self) -> bool:
+        return self._counted is not None and self._counted.exceeded
+
+    def silence(self, error: BaseException | None) -> bool:
+        """Take the deadline out; return whether ``error`` is its cancellation. Once counts."""
+        if self._silent or self.alarm is None:
+            return False
+        self._silent = True
+        return self.alarm.silence(error)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the client has got the beginning of an answer."""
+        return self.status != 0 and self.held is None
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Answer with a refusal.
+
+        Raises:
+            Refused: An answer has begun and isn't whole: the server tears it off.
+        """
+        if not self.begun:
+            await self._answer(refusal)
+        elif not self.finished:
+            raise Refused(refusal)
+
+    async def fail(self, error: Exception) -> None:
+        """Answer for an app that raised.
+
+        With an answer that is whole, or not begun, the error ends here: it is told once, with its
+        trace id, and a server that were told too would tell it again. An answer that has begun
+        and isn't whole must be torn off, so that the client sees it is not; that is the server's
+        work, and the error goes on to it.
+        """
+        self.error = type(error).__name__
+        if self.begun and not self.finished:
+            raise error
+        # What an app makes of being cancelled is not a failure of its own.
+        rang = self.alarm is not None and self.alarm.parked is RANG
+        refusal = OVERRAN if rang else refusal_of(error)
+        if refusal is FAILED:
+            self._inbound.complain(
+                f"mainstay: {self.method} {self.path!r} failed, "
+                f"trace_id {self.trace.trace_id}\n{''.join(traceback.format_exception(error))}"
+            )
+        if not self.begun:
+            await self._answer(refusal)
+
+    async def answer_preflight(self, preflight: Preflight) -> None:
+        """Answer a browser that asks whether a page may ask; nothing but the id is added."""
+        self.status = preflight.status
+        self.begun_s = self._inbound.clock.monotonic_s()
+        headers = [*preflight.headers, (b"x-request-id", self.trace.request_id.encode())]
+        await self._send(
+            {"type": "http.response.start", "status": preflight.status, "headers": headers}
+        )
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def refuse_handshake(self, refusal: Refusal) -> None:
+        """Answer a websocket's handshake with a refusal, over ASGI's extension for that."""
+        self._inbound.refused(self, refusal)
+        self.status = refusal.status
+        document, headers = self._problem(refusal)
+        start = {"type": "websocket.http.response.start", "status": refusal.status}
+        await self._send(self._dress({**start, "headers": headers}))
+        await self._send({"type": "websocket.http.response.body", "body": document})
+
+    async def _answer(self, refusal: Refusal) -> None:
+        self._inbound.refused(self, refusal)
+        self.held, self.size = None, 0
+        document, headers = self._problem(refusal)
+        await self.send(
+            {"type": "http.response.start", "status": refusal.status, "headers": headers}
+        )
+        await self.send({"type": "http.response.body", "body": self._body(document)})
+
+    def _problem(self, refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        document = self._inbound.problems.render(
+            refusal, self.trace.trace_id, self.trace.request_id
+        )
+        length = (b"content-length", str(len(document)).encode())
+        return document, [_PROBLEM, length, *refusal.headers]
+
+    def _body(self, document: bytes) -> bytes:
+        return b"" if self.method == "HEAD" else document
+
+
+class _Nothing:
+    """What is awaited where there is nothing to wait for."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return iter(())  # type: ignore[return-value]  # Any iterator will do, and this one is free.
+
+
+_NOTHING = _Nothing()
+
+
+async def send_whole(
+    send: Callable[[Message], Awaitable[None]],
+    status: int,
+    body: bytes,
+    headers: RawHeaders,
+    *,
+    with_body: bool = True,
+) -> None:
+    """Send a whole answer of one piece; its length is told even where its body is not."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body if with_body else b""})

@@ -1,0 +1,338 @@
+"""One request in flight over WSGI: what becomes of its answer on the way out.
+
+The server hears of the answer when its first part is there, and not when the app calls
+``start_response``: until then it may still turn out to be late, or an error in other words.
+"""
+
+import math
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from http import HTTPStatus
+from itertools import chain
+from typing import Any
+
+from mainstay.core.deadline import Scope, back, enter
+from mainstay.core.trace import enter_trace, leave_trace
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
+from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.perimeter.body import BoundedInput
+from mainstay.service.inbound.perimeter.preflight import Preflight
+from mainstay.service.inbound.problem import PROBLEM_TYPE
+from mainstay.service.inbound.refusal import RawHeaders, Refusal, Refused
+
+# Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+TextHeaders = list[tuple[str, str]]
+
+HELD_BYTES_MAX = 65_536
+"""So much of an error's body is read to make a problem document of it."""
+
+_CLOSE = ("Connection", "close")
+_ERRORS_FROM = 400
+_NOT_KEPT = frozenset({"content-type", "content-length", "content-encoding"})
+
+
+class ThreadFlight(Exchange):
+    """One request and its answer over WSGI.
+
+    Attributes:
+        admitted: Whether it holds a slot of admission.
+        deadline: The scope of its deadline; None before the app is asked.
+    """
+
+    __slots__ = (
+        "_counted",
+        "_ended",
+        "_headers",
+        "_inbound",
+        "_said",
+        "_start_response",
+        "_write_on",
+        "admitted",
+        "deadline",
+    )
+
+    def __init__(self, inbound: Inbound, environ: Environ, start_response: StartResponse) -> None:
+        self._inbound = inbound
+        self._start_response = start_response
+        self._ended = False
+        self._counted: BoundedInput | None = None
+        self._write_on: Callable[[bytes], object] | None = None
+        self._said = ""
+        self._headers: TextHeaders = []
+        self.scope = environ
+        self.kind = "http"
+        self.method = environ["REQUEST_METHOD"]
+        self.path = _path_of(environ)
+        self.noted = None
+        self.begun_s = 0.0
+        self.status = 0
+        self.size = 0
+        self.error = None
+        self.refusal = None
+        self.admitted = False
+        self.deadline: Scope | None = None
+
+    def count_input(self) -> None:
+        """Have the body counted, whose length no header says."""
+        body_max = self._inbound.perimeter.body_max
+        assert body_max is not None, "counted only where there is a bound"
+        self._counted = BoundedInput(self.scope["wsgi.input"], body_max)
+        self.scope["wsgi.input"] = self._counted
+
+    def start_response(
+        self, status: str, headers: TextHeaders, exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        """Note how the answer begins; it leaves with its first part. Any: WSGI's own triple."""
+        if exc_info is not None and self.begun_s:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._said, self._headers = status, headers
+        self.status = int(status[:3])
+        return self._write
+
+    def answer(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Return the body as the server may have it; the flight ends with it."""
+        late = self._late()
+        if late or (self._counted is not None and self._counted.exceeded):
+            _close(body)
+            return self.refuse(OVERRAN if late or self._counted is None else self._counted.refusal)
+        if self._inbound.problem_errors and self.status >= _ERRORS_FROM:
+            body = self._converted(body)
+        if type(body) is list or type(body) is tuple:
+            for part in body:
+                self.size += len(part)
+            self.begin()
+            self.end(None)
+            return body
+        file_wrapper = self.scope.get("wsgi.file_wrapper")
+        if isinstance(file_wrapper, type) and isinstance(body, file_wrapper):
+            # The server sends its own file wrapper without Python; a wrapper around it would undo
+            # that. Its bytes are not counted.
+            self.begin()
+            self.end(None)
+            return body
+        return _Body(body, self)
+
+    def begin(self) -> Callable[[bytes], object]:
+        """Tell the server how the answer begins, once."""
+        self.begun_s = self._inbound.clock.monotonic_s()
+        if self.deadline is not None:
+            # From here on a stream may take as long as it likes, and so may calls that it makes.
+            self.deadline.expires_s = math.inf
+        headers = self._dressed(self._headers)
+        write: Callable[[bytes], object] = self._start_response(self._said, headers)
+        return write
+
+    def turn_away(self, said: Refusal | Preflight) -> Iterable[bytes]:
+        """Answer in the app's place."""
+        if isinstance(said, Refusal):
+            return self.refuse(said)
+        self.status, self.begun_s = said.status, self._inbound.clock.monotonic_s()
+        headers = [*_as_text(said.headers), ("X-Request-ID", self.trace.request_id)]
+        self._start_response("204 No Content", headers)
+        self.end(None)
+        return []
+
+    def refuse(self, refusal: Refusal) -> Iterable[bytes]:
+        """Answer with a refusal, which ends the flight.
+
+        Raises:
+            Refused: An answer has begun: the server tears it off.
+        """
+        if self.begun_s:
+            self.end(self.error or Refused.__name__)
+            raise Refused(refusal)
+        self._inbound.refused(self, refusal)
+        document = self._inbound.problems.render(
+            refusal, self.trace.trace_id, self.trace.request_id
+        )
+        self.status, self.size = refusal.status, len(document)
+        self._said = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
+        self._headers = [
+            ("Content-Type", PROBLEM_TYPE),
+            ("Content-Length", str(len(document))),
+            *_as_text(refusal.headers),
+        ]
+        try:
+            self.begin()
+        finally:
+            self.end(self.error)
+        return [b"" if self.method == "HEAD" else document]
+
+    def fail(self, error: Exception) -> Iterable[bytes]:
+        """Answer for an app that raised; the error ends here unless an answer has begun."""
+        self.error = type(error).__name__
+        if self.begun_s:
+            self.end(self.error)
+            raise error
+        refusal = OVERRAN if self._late() else refusal_of(error)
+        if refusal is FAILED or refusal is OVERRAN:
+            self._inbound.complain(
+                f"mainstay: {self.method} {self.path!r} failed, "
+                f"trace_id {self.trace.trace_id}\n{''.join(traceback.format_exception(error))}"
+            )
+        return self.refuse(refusal)
+
+    def end(self, error: str | None) -> None:
+        """Give back what it holds and tell the observer; the second call does nothing."""
+        if self._ended:
+            return
+        self._ended = True
+        self.error = error
+        inbound = self._inbound
+        ended_s = inbound.clock.monotonic_s()
+        inbound.drain.flights.discard(self)
+        if self.admitted and inbound.admission is not None:
+            inbound.admission.leave(self, ended_s)
+        if inbound.observer is not None:
+            inbound.observer.ended(self, ended_s)
+
+    def within(self, step: Callable[[], Any]) -> Any:
+        """Take one step of a streamed body in the request's context. Any: the step's result."""
+        trace_token = enter_trace(self.trace)
+        scope_token = enter(self.deadline)
+        try:
+            return step()
+        finally:
+            back(scope_token)
+            leave_trace(trace_token)
+
+    def _late(self) -> bool:
+        scope = self.deadline
+        return scope is not None and self._inbound.clock.monotonic_s() >= scope.expires_s
+
+    def _write(self, data: bytes) -> None:
+        # The way of old apps: the first of what they write begins the answer.
+        if self._write_on is None:
+            self._write_on = self.begin()
+        self.size += len(data)
+        self._write_on(data)
+
+    def _dressed(self, headers: TextHeaders) -> TextHeaders:
+        """Return the headers of the answer with everything that parts add to them."""
+        inbound = self._inbound
+        names = {name.lower().encode("latin-1", "replace") for name, _ in headers}
+        hidden = inbound.perimeter.hidden
+        if not hidden.isdisjoint(names):
+            headers = [one for one in headers if one[0].lower().encode("latin-1") not in hidden]
+        headers = [*headers, *_as_text(inbound.perimeter.dress(self, names))]
+        if self.noted is not None:
+            headers += _as_text(tuple(self.noted))
+        if b"x-request-id" not in names:
+            headers.append(("X-Request-ID", self.trace.request_id))
+        if inbound.drain.stopping:
+            # The client opens its next connection elsewhere.
+            headers.append(_CLOSE)
+        return headers
+
+    def _converted(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Return an error of the app as a problem document, or as it is where it stays so."""
+        parts: list[bytes] = []
+        size = 0
+        rest = iter(body)
+        for part in rest:
+            parts.append(part)
+            size += len(part)
+            if size > HELD_BYTES_MAX:
+                return _Joined(parts, rest, body)
+        kind = next(
+            (value for name, value in self._headers if name.lower() == "content-type"), None
+        )
+        document = self._inbound.problems.convert(
+            self.status, kind, b"".join(parts), self.trace.trace_id, self.trace.request_id
+        )
+        _close(body)
+        if document is None:
+            return parts
+        self._headers = [
+            ("Content-Type", PROBLEM_TYPE),
+            ("Content-Length", str(len(document))),
+            *(pair for pair in self._headers if pair[0].lower() not in _NOT_KEPT),
+        ]
+        return [b"" if self.method == "HEAD" else document]
+
+
+class _Body:
+    """A streamed body: in flight until it is exhausted, fails, or is closed."""
+
+    __slots__ = ("_body", "_flight", "_next")
+
+    def __init__(self, body: Iterable[bytes], flight: ThreadFlight) -> None:
+        self._body = body
+        self._flight = flight
+        self._next = iter(body).__next__
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        flight = self._flight
+        try:
+            part: bytes = flight.within(self._next)
+            if not flight.begun_s:
+                flight.begin()
+        except StopIteration:
+            if not flight.begun_s:
+                flight.begin()
+            flight.end(None)
+            raise
+        except BaseException as error:
+            # The server tears the answer off and tells of the error.
+            flight.end(type(error).__name__)
+            raise
+        flight.size += len(part)
+        return part
+
+    def close(self) -> None:
+        """Close the app's own body, as the server must in the end, whatever happened."""
+        try:
+            self._flight.within(partial(_close, self._body))
+        finally:
+            self._flight.end(None)
+
+
+class _Joined:
+    """A body of which a part was read already."""
+
+    def __init__(self, parts: list[bytes], rest: Iterator[bytes], body: Iterable[bytes]) -> None:
+        self._parts = chain(parts, rest)
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        """Close the app's own body."""
+        _close(self._body)
+
+
+def _close(body: Iterable[bytes]) -> None:
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _path_of(environ: Environ) -> str:
+    """Return the path as text: WSGI has its bytes, each as one character of latin-1."""
+    path: str = environ.get("PATH_INFO", "")
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+_last: tuple[RawHeaders, TextHeaders] = ((), [])
+
+
+def _as_text(headers: RawHeaders) -> TextHeaders:
+    """Return headers as WSGI has them. What is the same for all requests is decoded once."""
+    global _last  # noqa: PLW0603  One tuple, read and written whole: threads see both or neither.
+    known, text = _last
+    if known is not headers:
+        text = [
+            (name.decode("latin-1").title(), value.decode("latin-1")) for name, value in headers
+        ]
+        if headers:
+            _last = (headers, text)
+    return text
