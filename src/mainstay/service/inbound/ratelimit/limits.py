@@ -1,0 +1,233 @@
+"""The rate limits of a service: what the shells ask for each request."""
+
+import math
+import secrets
+from collections.abc import Mapping
+
+from mainstay.core.clock import Clock
+from mainstay.core.errors import StoreUnavailable
+from mainstay.core.events import Listeners
+from mainstay.core.limits import SLACK_CALLS
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.ratelimit.answer import (
+    POLICIES,
+    STATE,
+    Headers,
+    refusal_after,
+    wait_s,
+)
+from mainstay.service.inbound.ratelimit.caller import FUNCTIONS, LimitKey
+from mainstay.service.inbound.ratelimit.events import LimitExceeded
+from mainstay.service.inbound.ratelimit.memory import BUCKETS_MAX, Memory
+from mainstay.service.inbound.ratelimit.policy import Policy
+from mainstay.service.inbound.ratelimit.standing import (
+    Standing,
+    least_left,
+    longest_wait,
+    standing_of,
+    standings_of,
+)
+from mainstay.service.inbound.ratelimit.store import LimitStore, StorePresence
+from mainstay.service.inbound.ratelimit.turn import Turn
+from mainstay.service.inbound.refusal import Refusal
+from mainstay.spec.ratelimit import RateLimit
+
+
+class Limits:
+    """Whether a request may pass. Shared by tasks, threads and loops.
+
+    A request passes all limits that cover it, and is then counted by all of them; or it is turned
+    away, and counted by none.
+
+    Args:
+        options: The limits, as declared.
+        clock: Times what goes through a store.
+        events: Told of requests that are turned away, and of a store that goes and comes.
+        store: Counts for all replicas where a limit names one; None: each replica for itself.
+        share: Of those limits that this process lets through while the store is away: one
+            divided by the number of replicas.
+        service: The service's name: of events, and a part of the keys in the store.
+        keys: Functions that tell who ``user`` and ``tenant`` are; may be filled later.
+
+    Attributes:
+        waits: Whether a store is asked: then ``aask`` and ``ask_store``, otherwise ``ask``.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_events",
+        "_headers",
+        "_keys",
+        "_lone",
+        "_lone_header",
+        "_memory",
+        "_now_s",
+        "_policies",
+        "_presence",
+        "_service",
+        "_store",
+        "_take",
+        "waits",
+    )
+
+    def __init__(
+        self,
+        options: tuple[RateLimit, ...],
+        *,
+        clock: Clock,
+        events: Listeners,
+        store: LimitStore | None,
+        share: float = 1.0,
+        service: str,
+        keys: Mapping[str, LimitKey] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._now_s = clock.monotonic_s
+        self._events = events
+        self._store = store
+        self._service = service
+        self._keys = {} if keys is None else keys
+        self._memory = Memory()
+        self._take = self._memory.take
+        self._presence = StorePresence(service=service, clock=clock, events=events)
+        self._headers = Headers()
+        secret = secrets.token_bytes(32)
+        # All replicas must come to the same hash.
+        common = service.encode()[:64]
+        self._policies = tuple(
+            Policy(
+                option,
+                service=service,
+                keys=self._keys,
+                secret=common if _is_shared(option, store) else secret,
+                share=share if _is_shared(option, store) else None,
+                buckets_max=max(1, BUCKETS_MAX // len(options)),
+            )
+            for option in options
+        )
+        self.waits = any(one.shared for one in self._policies)
+        lone = self._policies[0] if len(options) == 1 and self._policies[0].always else None
+        self._lone = lone
+        self._lone_header = None
+        if lone is not None and lone.advertised is not None:
+            self._lone_header = (POLICIES, lone.advertised)
+
+    def ask(self, exchange: Exchange, now_s: float) -> Refusal | None:
+        """Count a request in the memory of this process; never waits.
+
+        Args:
+            exchange: The request; headers are noted on it.
+            now_s: Monotonic.
+
+        Returns:
+            Why it may not pass, or None.
+        """
+        lone = self._lone
+        if lone is None:
+            return self._ask_all(exchange, now_s)
+        # One limit for every request, as most services have it, written out.
+        rule = lone.rule
+        held_s = self._take(rule, lone.caller(exchange), lone.cost, now_s)
+        if held_s < 0.0:
+            return self._conclude(exchange, [standing_of(lone, lone.cost, held_s)])
+        if self._lone_header is not None:
+            remaining = int((rule.full_s - held_s) / rule.every_s + SLACK_CALLS)
+            state = (STATE, lone.state % (remaining, math.ceil(held_s)))
+            if exchange.noted is None:
+                exchange.noted = [self._lone_header, state]
+            else:
+                exchange.noted += (self._lone_header, state)
+        return None
+
+    async def aask(self, exchange: Exchange) -> Refusal | None:
+        """Count a request, where a store is asked; waits at most as long as the store may.
+
+        Args:
+            exchange: The request; headers are noted on it.
+
+        Returns:
+            Why it may not pass, or None.
+        """
+        turn = Turn(self._memory, self._covering(exchange), exchange, self._now_s())
+        if turn.asks and self._store is not None:
+            period = self._presence.period
+            try:
+                answers = await self._store.atake(turn.asks)
+            except StoreUnavailable:
+                self._presence.lost(period)
+                turn.alone(self._now_s())
+            else:
+                self._presence.found(period)
+                turn.learn(answers, self._now_s())
+        return self._conclude(exchange, turn.standings)
+
+    def ask_store(self, exchange: Exchange) -> Refusal | None:
+        """Do as ``aask``, in the caller's thread."""
+        turn = Turn(self._memory, self._covering(exchange), exchange, self._now_s())
+        if turn.asks and self._store is not None:
+            period = self._presence.period
+            try:
+                answers = self._store.take(turn.asks)
+            except StoreUnavailable:
+                self._presence.lost(period)
+                turn.alone(self._now_s())
+            else:
+                self._presence.found(period)
+                turn.learn(answers, self._now_s())
+        return self._conclude(exchange, turn.standings)
+
+    def unregistered(self) -> tuple[str, ...]:
+        """Return the names of limits whose ``user`` or ``tenant`` no function tells as yet."""
+        return tuple(
+            one.name for one in self._policies if one.by in FUNCTIONS and one.by not in self._keys
+        )
+
+    def _covering(self, exchange: Exchange) -> list[Policy]:
+        return [one for one in self._policies if one.always or one.covers(exchange)]
+
+    def _ask_all(self, exchange: Exchange, now_s: float) -> Refusal | None:
+        policies = self._covering(exchange)
+        if not policies:
+            return None
+        takes = [one.take(exchange) for one in policies]
+        held = self._memory.take_all(takes, now_s)
+        if min(held) < 0.0:
+            return self._conclude(exchange, standings_of(policies, takes, held))
+        # As `least_left`, without its objects: this is what nearly every request comes to.
+        told, remaining, reset_s = None, 0, 0.0
+        for policy, held_s in zip(policies, held, strict=True):
+            if policy.advertised is not None:
+                left = policy.rule.remaining(held_s)
+                if told is None or left < remaining:
+                    told, remaining, reset_s = policy, left, held_s
+        self._headers.note(exchange, policies, told, remaining, reset_s)
+        return None
+
+    def _conclude(self, exchange: Exchange, standings: list[Standing]) -> Refusal | None:
+        policies = [one.policy for one in standings]
+        late = longest_wait(standings)
+        if late is None:
+            least = least_left(standings)
+            if least is not None:
+                policy, answer = least
+                reset_s = answer.reset_after_s
+                self._headers.note(exchange, policies, policy, answer.remaining, reset_s)
+            return None
+        policy, answer = late
+        seconds = wait_s(answer.retry_after_s)
+        self._headers.note(exchange, policies, policy, answer.remaining, seconds)
+        if self._events.listening:
+            self._events.emit(
+                LimitExceeded(
+                    at_s=self._clock.wall_s(),
+                    service=self._service,
+                    limit=policy.name,
+                    by=policy.by,
+                    retry_after_s=answer.retry_after_s,
+                )
+            )
+        return refusal_after(seconds)
+
+
+def _is_shared(option: RateLimit, store: LimitStore | None) -> bool:
+    return option.store is not None and store is not None

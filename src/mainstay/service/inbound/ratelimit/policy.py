@@ -1,0 +1,162 @@
+"""One declared limit, compiled: what it asks of a request, and how answers tell of it."""
+
+from collections.abc import Mapping
+
+from mainstay.core.limits import Ask
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.ratelimit.caller import (
+    ByFunction,
+    ByHeader,
+    Caller,
+    LimitKey,
+    by_address,
+    by_nobody,
+)
+from mainstay.service.inbound.ratelimit.memory import Rule, Take
+from mainstay.service.inbound.ratelimit.routes import Routes
+from mainstay.spec.ratelimit import LIMIT_NAME, RateLimit
+from mainstay.spec.units import Quota
+
+_HEADER = "header:"
+
+
+class Policy:
+    """One limit of a service. Immutable, but for its buckets.
+
+    Args:
+        option: As declared.
+        service: The service's name, which is part of the keys in a store.
+        keys: Functions that tell the user and the tenant; may be filled later.
+        secret: Goes into hashes of what callers sent.
+        share: Of the limit that this process lets through while the store that counts for all is
+            away; None: it has no store, and this process lets through the whole.
+        buckets_max: Callers that are counted exactly in memory.
+
+    Raises:
+        ValueError: A value is one that the declaration would refuse.
+
+    Attributes:
+        name: Of the limit.
+        by: What tells callers apart, as declared.
+        rule: Its numbers and buckets in this process.
+        shared: Whether a store counts it for all replicas.
+        caller: Tells callers apart.
+        cost: Of a request that has none of its own.
+        always: Whether it is for every request, at the same cost.
+        advertised: Its member of ``RateLimit-Policy``; None where answers don't tell of it.
+        state: Its ``RateLimit``, to be filled with calls that remain and seconds until it is reset.
+    """
+
+    __slots__ = (
+        "_burst",
+        "_costs",
+        "_every_s",
+        "_methods",
+        "_prefix",
+        "_route_costs",
+        "_routes",
+        "advertised",
+        "always",
+        "by",
+        "caller",
+        "cost",
+        "name",
+        "rule",
+        "shared",
+        "state",
+    )
+
+    def __init__(
+        self,
+        option: RateLimit,
+        *,
+        service: str,
+        keys: Mapping[str, LimitKey],
+        secret: bytes,
+        share: float | None,
+        buckets_max: int,
+    ) -> None:
+        self.name = str(LIMIT_NAME.read(option.name))
+        self.by = option.by
+        self._routes = Routes(option.routes) if option.routes else None
+        self._methods = _methods(option.methods)
+        self.caller = self._caller(option.by, keys, secret)
+        self.cost = option.cost
+        self._route_costs = Routes([route for route, _ in option.costs]) if option.costs else None
+        self._costs = tuple(cost for _, cost in option.costs)
+        self.always = not (option.routes or option.methods or option.costs)
+        self._every_s = option.rate.per_s / option.rate.count
+        self._burst = option.burst_calls
+        dearest = max(option.cost, *self._costs, 1)
+        if dearest > self._burst:
+            raise ValueError(f"limit {self.name}: a request costs {dearest} of {self._burst}")
+        self.shared = share is not None
+        share = 1.0 if share is None else share
+        self.rule = Rule(
+            every_s=self._every_s / share,
+            # Half a call can't be made, nor may a share make what is dear impossible.
+            burst=max(round(self._burst * share), dearest),
+            buckets_max=buckets_max,
+        )
+        self._prefix = f"{service}:{self.name}:"
+        self.state = b'"%s";r=%%d;t=%%d' % self.name.encode()
+        self.advertised = self._member(option.rate) if option.headers else None
+
+    def covers(self, exchange: Exchange) -> bool:
+        """Return whether a request must pass this limit."""
+        # Some servers hand on a method in lower case, and some apps take it.
+        if self._methods is not None and exchange.method.upper() not in self._methods:
+            return False
+        return self._routes is None or self._routes.find(exchange.path) is not None
+
+    def take(self, exchange: Exchange) -> Take:
+        """Return what a request that it covers takes out of it."""
+        cost = self.cost if self._route_costs is None else self._cost_of(exchange.path)
+        return self.rule, self.caller(exchange), cost
+
+    def ask(self, key: str, cost: int) -> Ask:
+        """Return what is asked of a store that counts for all replicas."""
+        return Ask(self._prefix + key, self._every_s, self._burst, cost)
+
+    def _cost_of(self, path: str) -> int:
+        index = None if self._route_costs is None else self._route_costs.find(path)
+        return self.cost if index is None else self._costs[index]
+
+    def _caller(self, by: str, keys: Mapping[str, LimitKey], secret: bytes) -> Caller:
+        if by == "client_ip":
+            return by_address
+        if by.startswith(_HEADER):
+            return ByHeader(by[len(_HEADER) :].lower().encode(), secret)
+        if by == "route":
+            return self._by_route
+        if by == "service":
+            return by_nobody
+        return ByFunction(by, keys, secret)
+
+    def _by_route(self, exchange: Exchange) -> str:
+        """Return the pattern that the path fits: as many callers as there are patterns."""
+        if self._routes is None:
+            return ""
+        index = self._routes.find(exchange.path)
+        return "" if index is None else self._routes.patterns[index]
+
+    def _member(self, rate: Quota) -> bytes:
+        """Return name, quota and window, as draft-ietf-httpapi-ratelimit-headers-10 has them.
+
+        The window is the time in which a spent burst comes back, which is what the draft means by
+        it, in whole seconds: rounded up, so that nobody is told a higher rate than there is. A
+        burst that comes back sooner is told as the calls of one second.
+        """
+        count, per_s = rate.count, rate.per_s
+        if per_s * self._burst < count:
+            quota, window_s = count // per_s, 1
+        else:
+            quota, window_s = self._burst, -(-per_s * self._burst // count)
+        return b'"%s";q=%d;w=%d' % (self.name.encode(), quota, window_s)
+
+
+def _methods(declared: tuple[str, ...]) -> frozenset[str] | None:
+    """Return the methods as a set; a HEAD does the work of a GET."""
+    if not declared:
+        return None
+    return frozenset(declared) | ({"HEAD"} if "GET" in declared else set())
