@@ -73,8 +73,7 @@ def told(status: int, content_type: str | None, body: bytes) -> Told | None:
     if media == "text/html":
         page = _WERKZEUG.fullmatch(text)
         return _NOTHING if page is None else Told(html.unescape(page[1]), None, {})
-    # Starlette's texts are the words of the status, which are the title already.
-    is_sentence = 0 < len(text) <= _TEXT_MAX and " " in text and media == "text/plain"
+    is_sentence = 0 < len(text) <= _TEXT_MAX and media == "text/plain"
     return Told(text, None, {}) if is_sentence else _NOTHING
 
 

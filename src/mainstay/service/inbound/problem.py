@@ -87,7 +87,9 @@ class Problems:
         if found is None:
             return None
         head = self._head_of(status, found)
-        detail = "" if found.detail is None else ',"detail":' + quoted(found.detail)
+        # Frameworks like to say the words of the status, which are the title already.
+        said = found.detail
+        detail = "" if said in (None, phrase(status)) else ',"detail":' + quoted(said)
         try:
             members = _members(found.members)
         except (ValueError, RecursionError):
