@@ -1,7 +1,8 @@
 """One request in flight over WSGI: what becomes of its answer on the way out.
 
-The server hears of the answer when its first part is there, and not when the app calls
-``start_response``: until then it may still turn out to be late, or an error in other words.
+The server hears of the answer when the app returns, and not when it calls ``start_response``: until
+then it may still turn out to be late, or an error in other words. Not later either: there are
+servers (Granian) that look no more once they have the body.
 """
 
 import math
@@ -9,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from http import HTTPStatus
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from mainstay.core.deadline import Scope, back, enter
@@ -96,6 +97,9 @@ class ThreadFlight(Exchange):
 
     def answer(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Return the body as the server may have it; the flight ends with it."""
+        if not self._said:
+            # A generator says how its answer begins when its first part is asked for.
+            body = _Joined(list(islice(rest := iter(body), 1)), rest, body)
         late = self._late()
         if late or (self._counted is not None and self._counted.exceeded):
             _close(body)
@@ -115,6 +119,7 @@ class ThreadFlight(Exchange):
             self.begin()
             self.end(None)
             return body
+        self.begin()
         return _Body(body, self)
 
     def begin(self) -> Callable[[bytes], object]:
@@ -273,11 +278,7 @@ class _Body:
         flight = self._flight
         try:
             part: bytes = flight.within(self._next)
-            if not flight.begun_s:
-                flight.begin()
         except StopIteration:
-            if not flight.begun_s:
-                flight.begin()
             flight.end(None)
             raise
         except BaseException as error:
