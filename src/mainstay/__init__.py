@@ -6,7 +6,12 @@ if TYPE_CHECKING:
     from mainstay.core.deadline import detach, remaining_s
     from mainstay.core.trace import Trace, current_trace
     from mainstay.service.inbound.health.document import Finding, Status
+    from mainstay.service.outbound.adapters.http_clients.options import Http
     from mainstay.service.outbound.attempt_timeout import AttemptTimeout
+    from mainstay.service.outbound.balance.balancer import Balancer
+    from mainstay.service.outbound.balance.dns import DnsEndpoints
+    from mainstay.service.outbound.balance.ejection import Ejection
+    from mainstay.service.outbound.balance.endpoint import Endpoint
     from mainstay.service.outbound.breaker import Breaker
     from mainstay.service.outbound.bulkhead import Bulkhead
     from mainstay.service.outbound.context import Degraded, deadline, degraded, keyed
@@ -22,13 +27,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AttemptTimeout",
+    "Balancer",
     "Breaker",
     "Bulkhead",
     "Deadline",
     "Degraded",
+    "DnsEndpoints",
+    "Ejection",
+    "Endpoint",
     "Fallback",
     "Finding",
     "Hedge",
+    "Http",
     "Policy",
     "RateLimit",
     "Retry",
@@ -47,13 +57,18 @@ __all__ = [
 # Name -> module. Loaded on first use, so that `import mainstay` costs next to nothing.
 _HOMES = {
     "AttemptTimeout": "mainstay.service.outbound.attempt_timeout",
+    "Balancer": "mainstay.service.outbound.balance.balancer",
     "Breaker": "mainstay.service.outbound.breaker",
     "Bulkhead": "mainstay.service.outbound.bulkhead",
     "Deadline": "mainstay.service.outbound.total",
     "Degraded": "mainstay.service.outbound.context",
+    "DnsEndpoints": "mainstay.service.outbound.balance.dns",
+    "Ejection": "mainstay.service.outbound.balance.ejection",
+    "Endpoint": "mainstay.service.outbound.balance.endpoint",
     "Fallback": "mainstay.service.outbound.fallback",
     "Finding": "mainstay.service.inbound.health.document",
     "Hedge": "mainstay.service.outbound.hedge",
+    "Http": "mainstay.service.outbound.adapters.http_clients.options",
     "Policy": "mainstay.service.outbound.policy",
     "RateLimit": "mainstay.service.outbound.ratelimit",
     "Retry": "mainstay.service.outbound.retry",

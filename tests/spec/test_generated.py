@@ -72,6 +72,7 @@ TEXTS = {
     "a sentence": ["Sells bicycles.", "é 🚲", "a: b # c"],
     "a link's relation": ["about", "https://rels.example/runbook"],
     "where a link leads": ["https://wiki.example/shop", "/docs"],
+    "an endpoint such as": ["10.0.0.1:80", "[::1]:65535", "a.example:1 weight=3"],
     "a URL such as": ["https://x.example/y", "postgresql://u@h/d", "redis://${HOST:-h}:1/0"],
 }
 
@@ -164,7 +165,7 @@ class Maker:
             inbound["rate_limit"] = limits
         for index, limit in enumerate(limits if isinstance(limits, list) else [limits]):
             if isinstance(limit, dict):
-                # Names differ, no cost is above the burst, and a store is declared.
+                # `by: route` needs paths, and no cost may be above the burst.
                 limit["name"], limit["for"] = f"limit-{index}", "/"
                 for name in ("cost", "costs", "store"):
                     limit.pop(name, None)
@@ -172,6 +173,14 @@ class Maker:
             # A service would be unknown here, and what calls may take must fit under a day.
             dependency.pop("service", None)
             dependency["url"] = self.rng.choice(TEXTS["a URL such as"])
+            if isinstance(balance := dependency.get("balance"), dict):
+                dependency["url"] = "https://x.example/y"
+                # No endpoint may be there twice.
+                balance["endpoints"] = balance.get("endpoints") and ["10.0.0.1:80", "[::1]:80"]
+                balance = {name: one for name, one in balance.items() if one}
+                dependency["balance"] = balance
+            elif balance not in {None, "off"}:
+                dependency["url"] = "http://x.example"
             dependency["timeout"] = self.rng.choice(["2s", {"total": "1h", "attempt": "auto"}])
         return top
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mainstay.spec.balance import balance_faults
 from mainstay.spec.dependency import DEPENDENCY_NAME, SERVICE_NAME, Dependency
 from mainstay.spec.edge import VERSION, Edge
 from mainstay.spec.inbound import Inbound
@@ -12,6 +13,7 @@ from mainstay.spec.kinds import Choice, Command, ListOf, MapOf, Section, Text
 from mainstay.spec.perimeter import perimeter_faults
 from mainstay.spec.quantities import duration, percentage
 from mainstay.spec.run import Run
+from mainstay.spec.secret import reveal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +118,19 @@ class Declaration:
             yield ("run.interface", "run.server"), "uvicorn serves ASGI only; granian serves WSGI"
         yield from perimeter_faults(self.inbound.cors, self.inbound.headers)
         for name, dependency in self.dependencies:
+            yield from _balance_faults(name, dependency)
             if (dependency.service is None) == (dependency.url is None):
                 path = f"dependencies.{name}"
                 keys = (f"{path}.service", f"{path}.url")
                 yield keys, "exactly one of `service` and `url` is needed"
+
+
+def _balance_faults(name: str, dependency: Dependency) -> Iterator[tuple[tuple[str, ...], str]]:
+    if dependency.balance is None:
+        return
+    url = None if dependency.url is None else reveal(dependency.url)
+    for keys, sentence in balance_faults(dependency.balance, service=dependency.service, url=url):
+        yield tuple(f"dependencies.{name}.{one}" for one in keys), sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mainstay.spec.balance import CallBalance
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.health import INTERVAL, TIMES
 from mainstay.spec.keys import key
@@ -298,6 +299,11 @@ class Dependency:
     fallback: Fallback | None = key(
         "fallback", Section(Fallback, shorthand="last_good"), default=None, off=True,
         doc="What is answered when a call fails; code may say more.",
+    )  # fmt: skip
+    balance: CallBalance | None = key(
+        "balance", Section(CallBalance, shorthand="policy"), default=None, off=True,
+        doc="Which of several endpoints a call of an HTTP client goes to; without it, what `url` "
+        "names.",
     )  # fmt: skip
     excluded: tuple[int, ...] = key(
         "excluded", ListOf(STATUS, maximum=50), default=(),

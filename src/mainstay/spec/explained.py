@@ -19,7 +19,8 @@ _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 # The order in which a call meets the parts, outer to inner; then what clients and health take.
 _ORDER = (
     "service", "url", "criticality", "fallback", "timeout.total", "bulkhead", "rate_limit",
-    "retry", "breaker", "timeout.attempt", "timeout.auto", "hedge", "timeout", "excluded", "check",
+    "retry", "breaker", "timeout.attempt", "timeout.auto", "hedge", "balance", "timeout",
+    "excluded", "check",
 )  # fmt: skip
 
 

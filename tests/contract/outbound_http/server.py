@@ -192,10 +192,15 @@ class Server:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        assert self._thread is not None
-        self._thread.join(START_S)
-        assert not self._thread.is_alive()
+        self.die()
+
+    def die(self) -> None:
+        """End, with all connections; a second time is no error."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            thread.join(START_S)
+            assert not thread.is_alive()
 
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)

@@ -7,6 +7,13 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import ConfigInvalid
 from mainstay.core.events import Listeners
 from mainstay.service.address import base_url
+from mainstay.service.outbound.balance import OnDemandBalancer
+from mainstay.service.outbound.balance.balancing import (
+    Balancing,
+    declared_balancer,
+    declared_balancing,
+    rebalance,
+)
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.fallback import NOTHING, Fallback
 from mainstay.service.outbound.policy import Policy
@@ -37,7 +44,7 @@ class DependencyPolicy(Policy):
         ConfigInvalid: It is not declared.
     """
 
-    __slots__ = ("_declaration", "_environ", "declared")
+    __slots__ = ("_balanced", "_declaration", "_environ", "declared")
 
     def __init__(
         self,
@@ -50,6 +57,7 @@ class DependencyPolicy(Policy):
     ) -> None:
         self._declaration = declaration
         self._environ = environ
+        self._balanced: tuple[Balancing, OnDemandBalancer] | None = None
         name, self.declared = find_dependency(name, declaration)
         parts = declared_parts(self.declared, deadline_s=declaration.inbound.deadline_s)
         super().__init__(
@@ -75,6 +83,26 @@ class DependencyPolicy(Policy):
         """
         return base_url(self.name, self._declaration, self._environ)
 
+    @property
+    def balancer(self) -> OnDemandBalancer | None:
+        """Who chooses among the endpoints of HTTP clients; None where no `balance` is declared.
+
+        One for all clients of the dependency.
+
+        Raises:
+            AddressUnknown: Nobody said where it is.
+        """
+        if self.declared.balance is None:
+            return None
+        with self._lock:
+            if self._balanced is None:
+                balancing = declared_balancing(self.name, self._declaration, self._environ)
+                assert balancing is not None, "it is declared"
+                clock, events = self.plan.clock, self.events
+                made = declared_balancer(self.name, balancing, clock=clock, events=events)
+                self._balanced = balancing, made
+            return self._balanced[1]
+
     def guard(
         self, *, fallback: Callable[..., Any] | None = None, value: Any = NOTHING
     ) -> Callable[[F], F]:
@@ -99,13 +127,23 @@ class DependencyPolicy(Policy):
     def take(self, declaration: Declaration) -> None:
         """Take a new declaration of the service, at once; see ``Policy.update``.
 
+        Clients that exist keep URL and timeouts of their own, and follow the balancing, if they
+        had one.
+
         Raises:
-            ConfigInvalid: The dependency is not declared any more; then nothing has changed.
+            ConfigInvalid: The dependency is not declared any more, or nobody says where the
+                endpoints are; then nothing has changed.
         """
         _, declared = find_dependency(self.name, declaration)
-        self.update(declared_parts(declared, deadline_s=declaration.inbound.deadline_s))
+        parts = declared_parts(declared, deadline_s=declaration.inbound.deadline_s)
+        balancing = declared_balancing(self.name, declaration, self._environ)
+        self.update(parts)
         self.declared = declared
         self._declaration = declaration
+        if self._balanced is not None and balancing is not None:
+            old, balancer = self._balanced
+            rebalance(balancer, old, balancing, clock=self.plan.clock, events=self.events)
+            self._balanced = balancing, balancer
 
     def _http(self) -> "Http":
         """Return what HTTP clients need to know: where it is, and how long to wait for it."""
@@ -118,6 +156,7 @@ class DependencyPolicy(Policy):
             read=timeouts.read_s,
             write=timeouts.write_s,
             excluded=self.declared.excluded,
+            balancer=self.balancer,
         )
 
     def _url(self) -> str:

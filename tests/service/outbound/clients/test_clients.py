@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from mainstay import Bulkhead, Policy, Service
+from mainstay import Bulkhead, Policy
+from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.errors import ConfigInvalid, PolicyMisused
+from mainstay.core.events import Listeners
 from mainstay.service.address import AddressUnknown
 from mainstay.service.outbound.clients import Clients
 from mainstay.service.outbound.dependency import DependencyPolicy
@@ -35,7 +37,7 @@ def declared(url: str, **timeout: Any) -> DependencyPolicy:
         dependencies=(("store", dependency),),
         inbound=Inbound(deadline_s=60.0),
     )
-    return Service(declaration, environ={}).dependency("store")
+    return DependencyPolicy("store", declaration, {}, clock=SYSTEM_CLOCK, events=Listeners())
 
 
 def bounds_of(made: Any) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from mainstay.service.outbound.balance.events import (
 )
 from mainstay.service.outbound.balance.follow import FollowThread, Source, follow
 from mainstay.service.outbound.balance.lease import Lease
+from mainstay.service.outbound.balance.on_demand import OnDemandBalancer
 from mainstay.service.outbound.balance.picker import Learner, Picker
 from mainstay.service.outbound.balance.response_time import LeastResponseTime
 
@@ -33,6 +34,7 @@ __all__ = [
     "LeastResponseTime",
     "NameUnresolved",
     "NoEndpoint",
+    "OnDemandBalancer",
     "Pace",
     "Picker",
     "Source",

@@ -63,6 +63,10 @@ class Balancer:
         rng: Chance of the choice; None takes one that is seeded by the system.
         events: Told about ejections, returns and changes; None tells nobody.
 
+    Attributes:
+        name: As given.
+        by: How one is chosen now.
+
     Raises:
         ValueError: An endpoint is malformed or there twice, or there is no such way to choose.
     """
@@ -84,8 +88,7 @@ class Balancer:
         self._now_s = self._clock.monotonic_s
         self._events = events
         self._ejection = ejection
-        self._picker = picker_named(by, self._rng) if isinstance(by, str) else by
-        self._learner = self._picker if isinstance(self._picker, Learner) else None
+        self._choose_by(by)
         self._roster = Roster(ejection)
         self._lock = threading.Lock()
         self._roster.replace(_parsed(endpoints), self._now_s())
@@ -149,11 +152,29 @@ class Balancer:
             change = self._roster.replace(wanted, self._now_s())
         self._tell_changed(change)
 
+    def reconfigure(self, *, by: Way | Picker, ejection: Ejection | None) -> None:
+        """Choose in another way, and eject by other rules, from now on; all counts stay.
+
+        Raises:
+            ValueError: There is no such way; the old one goes on.
+        """
+        with self._lock:
+            if by != self.by:
+                self._choose_by(by)
+            self._ejection = ejection
+            returned = self._roster.reconfigure(ejection, self._now_s())
+        self._tell_returned(returned)
+
     def endpoints(self) -> tuple[EndpointState, ...]:
         """Return what is thought of each endpoint right now, in their order."""
         with self._lock:
             now_s = self._now_s()
             return tuple(_state(member, now_s) for member in self._roster.members.values())
+
+    def _choose_by(self, by: Way | Picker) -> None:
+        self._picker = picker_named(by, self._rng) if isinstance(by, str) else by
+        self._learner = self._picker if isinstance(self._picker, Learner) else None
+        self.by = by
 
     def _judge(self, lease: Lease, outcome: Outcome, latency_s: float | None) -> Ejected | None:
         """Take in what the end of a call says about its endpoint."""

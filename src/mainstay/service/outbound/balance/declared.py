@@ -41,11 +41,9 @@ def declared_endpoints(
         AddressUnknown: It isn't declared, nobody said where it is, or the URL names no host.
     """
     endpoint = endpoint_of(name, base_url(name, declaration, environ))
-    try:
-        ipaddress.ip_address(endpoint.host)
-    except ValueError:
-        return DnsEndpoints(endpoint.host, endpoint.port)
-    return (endpoint,)
+    if is_address(endpoint.host):
+        return (endpoint,)
+    return DnsEndpoints(endpoint.host, endpoint.port)
 
 
 def endpoint_of(name: str, url: str) -> Endpoint:
@@ -69,3 +67,12 @@ def endpoint_of(name: str, url: str) -> Endpoint:
         return Endpoint(host=parts.hostname or "", port=port or 0)
     except ValueError:
         raise AddressUnknown((f"the URL of {name!r} names no host or no valid port",)) from None
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an address and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

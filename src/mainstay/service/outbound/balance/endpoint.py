@@ -7,7 +7,10 @@ WEIGHT_MAX = 10_000
 _PORT_MAX = 65_535
 # What a host name or an address is made of. Anything else in a URL's place would be a trick.
 _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
-_TEXT = re.compile(r"(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})")
+_TEXT = re.compile(
+    r"(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,5})"
+    r"(?: weight=(?P<weight>[0-9]{1,5}))?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +40,7 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> "Endpoint":
-        """Return what ``10.0.0.1:8080``, ``catalog.internal:80`` or ``[::1]:80`` says.
+        """Return what ``10.0.0.1:8080``, ``catalog.internal:80 weight=3`` or ``[::1]:80`` says.
 
         Raises:
             ValueError: It says something else.
@@ -45,7 +48,8 @@ class Endpoint:
         match = _TEXT.fullmatch(text)
         if match is None:
             raise ValueError(f"{text[:80]!r} is not host:port")
-        return cls(host=match["v6"] or match["host"], port=int(match["port"]))
+        host, weight = match["v6"] or match["host"], int(match["weight"] or 1)
+        return cls(host=host, port=int(match["port"]), weight=weight)
 
     def __str__(self) -> str:
         """Return ``host:port``, as a URL has it."""

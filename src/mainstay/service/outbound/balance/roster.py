@@ -79,6 +79,14 @@ class Roster:
         returned = self._return_surplus(now_s)
         return Change(added=added, removed=removed, returned=returned)
 
+    def reconfigure(self, ejection: Ejection | None, now_s: float) -> tuple[Endpoint, ...]:
+        """Take other options of ejection, and return who is back in service because of them.
+
+        Who is away stays for as long as it was to, unless fewer may be away now.
+        """
+        self._ejection = ejection
+        return self._return_surplus(now_s)
+
     def return_due(self, now_s: float) -> tuple[Endpoint, ...]:
         """Put back into service whose time is over, and return them."""
         due = [

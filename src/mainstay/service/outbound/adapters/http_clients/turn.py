@@ -5,6 +5,7 @@ from types import TracebackType
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import PolicyMisused
 from mainstay.service.outbound.balance import Balancer, Endpoint, Lease
+from mainstay.service.outbound.context import current_key
 
 
 class Turn:
@@ -23,7 +24,14 @@ class Turn:
         self._lease: Lease | None = None
 
     def __enter__(self) -> Endpoint:
-        self._lease = self._balancer.pick(exclude=self._tried)
+        by = self._balancer.by
+        # Only to whom it means something: calls with keys have no part in a slow start.
+        key = current_key() if by == "rendezvous" or not isinstance(by, str) else None
+        if key is None and by == "rendezvous":
+            raise PolicyMisused(
+                f"{self._balancer.name}: rendezvous needs a key: call within `with keyed(...)`"
+            )
+        self._lease = self._balancer.pick(exclude=self._tried, key=key)
         self._tried.append(self._lease.endpoint)
         return self._lease.endpoint
 
