@@ -2,12 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mainstay.service.inbound.health.board import CHECKS_MAX, Board
+from mainstay.service.inbound.health.board import CHECKS_MAX, Board, Wanted, critical, everything
 from mainstay.service.inbound.health.check import Check
 from mainstay.service.inbound.health.document import Finding, Status
 
@@ -42,11 +43,28 @@ def check(name: str, run: Any, **changed: Any) -> Check:
     return Check(**{"name": name, "run": run, "critical": True, "timeout_s": 30.0, **changed})
 
 
-def statuses(board: Board, *, critical_only: bool = False) -> dict[str, tuple[Status, str | None]]:
+def statuses(board: Board, wanted: Wanted = everything) -> dict[str, tuple[Status, str | None]]:
     return {
         name: (outcome.finding.status, outcome.finding.output)
-        for name, outcome in board.ask(critical_only=critical_only).items()
+        for name, outcome in board.ask(wanted).items()
     }
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Poll for what another thread is about to do."""
+    pause = threading.Event()
+    for _ in range(6000):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("never")
+
+
+class Steady(Random):
+    """Chance that adds nothing."""
+
+    def random(self) -> float:
+        return 0.0
 
 
 def fail() -> bool:
@@ -59,6 +77,10 @@ async def fail_async() -> bool:
 
 async def pass_async() -> None:
     await asyncio.sleep(0)
+
+
+def pass_sync() -> None:
+    return
 
 
 def leave() -> None:
@@ -100,7 +122,7 @@ async def test_async_checks_run_on_the_loop_that_asks(clock: "FakeClock") -> Non
     board = Board(clock=clock, cache_s=1)
     board.add(check("loop", look))
     board.add(check("sync", lambda: seen.append(threading.current_thread())))
-    outcomes = await board.ask_async(critical_only=False)
+    outcomes = await board.ask_async()
     assert [outcome.finding.status for outcome in outcomes.values()] == [Status.PASS] * 2
     assert asyncio.get_running_loop() in seen
     assert threading.current_thread() not in seen
@@ -112,7 +134,7 @@ def test_an_answer_is_used_again_until_it_is_stale(clock: "FakeClock") -> None:
     board.add(check("a", lambda: runs.append(clock.now_s)))
     for at_s in (0.0, 0.5, 0.99, 1.0, 1.5):
         clock.now_s = 1000 + at_s
-        board.ask(critical_only=False)
+        board.ask()
     assert runs == [1000.0, 1001.0]
 
 
@@ -122,7 +144,7 @@ def test_a_thousand_probes_at_once_run_a_check_once(clock: "FakeClock", gate: Ga
     answers: list[Status] = []
 
     def probe() -> None:
-        answers.append(board.ask(critical_only=True)["a"].finding.status)
+        answers.append(board.ask(critical)["a"].finding.status)
 
     threads = [threading.Thread(target=probe) for _ in range(100)]
     for thread in threads:
@@ -145,7 +167,7 @@ async def test_a_thousand_async_probes_at_once_run_a_check_once(clock: "FakeCloc
 
     board = Board(clock=clock, cache_s=60)
     board.add(check("a", wait))
-    probes = [asyncio.create_task(board.ask_async(critical_only=True)) for _ in range(1000)]
+    probes = [asyncio.create_task(board.ask_async(critical)) for _ in range(1000)]
     await asyncio.sleep(0)
     opened.set()
     answers = await asyncio.gather(*probes)
@@ -162,7 +184,7 @@ def test_a_check_that_hangs_is_late_and_is_not_started_again(
     board.add(check("works", lambda: True))
     clock.step_s = 10.0  # Every look at the clock is later than any timeout.
     for _ in range(50):
-        answer = board.ask(critical_only=False)["hangs"].finding
+        answer = board.ask()["hangs"].finding
         assert (answer.status, answer.output) == (Status.FAIL, "timeout")
     assert gate.started == 1
 
@@ -187,8 +209,8 @@ async def test_a_probe_that_is_cancelled_leaves_the_check_to_the_others(
 
     board = Board(clock=clock, cache_s=60)
     board.add(check("a", wait))
-    first = asyncio.create_task(board.ask_async(critical_only=True))
-    second = asyncio.create_task(board.ask_async(critical_only=True))
+    first = asyncio.create_task(board.ask_async(critical))
+    second = asyncio.create_task(board.ask_async(critical))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
@@ -202,7 +224,7 @@ def test_readiness_asks_what_is_critical_only(clock: "FakeClock", gate: Gate) ->
     board = Board(clock=clock, cache_s=0)
     board.add(check("needed", lambda: True))
     board.add(check("optional", gate.check, critical=False))
-    assert list(statuses(board, critical_only=True)) == ["needed"]
+    assert list(statuses(board, critical)) == ["needed"]
     assert gate.started == 0
 
 
@@ -215,3 +237,182 @@ def test_names_are_unique_and_checks_are_bounded(clock: "FakeClock") -> None:
         board.add(check(f"c{number}", fail))
     with pytest.raises(ValueError, match="more than 128"):
         board.add(check("one more", fail))
+
+
+def test_a_failure_counts_once_however_many_waited_for_it(clock: "FakeClock", gate: Gate) -> None:
+    """A hundred probes that gave a check up are one failure of it, not a hundred."""
+    board = Board(clock=clock, cache_s=60)
+    good = threading.Event()
+    good.set()
+
+    def hangs_later() -> bool:
+        return good.is_set() or gate.check()
+
+    board.add(check("a", hangs_later, timeout_s=2.0, failures=3))
+    assert board.ask()["a"].status is Status.PASS
+    good.clear()
+    clock.now_s += 100
+    standings: list[tuple[bool, int]] = []
+
+    def probe() -> None:
+        outcome = board.ask()["a"]
+        standings.append((outcome.failing, outcome.against))
+
+    threads = [threading.Thread(target=probe) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    until(lambda: gate.started == 1)
+    for thread in threads:
+        thread.join(60)
+    assert standings == [(False, 1)] * 20
+
+
+def test_what_is_due_is_run_in_the_background(clock: "FakeClock") -> None:
+    """Each check at its own interval; what a probe then asks for is there already."""
+    board = Board(clock=clock, cache_s=0, rng=Steady())
+    runs: list[tuple[str, float]] = []
+
+    def note(name: str) -> Callable[[], None]:
+        return lambda: runs.append((name, clock.now_s))
+
+    board.add(check("fast", note("fast"), interval_s=10, timeout_s=2))
+    board.add(check("slow", note("slow"), interval_s=30, timeout_s=2))
+    board.refreshed = True
+
+    def settled(count: int) -> bool:
+        # Not only begun: the board must have taken it down.
+        return len(runs) == count and board.refresh() == 10
+
+    assert board.refresh() == 2
+    until(lambda: settled(2))
+    clock.now_s += 10
+    board.refresh()
+    until(lambda: settled(3))
+    clock.now_s += 9.5
+    assert board.refresh() == 0.5
+    assert list(statuses(board)) == ["fast", "slow"]
+    assert [name for name, _ in runs] == ["fast", "slow", "fast"]
+    outcome = board.ask()["slow"]
+    assert (outcome.age_s, outcome.took_s) == (19.5, 0.0)
+
+
+def test_what_counts_as_failed_is_asked_again_sooner(clock: "FakeClock") -> None:
+    board = Board(clock=clock, cache_s=0, rng=Steady())
+    board.add(check("a", fail, interval_s=30, timeout_s=2))
+    board.ask()
+    assert board.refresh() == 5
+
+
+def test_an_answer_far_too_old_is_not_believed(clock: "FakeClock") -> None:
+    """Whoever should have refreshed it has not: a probe runs the check itself."""
+    board = Board(clock=clock, cache_s=0)
+    runs: list[float] = []
+    board.add(check("a", lambda: runs.append(clock.now_s), interval_s=10, timeout_s=2))
+    board.refreshed = True
+    board.ask()
+    clock.now_s += 21
+    board.ask()
+    assert len(runs) == 1
+    clock.now_s += 1.5
+    board.ask()
+    assert len(runs) == 2
+
+
+def test_a_check_that_hangs_fails_in_the_background_and_delays_no_probe(
+    clock: "FakeClock", gate: Gate
+) -> None:
+    board = Board(clock=clock, cache_s=0, rng=Steady())
+    board.add(check("hangs", gate.check, interval_s=10, timeout_s=2, failures=3))
+    board.refreshed = True
+    board.refresh()
+    until(lambda: gate.started == 1)
+    clock.now_s += 2
+    board.refresh()
+    first = board.ask()["hangs"]
+    assert (first.failing, first.finding.output, first.took_s) == (True, "timeout", None)
+    # As what failed: the failing check is due again in 5 s, and is still not started twice.
+    clock.now_s += 5
+    board.refresh()
+    assert board.ask()["hangs"].age_s == 0
+    assert gate.started == 1
+
+
+def test_an_answer_after_it_was_given_up_changes_nothing(clock: "FakeClock", gate: Gate) -> None:
+    board = Board(clock=clock, cache_s=0, rng=Steady())
+    board.add(check("a", gate.check, timeout_s=2, interval_s=10))
+    board.refreshed = True
+    board.refresh()
+    until(lambda: gate.started == 1)
+    clock.now_s += 3
+    board.refresh()
+    gate.open()
+
+    def started_again() -> bool:
+        # Once it has ended; until then each look finds it late once more.
+        clock.now_s += 5
+        board.refresh()
+        return gate.started == 2
+
+    until(started_again)
+    until(lambda: board.ask()["a"].status is Status.PASS)
+
+
+def test_a_failure_that_does_not_count_yet_is_a_warning(clock: "FakeClock") -> None:
+    answers = iter([True, False, False, False, True])
+    board = Board(clock=clock, cache_s=0)
+    board.add(check("a", lambda: next(answers), failures=3, successes=1))
+    seen = [(one.status, one.against) for one in (board.ask()["a"] for _ in range(5))]
+    assert seen == [
+        (Status.PASS, 0),
+        (Status.WARN, 1),
+        (Status.WARN, 2),
+        (Status.FAIL, 0),
+        (Status.PASS, 0),
+    ]
+
+
+async def test_async_checks_run_on_the_app_s_loop_in_the_background_too(
+    clock: "FakeClock",
+) -> None:
+    """A pool belongs to the loop that made it; the thread that refreshes has none."""
+    seen: list[object] = []
+    ran = asyncio.Event()
+
+    async def look() -> None:
+        seen.append(asyncio.get_running_loop())
+        ran.set()
+
+    board = Board(clock=clock, cache_s=0, rng=Steady())
+    board.add(check("loop", look, interval_s=10))
+    await board.ask_async()
+    ran.clear()
+    clock.now_s += 10
+    await asyncio.to_thread(board.refresh)
+    await asyncio.wait_for(ran.wait(), 60)
+    assert seen == [asyncio.get_running_loop()] * 2
+
+
+def test_a_fork_forgets_runs_that_are_not_its_own(clock: "FakeClock", gate: Gate) -> None:
+    board = Board(clock=clock, cache_s=0)
+    board.add(check("a", gate.check, timeout_s=2))
+    board.refresh()
+    until(lambda: gate.started == 1)
+    board.forget_runs()
+    board.refresh()
+    until(lambda: gate.started == 2)
+    gate.open()
+    until(lambda: board.ask()["a"].status is Status.PASS)
+
+
+def test_without_a_thread_to_be_had_a_check_fails(
+    clock: "FakeClock", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    board = Board(clock=clock, cache_s=0)
+    board.add(check("a", pass_sync))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        assert statuses(board) == {"a": (Status.FAIL, "RuntimeError")}
+    assert statuses(board) == {"a": (Status.PASS, None)}

@@ -90,7 +90,7 @@ def test_a_dependency_without_an_address_has_no_check() -> None:
     assert list(checks) == ["disk", "memory", "cache", "db"]
     shown = [(c.critical, c.timeout_s, c.component_type) for c in checks.values()]
     assert shown == [
-        (False, 2.0, "system"),
+        (False, 1.0, "system"),
         (False, 2.0, "system"),
         (False, 1.0, "datastore"),
         (True, 0.5, "datastore"),

@@ -2,19 +2,29 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from mainstay.service.address import address_of
 from mainstay.service.inbound.health.check import Check
 from mainstay.service.inbound.health.document import Finding, Status
-from mainstay.service.inbound.health.reach import Target, ask_http, connect, target_of
+from mainstay.service.inbound.health.reach import VALKEY, Target, ask_http, connect, target_of
+from mainstay.service.inbound.health.sql import SCHEMES as SQL
+from mainstay.service.inbound.health.sql import ask_database
+from mainstay.service.inbound.health.valkey import login_of, ping
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
+from mainstay.spec.health import CacheChecks, DatabaseChecks, Health, ServiceChecks
+from mainstay.spec.secret import reveal
 
 MEMORY_MAX_VARIABLE = "MAINSTAY_MEMORY_MAX"
-_CACHE_TIMEOUT_S = 1.0
-"""A cache that needs longer than this is of no use as a cache."""
+REPLICA_VARIABLE = "MAINSTAY_REPLICA"
+
+DISK_INTERVAL_S = 60.0
+DISK_TIMEOUT_S = 1.0
+MEMORY_INTERVAL_S = 10.0
+"""Best practices, health checks: disk every 60 s within 1 s, memory every 10 s."""
 
 
 def builtin_checks(declaration: Declaration, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -24,40 +34,68 @@ def builtin_checks(declaration: Declaration, environ: Mapping[str, str]) -> Iter
     reached, has none.
     """
     health = declaration.inbound.health
+    replica = environ.get(REPLICA_VARIABLE)
     yield Check(
         name="disk",
         run=partial(check_disk, health.disk_free_min),
         critical=False,
-        timeout_s=health.timeout_s,
+        timeout_s=DISK_TIMEOUT_S,
+        interval_s=DISK_INTERVAL_S,
         component_type="system",
+        component_id=replica,
     )
     yield Check(
         name="memory",
         run=partial(check_memory, memory_max_bytes(declaration, environ), health.memory_max),
         critical=False,
         timeout_s=health.timeout_s,
+        interval_s=MEMORY_INTERVAL_S,
         component_type="system",
+        component_id=replica,
     )
     for name, dependency in declaration.dependencies:
         target = target_of(name, dependency, environ)
         if dependency.check is not None and target is not None:
-            yield _dependency_check(name, dependency, target, health.timeout_s)
+            url = reveal(address_of(name, dependency, environ) or "")
+            yield _dependency_check(name, dependency, target, url, health)
 
 
-def _dependency_check(name: str, dependency: Dependency, target: Target, timeout_s: float) -> Check:
-    assert dependency.check is not None
-    if target.is_cache:
-        timeout_s = min(timeout_s, _CACHE_TIMEOUT_S)
-    if dependency.check.timeout_s is not None:
-        timeout_s = dependency.check.timeout_s
-    ask = connect if target.path is None else ask_http
+def _dependency_check(
+    name: str, dependency: Dependency, target: Target, url: str, health: Health
+) -> Check:
+    declared = dependency.check
+    assert declared is not None
+    usual: ServiceChecks | DatabaseChecks | CacheChecks = health.databases
+    timeout_s = health.databases.timeout_s
+    if target.is_http:
+        usual, timeout_s = health.services, health.timeout_s
+    elif target.is_cache:
+        usual, timeout_s = health.caches, health.caches.timeout_s
+    if declared.timeout_s is not None:
+        timeout_s = declared.timeout_s
     return Check(
         name=name,
-        run=partial(ask, target, timeout_s),
+        run=_question(target, url, timeout_s),
         critical=dependency.criticality == "required",
         timeout_s=timeout_s,
+        interval_s=usual.interval_s if declared.interval_s is None else declared.interval_s,
+        failures=usual.failures if declared.failures is None else declared.failures,
+        successes=usual.successes if declared.successes is None else declared.successes,
         component_type="component" if target.is_http else "datastore",
+        component_id=dependency.service,
+        affects=declared.affects,
     )
+
+
+def _question(target: Target, url: str, timeout_s: float) -> Callable[[], Finding]:
+    """Return what asks a dependency, by what its URL says that it is."""
+    if target.path is not None:
+        return partial(ask_http, target, timeout_s)
+    if target.scheme in VALKEY:
+        return partial(ping, target, login_of(url), timeout_s)
+    if target.scheme in SQL:
+        return partial(ask_database, target, url, timeout_s)
+    return partial(connect, target, timeout_s)
 
 
 def check_disk(free_min: float) -> Finding:

@@ -17,7 +17,8 @@ DEFAULT_PORTS = {
     "nats": 4222, "tls": 4222, "amqp": 5672, "amqps": 5671, "kafka": 9092, "mongodb": 27017,
     "mqtt": 1883, "mqtts": 8883, "smtp": 25, "smtps": 465, "ldap": 389, "ldaps": 636,
 }  # fmt: skip
-_CACHES = frozenset({"redis", "rediss", "valkey", "valkeys", "memcached"})
+VALKEY = frozenset({"redis", "rediss", "valkey", "valkeys"})
+_CACHES = VALKEY | {"memcached"}
 _HOSTS_MAX = 16
 _LIVE_PATH = "/health/live"
 _OK_BELOW = 400
