@@ -109,7 +109,7 @@ class Hsts:
 
     max_age_s: float = key(
         "max_age",
-        duration("365d", minimum_s=0.0, maximum_s=10 * _YEAR_S),
+        duration("365d", minimum_s=0.0),
         default=_YEAR_S,
         doc="Browsers use HTTPS alone for this long. A year is what the preload list asks for; 0s "
         "makes browsers forget.",
