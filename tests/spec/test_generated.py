@@ -73,6 +73,9 @@ TEXTS = {
     "a link's relation": ["about", "https://rels.example/runbook"],
     "where a link leads": ["https://wiki.example/shop", "/docs"],
     "an endpoint such as": ["10.0.0.1:80", "[::1]:65535", "a.example:1 weight=3"],
+    "authorization, client_ip": ["authorization", "client_ip", "header:X-Key", "cookie:sid"],
+    "a cookie's name": ["sid", "session"],
+    "a signing key": ["${file:secret}"],
     "a URL such as": ["https://x.example/y", "postgresql://u@h/d", "redis://${HOST:-h}:1/0"],
 }
 
@@ -182,7 +185,29 @@ class Maker:
             elif balance not in {None, "off"}:
                 dependency["url"] = "http://x.example"
             dependency["timeout"] = self.rng.choice(["2s", {"total": "1h", "attempt": "auto"}])
+        self._give_stores(top, inbound)
         return top
+
+    def _give_stores(self, top: dict[str, Any], inbound: dict[str, Any]) -> None:
+        """Make what keeps something in a store right as a whole."""
+        for name, hanging in (
+            ("idempotency", ("lease", "ttl", "methods")),
+            ("session", ("ttl", "lifetime", "touch", "same_site")),
+        ):
+            section = inbound.get(name)
+            if not section or section == "off":
+                continue
+            if isinstance(section, dict):
+                for one in hanging:
+                    section.pop(one, None)
+                section["store"] = "kept"
+            else:
+                inbound[name] = "kept"
+            if name == "session":
+                inbound[name]["keys"] = ["${file:secret}"]
+            dependencies = top.get("dependencies") or {}
+            dependencies["kept"] = {"url": "redis://h:1", "timeout": "2s"}
+            top["dependencies"] = dependencies
 
     def broken(self) -> bytes:
         """Return the bytes of a document with something done to it; most are not valid."""
@@ -257,7 +282,7 @@ class Maker:
 
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[[bytes], Loaded]:
-    (tmp_path / "secret").write_text("hunter2")
+    (tmp_path / "secret").write_text("hunter2" * 5)
     file = tmp_path / "mainstay.yaml"
 
     def load_bytes(data: bytes) -> Loaded:

@@ -7,7 +7,9 @@ from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import System
 from mainstay.spec.faults import Fault, fault_at, nearest, shown
 from mainstay.spec.hierarchy import hierarchy_faults
+from mainstay.spec.idempotency import idempotency_faults
 from mainstay.spec.ratelimit import rate_limit_faults
+from mainstay.spec.sessions import session_faults
 from mainstay.spec.sources import Declared
 
 
@@ -33,6 +35,7 @@ def system_faults(
         yield from _unknown_services(system, declared, environ)
     yield from _without_timeout(system, declared)
     yield from _rate_limits(system, declared)
+    yield from _remembering(system, declared)
     if doubles:
         # Who calls whom is not known while a name means two services.
         return
@@ -131,6 +134,13 @@ def _rate_limits(system: System, declared: tuple[Declared, ...]) -> Iterator[Fau
     for member, its in zip(system.members, declared, strict=True):
         limits = member.declaration.inbound.rate_limit or ()
         yield from rate_limit_faults(limits, member.declaration.dependencies, its)
+
+
+def _remembering(system: System, declared: tuple[Declared, ...]) -> Iterator[Fault]:
+    for member, its in zip(system.members, declared, strict=True):
+        inbound, dependencies = member.declaration.inbound, member.declaration.dependencies
+        yield from idempotency_faults(inbound.idempotency, dependencies, its)
+        yield from session_faults(inbound.session, dependencies, its)
 
 
 def _cycles(system: System) -> Iterator[tuple[str, ...]]:

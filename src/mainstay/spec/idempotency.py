@@ -1,11 +1,18 @@
 """``inbound.idempotency:`` a request that is sent twice does its work once."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mainstay.spec.dependency import DEPENDENCY_NAME
+from mainstay.spec.dependency import DEPENDENCY_NAME, Dependency
+from mainstay.spec.faults import Fault, fault_at
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Flag, ListOf, Text, Whole
 from mainstay.spec.quantities import duration, size
+from mainstay.spec.sources import Declared
+from mainstay.spec.stores import VALKEY_SCHEMES, store_faults
+
+STORE_SCHEMES = (*VALKEY_SCHEMES, "postgresql", "postgres")
+"""Schemes of a URL that leads to something which can keep answers."""
 
 UNSAFE_METHODS = ("POST", "PATCH", "PUT", "DELETE")
 
@@ -90,3 +97,27 @@ class Idempotency:
         default=10_000,
         doc="Requests with a key that one process works on at once; one more is answered with 503.",
     )
+
+
+def idempotency_faults(
+    options: Idempotency | None,
+    dependencies: Sequence[tuple[str, Dependency]],
+    declared: Declared,
+) -> Iterator[Fault]:
+    """Yield what is wrong with the section as a whole.
+
+    Args:
+        options: As declared; None where it is off.
+        dependencies: Of the same service.
+        declared: Where the keys stand.
+    """
+    path = "inbound.idempotency"
+    if options is None or not declared.is_sure(path):
+        return
+    yield from store_faults(options.store, f"{path}.store", dependencies, declared, STORE_SCHEMES)
+    if options.lease_s > options.ttl_s:
+        sentence = "`lease` is longer than `ttl`: a key would be forgotten while it is worked on"
+        yield fault_at(declared.place(f"{path}.lease"), f"{path}.lease", sentence)
+    if not options.methods:
+        sentence = "no method is named, so no request could carry a key"
+        yield fault_at(declared.place(f"{path}.methods"), f"{path}.methods", sentence)

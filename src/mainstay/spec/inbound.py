@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from mainstay.spec.health import Health
+from mainstay.spec.idempotency import Idempotency
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section
 from mainstay.spec.perimeter import HOST, Cors, Errors, SecurityHeaders
 from mainstay.spec.quantities import duration, size
 from mainstay.spec.ratelimit import LIMITS_MAX, RateLimit
+from mainstay.spec.sessions import Session
 from mainstay.spec.shed import Shed
 
 
@@ -96,4 +98,18 @@ class Inbound:
         default=Shed(),
         off=True,
         doc="How many requests are worked on at once, and who is turned away when more come.",
+    )
+    idempotency: Idempotency | None = key(
+        "idempotency",
+        Section(Idempotency, shorthand="store"),
+        default=None,
+        off=True,
+        doc="A request that is sent twice with one Idempotency-Key does its work once.",
+    )
+    session: Session | None = key(
+        "session",
+        Section(Session),
+        default=None,
+        off=True,
+        doc="What is remembered of a visitor, in a store that all replicas share.",
     )

@@ -1,12 +1,16 @@
 """``inbound.session:`` what is remembered of a visitor, outside of the process."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mainstay.spec.dependency import DEPENDENCY_NAME
+from mainstay.spec.dependency import DEPENDENCY_NAME, Dependency
+from mainstay.spec.faults import Fault, fault_at
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Flag, ListOf, Mismatch, Raw, Text
 from mainstay.spec.quantities import duration, size
 from mainstay.spec.secret import Secret
+from mainstay.spec.sources import Declared
+from mainstay.spec.stores import store_faults
 
 KEY_CHARACTERS_MIN = 32
 """RFC 2104: a key of HMAC should not be shorter than the hash, here 32 bytes."""
@@ -99,3 +103,37 @@ class Session:
         "writes `session = await mainstay.session()`. eager: every request with a cookie loads it "
         "first, as code for Starlette's `request.session` expects.",
     )
+
+
+def session_faults(
+    options: Session | None,
+    dependencies: Sequence[tuple[str, Dependency]],
+    declared: Declared,
+) -> Iterator[Fault]:
+    """Yield what is wrong with the section as a whole.
+
+    Args:
+        options: As declared; None where it is off.
+        dependencies: Of the same service.
+        declared: Where the keys stand.
+    """
+    path = "inbound.session"
+    if options is None or not declared.is_sure(path):
+        return
+    yield from store_faults(options.store, f"{path}.store", dependencies, declared)
+    for name, sentence in _own_faults(options):
+        yield fault_at(declared.place(f"{path}.{name}"), f"{path}.{name}", sentence)
+
+
+def _own_faults(options: Session) -> Iterator[tuple[str, str]]:
+    if not options.keys:
+        yield (
+            "keys",
+            "the cookie needs a key to be signed with: `keys: ['${file:secrets/session}']`",
+        )
+    if options.same_site == "none" and not options.secure:
+        yield "same_site", "browsers take a cookie with `same_site: none` only while it is `secure`"
+    if options.ttl_s > options.lifetime_s:
+        yield "ttl", "`ttl` is longer than `lifetime`, which ends every session"
+    if options.touch_s >= options.ttl_s:
+        yield "touch", "`touch` must be shorter than `ttl`: a session in use would end"
