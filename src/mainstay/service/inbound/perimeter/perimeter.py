@@ -12,7 +12,7 @@ from mainstay.service.inbound.perimeter.body import too_large
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
 from mainstay.service.inbound.perimeter.hosts import Hosts
 from mainstay.service.inbound.perimeter.nonce import begin, taken
-from mainstay.service.inbound.perimeter.outfit import Outfit, without
+from mainstay.service.inbound.perimeter.outfit import Outfit, with_titles, without
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.perimeter.security import HSTS, Csp, csp_of, hsts_value, plain_headers
 from mainstay.service.inbound.refusal import RawHeaders, Refusal
@@ -57,7 +57,8 @@ class Perimeter:
 
     Attributes:
         body_max: Bytes that a request's body may have; None: any number.
-        hidden: Names of headers, in lower case, that are to be left out of the app's answers.
+        hidden: Names of headers that are to be left out of the app's answers, in lower case and as
+            Django's ASGI handler writes them.
     """
 
     __slots__ = (
@@ -87,7 +88,7 @@ class Perimeter:
         self._has_nonce = self._wardrobe.csp is not None
         headers = declared.headers
         self._docs = frozenset(() if headers is None else headers.docs)
-        self.hidden = frozenset(
+        self.hidden = with_titles(
             () if headers is None else (name.lower().encode() for name in headers.hide)
         )
 
@@ -133,7 +134,8 @@ class Perimeter:
 
         Args:
             exchange: The request.
-            names: The names of the answer's headers, in lower case: those are the app's to say.
+            names: The names of the answer's headers, which are the app's to say: in lower case, or
+                each word beginning with a capital.
         """
         wardrobe = self._docs_wardrobe if exchange.path in self._docs else self._wardrobe
         scope = exchange.scope
