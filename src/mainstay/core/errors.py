@@ -19,7 +19,27 @@
     ├── DeadlineExceeded     no time is left, so a retry has none either (also a TimeoutError)
     └── AttemptTimedOut      one attempt took too long; another may not (also a TimeoutError)
 
-A room may add leaves below these; it never adds a second root.
+A room may add leaves below these; it never adds a second root. Those of calls that leave, and of
+the test kit:
+
+    MainstayError
+    ├── ConfigInvalid
+    │   └── AddressUnknown       a dependency isn't declared, or nobody said where it is
+    ├── PolicyMisused
+    │   └── CallUnsendable       the client library refuses to send this: mend the code
+    ├── CallRejected
+    │   └── NoEndpoint           the balancer knows nobody whom it could choose
+    ├── ConnectFailed            no connection could be opened; nothing was sent
+    ├── ConnectionLost           the connection broke: whether it was done is unknown
+    ├── NotServed                the server refused to do it now; nothing was done
+    ├── ServerFailed             the server says that it failed: whether it was done is unknown
+    ├── BadAnswer                a status that is a failure: only the policy sees it
+    ├── FaultInjected            a test asked for this failure
+    ├── RecordingIncomplete      more events came than the recorder keeps
+    └── VirtualRunFailed         a run under virtual time could not go on
+        ├── Deadlocked           every task waits for another
+        ├── RealWaitRefused      sockets, files and threads take real time
+        └── RunEndless           the loop turned more often than its bound
 """
 
 

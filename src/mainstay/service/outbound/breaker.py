@@ -53,6 +53,9 @@ class Breaker:
         longest_s = options.seconds("open_max", self.open_max)
         take(self, "open_max", max(longest_s, float(self.open)))
         take(self, "lease", options.seconds("lease", self.lease))
+        # As it was given: a wrong one is told as such, and not as missing too.
+        if (self.slow is None) != (self.slow_rate is None):
+            options.wrong("slow_rate", "slow and slow_rate, both or neither", self.slow_rate)
         if self.slow is not None:
             take(self, "slow", options.seconds("slow", self.slow))
         for name in ("rate", "slow_rate"):
@@ -60,8 +63,6 @@ class Breaker:
             if share is not None and (share.window_calls or 0) > CALLS_MAX:
                 options.wrong(name, f"a window of at most {CALLS_MAX} calls", share)
             take(self, name, share)
-        if (self.slow is None) != (self.slow_rate is None):
-            options.wrong("slow_rate", "slow and slow_rate, both or neither", self.slow_rate)
         for name in ("on", "ignore"):
             if not is_errors(getattr(self, name)):
                 options.wrong(name, "error types or a predicate", getattr(self, name))

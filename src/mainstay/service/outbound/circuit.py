@@ -24,8 +24,9 @@ REFUSED = 0
 UNCOUNTED = -1
 """The permit of a call that may leave and whose outcome changes nothing."""
 
-_GROWTH_EXPONENT_MAX = 32
-"""Twice the open time at each reopening; more doublings than this pass any bound anyhow."""
+_GROWTH_EXPONENT_MAX = 35
+"""So many doublings take the shortest open time, 1 ms, past the longest, 366 days; a float would
+overflow after a thousand."""
 
 
 class State(Enum):
@@ -133,7 +134,6 @@ class Circuit:
             if self.state is State.OPEN and now_s >= self._open_until_s:
                 self.state = State.HALF_OPEN
                 self._good = 0
-                self._leases.clear()
                 self._look()
             if self.state is State.HALF_OPEN:
                 return self._probe(now_s)

@@ -61,7 +61,7 @@ class Options:
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found = float(value)
         if found is None or math.isnan(found) or not minimum <= found <= maximum:
-            bounds = f"{minimum:g} s to {maximum:g} s"
+            bounds = f"{units.duration_text(minimum)} to {units.duration_text(maximum)}"
             self.wrong(name, f"seconds or a text such as '800ms', {bounds}", value)
             return minimum
         return found
@@ -75,13 +75,14 @@ class Options:
 
     def number(self, name: str, value: object, minimum: float, maximum: float) -> float:
         """Read a plain number within bounds."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.wrong(name, f"a number, {minimum:g} to {maximum:g}", value)
-            return minimum
-        if not minimum <= value <= maximum:
-            self.wrong(name, f"a number, {minimum:g} to {maximum:g}", value)
-            return minimum
-        return float(value)
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and minimum <= value <= maximum
+        ):
+            return float(value)
+        self.wrong(name, f"a number, {_plain(minimum)} to {_plain(maximum)}", value)
+        return minimum
 
     def share(self, name: str, value: object) -> float:
         """Read a share of 1, or a percentage."""
@@ -93,8 +94,17 @@ class Options:
                 return 0.0
         return self.number(name, value, 0.0, 1.0)
 
-    def rate(self, name: str, value: object) -> float:
-        """Read how many a second, as a number or as ``50/s``; zero is a number only."""
+    def rate(self, name: str, value: object, *, zero: bool = True) -> float:
+        """Read how many a second, as a number or as ``50/s``; zero is a number only.
+
+        Args:
+            name: Of the option.
+            value: As given.
+            zero: Whether none at all may be meant; else one a second stands in for it.
+        """
+        if not zero and value == 0 and not isinstance(value, bool):
+            self.wrong(name, "more than nothing", value)
+            return 1.0
         if isinstance(value, str):
             try:
                 return units.rate_per_s(value.strip())
@@ -105,6 +115,7 @@ class Options:
 
     def between(self, name: str, value: object) -> Between:
         """Read ``50ms..1s``, or two numbers of seconds."""
+        told = len(self._faults)
         try:
             if isinstance(value, Between):
                 return value
@@ -118,7 +129,9 @@ class Options:
                 high_s = self.seconds(name, value[1], minimum=0.0)
                 if low_s <= high_s:
                     return Between(low_s=low_s, high_s=high_s)
-        self.wrong(name, "a range such as '50ms..1s' or (0.05, 1.0)", value)
+        # Of an end that is none, enough is said.
+        if len(self._faults) == told:
+            self.wrong(name, "a range such as '50ms..1s' or (0.05, 1.0)", value)
         return Between(low_s=0.0, high_s=0.0)
 
     def share_of_calls(self, name: str, value: object) -> ShareOfCalls | None:
@@ -158,6 +171,11 @@ class Options:
             self.wrong(name, "one of " + ", ".join(words), value)
             return words[0]
         return value
+
+
+def _plain(number: float) -> str:
+    """Return a bound as people write it: ``1000000``, not ``1e+06``."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def _measurable(share: ShareOfCalls) -> bool:

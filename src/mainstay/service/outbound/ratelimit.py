@@ -22,9 +22,7 @@ class RateLimit:
 
     def __post_init__(self) -> None:
         options = Options("RateLimit")
-        rate_per_s = options.rate("rate", self.rate)
-        if not rate_per_s > 0:
-            options.wrong("rate", "more than nothing", self.rate)
+        rate_per_s = options.rate("rate", self.rate, zero=False)
         options.whole("burst", self.burst, 1, 1_000_000)
         object.__setattr__(self, "rate", rate_per_s)
         object.__setattr__(self, "wait", options.seconds("wait", self.wait, minimum=0.0))
