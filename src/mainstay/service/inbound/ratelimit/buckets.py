@@ -43,7 +43,7 @@ class Buckets:
         return due_s
 
     def put(self, key: str, due_s: float, now_s: float) -> None:
-        """Set when a caller's bucket is empty, which is never earlier than ``due_s`` said."""
+        """Set when a caller's bucket is empty."""
         if key in self.dues:
             self.dues[key] = due_s
         else:

@@ -84,7 +84,9 @@ class Memory:
             if due_s <= now_s:
                 due_s = now_s
             elif due_s - now_s > rule.full_s:
+                # The clock was set back. The bucket is full, and begins to empty.
                 due_s = now_s + rule.full_s
+                buckets.put(key, due_s, now_s)
             taken_s = rule.every_s * cost
             wait_s = (due_s - now_s) + taken_s - rule.full_s
             if wait_s > rule.slack_s:
@@ -116,6 +118,7 @@ class Memory:
                 due_s = max(rule.buckets.due_s(key), now_s)
                 if due_s - now_s > rule.full_s:
                     due_s = now_s + rule.full_s
+                    rule.buckets.put(key, due_s, now_s)
                 wait_s = (due_s - now_s) + rule.every_s * cost - rule.full_s
                 late = wait_s > rule.slack_s
                 refused = refused or late

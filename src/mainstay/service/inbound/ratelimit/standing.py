@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mainstay.core.limits import Answer
+from mainstay.core.limits import Answer, answer_of
 from mainstay.service.inbound.ratelimit.memory import Take
 from mainstay.service.inbound.ratelimit.policy import Policy
 
@@ -23,10 +23,10 @@ class Standing(NamedTuple):
 def standing_of(policy: Policy, cost: int, held_s: float) -> Standing:
     """Return what ``Memory`` said in one number; see ``Memory.take``."""
     rule = policy.rule
-    if held_s >= 0.0:
-        return Standing(policy, Answer(True, rule.remaining(held_s), 0.0, held_s))  # noqa: FBT003  A tuple.
-    before_s = max(0.0, rule.full_s - rule.every_s * cost - held_s)
-    return Standing(policy, Answer(False, rule.remaining(before_s), -held_s, before_s))  # noqa: FBT003
+    allowed = held_s >= 0.0
+    if not allowed:
+        held_s = max(0.0, rule.full_s - rule.every_s * cost - held_s)
+    return Standing(policy, answer_of(allowed, held_s, rule.every_s, rule.burst, cost))
 
 
 def standings_of(
