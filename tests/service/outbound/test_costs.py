@@ -3,6 +3,9 @@
 import asyncio
 import gc
 import tracemalloc
+from typing import Any
+
+import pytest
 
 from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, Retry
 from mainstay.core.alarm import Lane
@@ -61,6 +64,44 @@ def test_ten_thousand_policies_share_what_was_compiled_and_one_call_touches_one(
     for one in policies[:3]:
         one.call(int)
     assert sum(one.stats().calls or 0 for one in policies[3:]) == 0
+
+
+class CountingClock(VirtualClock):
+    """Counts how often it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings = 0
+
+    def monotonic_s(self) -> float:
+        self.readings += 1
+        return super().monotonic_s()
+
+
+@pytest.mark.parametrize(
+    ("parts", "readings"),
+    [
+        ({"retry": Retry()}, 0),
+        ({"breaker": Breaker()}, 0),
+        ({"retry": Retry(), "breaker": Breaker(), "bulkhead": Bulkhead()}, 0),
+        ({"breaker": Breaker(rate="50% of 20 in 30s")}, 1),
+        ({"breaker": Breaker(slow=1.0, slow_rate="50% of 20 in 30s")}, 2),
+        ({"deadline": Deadline(5.0), "retry": Retry(), "breaker": Breaker()}, 1),
+    ],
+)
+def test_the_clock_is_read_only_for_parts_that_need_it(
+    parts: dict[str, Any], readings: int
+) -> None:
+    clock = CountingClock()
+
+    def call() -> None:
+        pass
+
+    guarded = Policy(clock=clock, **parts)(call)
+    guarded()
+    clock.readings = 0
+    guarded()
+    assert clock.readings == readings
 
 
 def test_a_call_leaves_no_garbage_behind() -> None:

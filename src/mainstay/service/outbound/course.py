@@ -256,10 +256,14 @@ def look_around(plan: Plan) -> None:
 
 
 def tell_success(plan: Plan, permit: int, began_s: float) -> None:
-    """Tell the circuit of a success that it heeds."""
-    assert plan.circuit is not None, "only asked with a circuit"
+    """Tell the circuit of a success that it heeds; ``began_s`` is 0 where nobody looked."""
+    circuit = plan.circuit
+    assert circuit is not None, "only asked with a circuit"
     now_s = plan.now()
-    tell_change(plan, plan.circuit.succeeded(permit, now_s=now_s, took_s=now_s - began_s))
+    took_s = now_s - began_s if began_s else 0.0
+    change = circuit.succeeded(permit, now_s=now_s, took_s=took_s)
+    if change is not None:
+        tell_change(plan, change)
 
 
 def admit(plan: Plan) -> int:

@@ -177,7 +177,7 @@ def compile_plan(
         _last_good(parts.fallback, old),
     )
     total_s, fault = _total_s(parts), old.fault if old else None
-    measured = latency is not None or (circuit is not None and circuit.timed)
+    measured = latency is not None or (breaker is not None and breaker.slow is not None)
     return Plan(
         parts=parts,
         name=name,
