@@ -110,3 +110,8 @@ def test_what_is_left_is_the_same_by_every_clock() -> None:
     endless = new_scope(near, math.inf, (), scope)
     assert endless.outer is scope
     assert [expiry_s(one, far) for one in (endless, None)] == [math.inf, math.inf]
+
+
+def test_a_scope_that_is_no_alarm_interrupts_nobody() -> None:
+    scope = new_scope(SYSTEM_CLOCK, 0.0, (), None)
+    assert scope.silence(asyncio.CancelledError()) is False
