@@ -1,7 +1,9 @@
 """The asynchronous shell: runs a plan around a coroutine function, in the caller's task.
 
-``sync_shell`` is its twin, and says why it is one frame. The call is never moved to a task of its
-own: context variables that it sets would be lost, and cancelling it would take a round more.
+``sync_shell`` is its twin. It is one frame for the whole call, and so longer than functions are
+here: a coroutine for each part would cost more than the part does. The call is never moved to a
+task of its own: context variables that it sets would be lost, and cancelling it would take a round
+more.
 """
 
 from asyncio import sleep

@@ -1,8 +1,9 @@
 """The synchronous shell: runs a plan around a function, in the caller's thread.
 
-``async_shell`` is its twin. One frame for the whole call, because a layer of its own for each part
-would cost more than the part does. It only acts; what is decided is decided in ``course``. What is
-asked of the plan here is worked out beforehand; see ``specialised``.
+``async_shell`` is its twin. It is one frame for the whole call, and so longer than functions are
+here, because a layer of its own for each part would cost more than the part does. It only acts;
+what is decided is decided in ``course``. What is asked of the plan here is worked out beforehand;
+see ``specialised``.
 """
 
 from collections.abc import Callable
