@@ -3,6 +3,10 @@
 The peers run in the same process, in alternating rounds; of each the best round counts, since
 noise only adds. A row says what it has to reach, as a ratio to the best peer of the same run.
 
+Each contender runs in a context of its own: a context variable that one leaves behind would slow
+down whoever sets one later. ``--variables N`` sets as many others in it, as a service might: then
+setting ours costs up to twice as much, as it does in any program.
+
 Peers, for this bench only (never in the package's own environment):
     tenacity stamina pybreaker circuitbreaker pyfailsafe pyresilience hyx purgatory backoff limits
     aiobreaker uvloop
@@ -17,15 +21,15 @@ import itertools
 import json
 import sys
 import threading
-import tracemalloc
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import outbound_peers as peers
+from outbound_memory import memory_rows
 
-from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, RateLimit, Retry, deadline
-from mainstay.core.alarm import Lane
+from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, RateLimit, Retry
 from mainstay.core.clock import SYSTEM_CLOCK
 
 Guard = Callable[[Any], Any]
@@ -140,7 +144,14 @@ class Contender:
     best_ns: float = field(default=float("inf"))
 
 
-def sync_run(call: Any, *, broken: bool) -> Callable[[int], float]:
+def own_context(variables: int) -> Context:
+    context = Context()
+    for nth in range(variables):
+        context.run(ContextVar[int](f"bench_{nth}").set, nth)
+    return context
+
+
+def sync_run(call: Any, *, broken: bool, context: Context) -> Callable[[int], float]:
     now = SYSTEM_CLOCK.monotonic_s
 
     def run(calls: int) -> float:
@@ -157,10 +168,12 @@ def sync_run(call: Any, *, broken: bool) -> Callable[[int], float]:
                 call(1)
         return now() - begun_s
 
-    return run
+    return lambda calls: context.run(run, calls)
 
 
-def async_run(runner: asyncio.Runner, call: Any, *, broken: bool) -> Callable[[int], float]:
+def async_run(
+    runner: asyncio.Runner, call: Any, *, broken: bool, context: Context
+) -> Callable[[int], float]:
     now = SYSTEM_CLOCK.monotonic_s
 
     async def many(calls: int) -> float:
@@ -177,10 +190,10 @@ def async_run(runner: asyncio.Runner, call: Any, *, broken: bool) -> Callable[[i
                 await call(1)
         return now() - begun_s
 
-    return lambda calls: runner.run(many(calls))
+    return lambda calls: runner.run(many(calls), context=context)
 
 
-def contenders(job: Job, runner: asyncio.Runner) -> list[Contender]:
+def contenders(job: Job, runner: asyncio.Runner, variables: int) -> list[Contender]:
     if job.is_async:
         fn: Any = afail if job.broken else aanswer
     else:
@@ -188,11 +201,11 @@ def contenders(job: Job, runner: asyncio.Runner) -> list[Contender]:
     found = []
     for name, guard in {"mainstay": job.ours, **job.peers}.items():
         with contextlib.suppress(ImportError):
-            call = guard(fn)
+            call, context = guard(fn), own_context(variables)
             run = (
-                async_run(runner, call, broken=job.broken)
+                async_run(runner, call, broken=job.broken, context=context)
                 if job.is_async
-                else sync_run(call, broken=job.broken)
+                else sync_run(call, broken=job.broken, context=context)
             )
             # Opens the circuit where the job is about an open one, and warms up everywhere.
             run(200)
@@ -200,8 +213,10 @@ def contenders(job: Job, runner: asyncio.Runner) -> list[Contender]:
     return found
 
 
-def measure(job: Job, runner: asyncio.Runner, *, calls: int, rounds: int) -> dict[str, Any]:
-    found = contenders(job, runner)
+def measure(
+    job: Job, runner: asyncio.Runner, *, calls: int, rounds: int, variables: int
+) -> dict[str, Any]:
+    found = contenders(job, runner, variables)
     gc.collect()
     gc.disable()
     try:
@@ -228,7 +243,7 @@ def measure(job: Job, runner: asyncio.Runner, *, calls: int, rounds: int) -> dic
 
 def threads_row(*, calls: int, rounds: int) -> dict[str, Any]:
     call = Policy(breaker=Breaker())(answer)
-    run = sync_run(call, broken=False)
+    run = sync_run(call, broken=False, context=own_context(0))
     single_ns = min(run(calls) for _ in range(rounds)) / calls * 1e9
     best_ns = float("inf")
     for _ in range(rounds):
@@ -236,7 +251,7 @@ def threads_row(*, calls: int, rounds: int) -> dict[str, Any]:
 
         def work(barrier: threading.Barrier = barrier) -> None:
             barrier.wait()
-            run(calls // 8)
+            sync_run(call, broken=False, context=own_context(0))(calls // 8)
             barrier.wait()
 
         threads = [threading.Thread(target=work) for _ in range(8)]
@@ -284,69 +299,6 @@ def many_policies_row(*, calls: int, rounds: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def memory_rows() -> list[dict[str, Any]]:
-    everything()(answer)(1)
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    policies = [everything() for _ in range(1000)]
-    policy_bytes = (tracemalloc.get_traced_memory()[0] - before) / len(policies)
-    tracemalloc.stop()
-    alarm_bytes, task_bytes = (
-        asyncio.run(alarm_bytes_each(10_000)),
-        asyncio.run(task_bytes_each(10_000)),
-    )
-    return [
-        {"job": "memory of a policy with everything, bytes", "value": round(policy_bytes),
-         "target": 4096, "reached": policy_bytes < 4096},
-        {"job": "memory of an idle deadline: the alarm, its time, its place, bytes",
-         "value": round(alarm_bytes), "target": 200, "reached": alarm_bytes < 200},
-        {"job": "what `async with deadline` adds to a waiting task, context included, bytes",
-         "value": round(task_bytes), "target": None, "reached": None},
-    ]  # fmt: skip
-
-
-async def alarm_bytes_each(count: int) -> float:
-    """Alarms of attempts that are on their way, each in the bucket of its policy."""
-    lane, now_s = Lane(60.0, SYSTEM_CLOCK), SYSTEM_CLOCK.monotonic_s()
-    lane.set(now_s, now_s + 60.0, (), None)
-    gc.collect()
-    tracemalloc.start()
-    alarms = [lane.set(now_s, now_s + 60.0 + nth * 1e-9, (), None) for nth in range(count)]
-    used = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    for alarm in alarms:
-        alarm.silence(None)
-    return used / count
-
-
-async def task_bytes_each(count: int) -> float:
-    """Deadlines of as many tasks: what one adds to a task that waits without."""
-
-    async def wait(gate: asyncio.Event, *, bounded: bool) -> None:
-        if bounded:
-            async with deadline(60.0):
-                await gate.wait()
-        else:
-            await gate.wait()
-
-    async def held(*, bounded: bool) -> float:
-        gate = asyncio.Event()
-        gc.collect()
-        tracemalloc.start()
-        tasks = [asyncio.ensure_future(wait(gate, bounded=bounded)) for _ in range(count)]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        used = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
-        gate.set()
-        await asyncio.gather(*tasks)
-        return used
-
-    await held(bounded=True)
-    return (await held(bounded=True) - await held(bounded=False)) / count
-
-
 def shown(row: dict[str, Any]) -> str:
     mark = {True: "ok  ", False: "MISS", None: "    "}[row["reached"]]
     if "value" in row:
@@ -364,6 +316,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=5000, help="in each round")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--only", default="", help="rows whose name has this in it")
+    parser.add_argument("--variables", type=int, default=0, help="other context variables")
     parser.add_argument("--uvloop", action="store_true", help="run asynchronous rows on uvloop")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
@@ -376,14 +329,17 @@ def main() -> int:
     with asyncio.Runner(loop_factory=factory) as runner:
         for job in JOBS:
             if wanted.only in job.name:
-                rows.append(measure(job, runner, calls=wanted.calls, rounds=wanted.rounds))
+                rows.append(
+                    measure(job, runner, calls=wanted.calls, rounds=wanted.rounds,
+                            variables=wanted.variables)
+                )  # fmt: skip
                 if not wanted.json:
                     sys.stdout.write(shown(rows[-1]) + "\n")
                     sys.stdout.flush()
-    more = [
+    more: list[Callable[[], list[dict[str, Any]]]] = [
         lambda: [threads_row(calls=wanted.calls * 4, rounds=wanted.rounds)],
         lambda: [many_policies_row(calls=10_000, rounds=5)],
-        memory_rows,
+        lambda: memory_rows(everything),
     ]
     for make in more if not wanted.only else []:
         for row in make():
