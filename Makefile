@@ -7,7 +7,7 @@ BENCH := .venv-bench
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test check lint types floors format lock wheel clean bench
+.PHONY: help demo test check lint types floors format lock wheel clean bench mutation
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ lock:  ## Resolve the locks anew (needs uv on the path).
 
 bench: $(BENCH)/.done  ## Measure calls that leave beside what others use for the same jobs.
 	@$(BENCH)/bin/python bench/outbound.py
+	@$(BENCH)/bin/python bench/balance.py
+	@$(BENCH)/bin/python bench/http_clients.py
+	@$(BENCH)/bin/python bench/stores.py
+
+mutation: $(BENCH)/.done  ## Tell how much the tests would notice, by small changes of what was committed.
+	@$(BENCH)/bin/python -m bench.mutation
 
 clean:  ## Remove what was built, the environment included.
 	rm -rf $(VENV) $(BENCH) dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
