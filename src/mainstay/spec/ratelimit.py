@@ -29,6 +29,7 @@ BY = Text(
     what="client_ip, header:NAME, user, tenant, route or service",
     pattern=r"client_ip|header:[A-Za-z0-9_-]{1,64}|user|tenant|route|service",
 )
+_KEY = "inbound.rate_limit"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET")
 
 
@@ -121,15 +122,16 @@ def rate_limit_faults(
         dependencies: Of the same service.
         declared: Where the keys stand.
     """
+    if any(one.startswith(_KEY) for one in declared.wrong):
+        # Where one is broken, nobody knows the others' numbers nor what it was meant to be.
+        return
     names: set[str] = set()
     stores: set[str] = set()
     for index, limit in enumerate(limits):
-        path = f"inbound.rate_limit[{index}]"
+        path = f"{_KEY}[{index}]"
         if path not in declared.places:
             # One that is no list.
-            path = "inbound.rate_limit"
-        if not declared.is_sure(path):
-            continue
+            path = _KEY
         for key_name, sentence in _own_faults(limit, names):
             of_key = f"{path}.{key_name}"
             yield fault_at(declared.place(of_key), of_key, sentence)
