@@ -11,6 +11,7 @@ import functools
 import io
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.complaint import complain
+from mainstay.service.inbound.serving.gate import SERVER_THREADS_MAX, Gate, Gated
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
@@ -34,6 +36,14 @@ BACKLOG = 1024
 KEEP_ALIVE_S = 75
 """Idle connections are kept longer than Envoy keeps them (30 s here), so that it is never Envoy
 that sends a request into a connection which the server is closing."""
+
+CONNECTIONS_MAX = 16_384
+"""Open at once, the idle ones included. Granian's own default is the backlog, and behind so many
+idle or slow clients no probe would be heard. How many *requests* are worked on, admission says."""
+
+SWITCH_INTERVAL_S = 0.001
+"""How long a thread may hold the interpreter while others wait for it; Python's own is 5 ms, of
+which a probe among sixteen busy threads would wait through a dozen."""
 
 STDOUT = 1
 CANNOT_SERVE = 1
@@ -48,6 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     """Serve until a signal comes; return the exit code."""
     options = parse(argv)
     _open_standard_streams()
+    _allow_connections()
     try:
         app = load_app(options.app)
         interface = _interface(app, options)
@@ -77,6 +88,18 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _allow_connections() -> None:
+    """Let this process open as many files as it may: many systems begin with 1024 of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS_MAX
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        # macOS refuses what is above a bound of its own, whatever the hard limit says.
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def require_free(host: str, port: int) -> None:
@@ -193,10 +216,11 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
         def _check_gil(self) -> None:
             """Serve under the GIL too: WSGI needs one worker, and its threads release it."""
 
+    app, threads = _gated(app, options.threads)
     server = ThreadedServer(
         "app",
         interface=Interfaces.WSGI,
-        blocking_threads=options.threads,
+        blocking_threads=threads,
         **_granian_settings(options),
     )
     drain.started = True
@@ -206,6 +230,21 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     hangup = signal.getsignal(signal.SIGHUP)
     server.on_startup(functools.partial(signal.signal, signal.SIGHUP, hangup))
     server.serve(target_loader=lambda: app, wrap_loader=False)
+    # There is no lifespan in whose end this would be done.
+    drain.finish()
+
+
+def _gated(app: Any, threads: int) -> tuple[Any, int]:
+    """Return a WSGI app that leaves a thread for probes, and the threads its server may have.
+
+    One that isn't wrapped answers no probes of ours, and has all threads. Any: any framework's app.
+    """
+    if not isinstance(app, WsgiShell):
+        return app, threads
+    # With all threads busy, a probe needs several turns of the interpreter.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    # A second shell around the same app: what the gate refuses, its shell must answer.
+    return WsgiShell(Gated(app.wrapped, Gate(threads)), app.inbound), SERVER_THREADS_MAX
 
 
 def serve_uvicorn(app: Any, drain: Drain, options: Options) -> None:
@@ -262,6 +301,7 @@ def _granian_settings(options: Options) -> dict[str, Any]:
         "address": options.host,
         "port": options.port,
         "backlog": BACKLOG,
+        "backpressure": CONNECTIONS_MAX,
         # hyper counts the idle time between two requests as reading the head of the next one.
         "http1_settings": HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000),
         "log_level": LogLevels.error,
