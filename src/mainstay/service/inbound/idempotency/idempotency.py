@@ -16,6 +16,7 @@ from functools import partial
 from mainstay.core.clock import Clock
 from mainstay.core.errors import StoreUnavailable
 from mainstay.core.events import Event, Listeners
+from mainstay.core.idempotency import Bid, Claim, State
 from mainstay.service.inbound.asgi_types import AsgiApp
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.idempotency import refusals
@@ -30,7 +31,7 @@ from mainstay.service.inbound.idempotency.events import (
 )
 from mainstay.service.inbound.idempotency.keeper import Keeper
 from mainstay.service.inbound.idempotency.key import HEADER, caller_by, parse_key, record_name
-from mainstay.service.inbound.idempotency.records import Bid, Claim, Records, State
+from mainstay.service.inbound.idempotency.records import Records
 from mainstay.service.inbound.idempotency.wsgi import WsgiApp, WsgiKeyed
 from mainstay.service.inbound.refusal import Refused
 from mainstay.spec import idempotency as spec

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import StoreUnavailable
-from mainstay.service.inbound.idempotency.records import Bid, Claim, State
+from mainstay.core.idempotency import Bid, Claim, State
 
 RECORDS_MAX = 100_000
 BYTES_MAX = 64 * 1024 * 1024

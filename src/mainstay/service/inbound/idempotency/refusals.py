@@ -5,32 +5,24 @@ from mainstay.service.inbound.refusal import Refusal
 _SOON = ((b"retry-after", b"1"),)
 """Seconds. What is in flight, or away, is mostly so for less."""
 
-KEY_MISSING = Refusal(
-    status=400,
-    kind="idempotency-key-missing",
-    title="Idempotency-Key is missing",
-    detail="This request needs an Idempotency-Key header: a text that no other request of yours "
-    "has, such as a UUID.",
+KEY_MISSING = Refusal.of(
+    "idempotency-key-missing",
+    "This request needs an Idempotency-Key header: a text that no other request of yours has, such "
+    "as a UUID.",
 )
-KEY_INVALID = Refusal(
-    status=400,
-    kind="idempotency-key-invalid",
-    title="Idempotency-Key is malformed",
-    detail="The Idempotency-Key header must be one text in quotes of 1 to 255 visible ASCII "
-    'characters, such as "8e03978e-40d5-43dd-bc93-6894a57f9324".',
+KEY_INVALID = Refusal.of(
+    "header-invalid",
+    "The Idempotency-Key header must be one text in quotes of 1 to 255 visible ASCII characters, "
+    'such as "8e03978e-40d5-43dd-bc93-6894a57f9324".',
 )
-IN_FLIGHT = Refusal(
-    status=409,
-    kind="idempotency-conflict",
-    title="The request is being worked on",
-    detail="An earlier request with this Idempotency-Key has not been answered yet.",
-    headers=_SOON,
+IN_FLIGHT = Refusal.of(
+    "idempotency-conflict",
+    "An earlier request with this Idempotency-Key has not been answered yet.",
+    _SOON,
 )
-MISMATCH = Refusal(
-    status=422,
-    kind="idempotency-mismatch",
-    title="Idempotency-Key was used for another request",
-    detail="An earlier request with this Idempotency-Key had another method, path, query or body.",
+MISMATCH = Refusal.of(
+    "idempotency-mismatch",
+    "An earlier request with this Idempotency-Key had another method, path, query or body.",
 )
 UNKNOWN = Refusal(
     status=409,
@@ -46,24 +38,18 @@ ANSWER_NOT_KEPT = Refusal(
     detail="An earlier request with this Idempotency-Key did its work. Its answer was too long to "
     "be kept, or never finished.",
 )
-BODY_TOO_LARGE = Refusal(
-    status=413,
-    kind="body-too-large",
-    title="The body is too large",
-    detail="A request with an Idempotency-Key may not have a body of this size.",
-    headers=((b"connection", b"close"),),
+BODY_TOO_LARGE = Refusal.of(
+    "body-too-large",
+    "A request with an Idempotency-Key may not have a body of this size.",
+    ((b"connection", b"close"),),
 )
-STORE_AWAY = Refusal(
-    status=503,
-    kind="store-unavailable",
-    title="The service can't keep its promise at the moment",
-    detail="Whether this Idempotency-Key was used before can't be found out now. Nothing was done.",
-    headers=_SOON,
+STORE_AWAY = Refusal.of(
+    "store-unavailable",
+    "Whether this Idempotency-Key was used before can't be found out now. Nothing was done.",
+    _SOON,
 )
-TOO_MANY_HELD = Refusal(
-    status=503,
-    kind="overloaded",
-    title="The service is overloaded",
-    detail="Too many requests with an Idempotency-Key are being worked on. Nothing was done.",
-    headers=_SOON,
+TOO_MANY_HELD = Refusal.of(
+    "overloaded",
+    "Too many requests with an Idempotency-Key are being worked on. Nothing was done.",
+    _SOON,
 )

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from mainstay.service.inbound.sessions.records import Birth
+from mainstay.core.sessions import Birth
 
 
 class Altered(NamedTuple):

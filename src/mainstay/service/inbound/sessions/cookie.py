@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from mainstay.service.inbound.sessions.records import Name
+from mainstay.core.sessions import Name
 
 GROUP_BYTES = 12
 CHANCE_BYTES = 20

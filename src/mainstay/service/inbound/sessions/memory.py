@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import StoreUnavailable
-from mainstay.service.inbound.sessions.records import NOW, Ages, Birth, Found, Name, Outcome
+from mainstay.core.sessions import NOW, Ages, Birth, Found, Name, Outcome
 
 SESSIONS_MAX = 10_000
 

@@ -2,10 +2,8 @@
 
 from mainstay.service.inbound.refusal import Refusal
 
-STORE_AWAY = Refusal(
-    status=503,
-    kind="store-unavailable",
-    title="The service can't reach what it needs",
-    detail="Your session can't be read or kept at the moment.",
-    headers=((b"retry-after", b"1"),),
+STORE_AWAY = Refusal.of(
+    "store-unavailable",
+    "Your session can't be read or kept at the moment.",
+    ((b"retry-after", b"1"),),
 )

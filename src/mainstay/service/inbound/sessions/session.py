@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from mainstay.core.errors import PolicyMisused, StoreUnavailable
+from mainstay.core.sessions import NOW, Birth, Found, Name
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.sessions.change import Altered, Change, Ended, Made
 from mainstay.service.inbound.sessions.errors import (
@@ -16,7 +17,6 @@ from mainstay.service.inbound.sessions.errors import (
     SessionTooLarge,
     SessionValueInvalid,
 )
-from mainstay.service.inbound.sessions.records import NOW, Birth, Found, Name
 
 NAME_CHARACTERS_MAX = 128
 USER_CHARACTERS_MAX = 255

@@ -6,6 +6,7 @@ from typing import Any
 from mainstay.core.clock import Clock
 from mainstay.core.errors import PolicyMisused, StoreUnavailable
 from mainstay.core.events import Listeners
+from mainstay.core.sessions import Ages, Found, Name, Outcome
 from mainstay.service.inbound.asgi_types import AsgiApp
 from mainstay.service.inbound.refusal import RawHeaders, Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
@@ -17,13 +18,7 @@ from mainstay.service.inbound.sessions.events import (
     SessionUnavailable,
     UserRevoked,
 )
-from mainstay.service.inbound.sessions.records import (
-    Ages,
-    Found,
-    Name,
-    Outcome,
-    SessionRecords,
-)
+from mainstay.service.inbound.sessions.records import SessionRecords
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session
 from mainstay.service.inbound.sessions.wsgi import WsgiApp, WsgiSessions

@@ -1,0 +1,64 @@
+"""Every store of sessions, each on a server of its own that is started once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from tests.contract.stores.conftest import started
+from tests.contract.stores.servers import Valkey as ValkeyServer
+
+from mainstay.service.inbound.sessions.memory import MemorySessions
+from mainstay.service.inbound.sessions.records import SessionRecords
+from mainstay.state.sessions import ValkeySessions
+from mainstay.state.valkey import Valkey
+
+Closers = list[Callable[[], Awaitable[None]]]
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+LONG_S = 30.0
+"""A busy machine may take so long for an answer; the bounds themselves are tested elsewhere."""
+
+
+@pytest.fixture
+def closers() -> Closers:
+    """Return what closes a store's connections of one loop, and all others of it."""
+    return []
+
+
+@pytest.fixture
+def run(closers: Closers) -> Run:
+    """Return what runs the last part of a test in a loop of its own."""
+
+    async def closing(part: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await part
+        finally:
+            for close in closers:
+                await close()
+
+    return lambda part: asyncio.run(closing(part))
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    yield from started(ValkeyServer)
+
+
+@pytest.fixture
+def valkey_sessions(valkey_server: ValkeyServer, closers: Closers) -> Iterator[SessionRecords]:
+    client = Valkey(valkey_server.url, timeout_s=LONG_S)
+    closers.append(client.aclose)
+    yield ValkeySessions(client)
+    client.close()
+
+
+@pytest.fixture
+def memory_sessions() -> SessionRecords:
+    return MemorySessions()
+
+
+@pytest.fixture(params=["memory", pytest.param("valkey", marks=pytest.mark.system)])
+def records(request: pytest.FixtureRequest) -> SessionRecords:
+    found: SessionRecords = request.getfixturevalue(f"{request.param}_sessions")
+    return found
