@@ -22,7 +22,7 @@ from tests.contract.stores.servers import Grpc, Postgres, Server, Valkey
 
 from mainstay import Breaker, Bulkhead, Deadline, Policy, Retry
 from mainstay.core.clock import SYSTEM_CLOCK
-from mainstay.service.outbound.adapters.databases import sqlalchemy_engine
+from mainstay.service.outbound.adapters.databases import async_sqlalchemy_engine, sqlalchemy_engine
 from mainstay.service.outbound.adapters.grpc_clients import async_grpc_channel, grpc_channel
 from mainstay.service.outbound.adapters.redis_clients import (
     async_redis_client,
@@ -163,6 +163,49 @@ def database_jobs(url: str, name: str) -> dict[str, tuple[Job, Job]]:
     }
 
 
+def async_statements(engine: Any, runner: asyncio.Runner) -> Job:
+    from sqlalchemy import text
+
+    query = text("select 1")
+
+    async def all_of(calls: int) -> None:
+        async with engine.connect() as connection:
+            for _ in range(calls):
+                (await connection.execute(query)).scalar()
+
+    return lambda calls: runner.run(all_of(calls))
+
+
+def async_checkouts(engine: Any, runner: asyncio.Runner) -> Job:
+    from sqlalchemy import text
+
+    query = text("select 1")
+
+    async def all_of(calls: int) -> None:
+        for _ in range(calls):
+            async with engine.connect() as connection:
+                (await connection.execute(query)).scalar()
+
+    return lambda calls: runner.run(all_of(calls))
+
+
+def async_database_jobs(url: str, runner: asyncio.Runner) -> dict[str, tuple[Job, Job]]:
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    bare = create_async_engine(url, pool_pre_ping=True)
+    ours = async_sqlalchemy_engine(policy(), url)
+    return {
+        "SQLAlchemy asyncio, PostgreSQL, statement": (
+            async_statements(bare, runner),
+            async_statements(ours, runner),
+        ),
+        "SQLAlchemy asyncio, PostgreSQL, checkout and statement": (
+            async_checkouts(bare, runner),
+            async_checkouts(ours, runner),
+        ),
+    }
+
+
 def grpc_jobs(target: str, runner: asyncio.Runner) -> dict[str, tuple[Job, Job]]:
     import grpc  # type: ignore[import-untyped]  # It ships no types.
 
@@ -209,6 +252,7 @@ def main() -> None:
         jobs = {
             **valkey_jobs(cache.url, runner),
             **database_jobs(database.url, "PostgreSQL"),
+            **async_database_jobs(database.url, runner),
             **database_jobs(f"sqlite:///{database.folder / 'bench.db'}", "SQLite"),
             **grpc_jobs(rpc.target, runner),
         }

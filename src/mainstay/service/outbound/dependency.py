@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mainstay.core.clock import Clock
-from mainstay.core.errors import ConfigInvalid
+from mainstay.core.errors import ConfigInvalid, PolicyMisused
 from mainstay.core.events import Listeners
 from mainstay.service.address import base_url
 from mainstay.service.outbound.balance import OnDemandBalancer
@@ -159,8 +159,13 @@ class DependencyPolicy(Policy):
             balancer=self.balancer,
         )
 
-    def _url(self) -> str:
-        return self.url
+    def _url(self, what: str, *, schemes: frozenset[str], others: bool = False) -> str:
+        url = self.url
+        scheme = url.partition("://")[0].partition("+")[0]
+        if (scheme in schemes) is others:
+            # No more of the URL is shown: it may hold a password.
+            raise PolicyMisused(f"{self.name} is at {scheme}://, where {what} can't go")
+        return url
 
     def _timeouts(self) -> dict[str, float]:
         timeouts = self._resolved()

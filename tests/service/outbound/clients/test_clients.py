@@ -117,6 +117,20 @@ def test_a_policy_alone_does_not_know_where(method: str) -> None:
         getattr(alone(), method)()
 
 
+@pytest.mark.parametrize(
+    ("method", "scheme"),
+    [
+        *((method, "postgresql") for method in REDIS + CHANNELS),
+        *((method, "https") for method in REDIS + ENGINES),
+        *((method, "redis") for method in ENGINES + CHANNELS),
+    ],
+)
+def test_a_dependency_of_another_kind_is_told(method: str, scheme: str) -> None:
+    with pytest.raises(PolicyMisused, match=f"store is at {scheme}://, where") as caught:
+        getattr(declared(f"{scheme}://shop:hunter2@somewhere:1/0"), method)()
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("method", REDIS + ENGINES)
 def test_without_a_bulkhead_nothing_would_bound_the_connections(method: str) -> None:
     with pytest.raises(PolicyMisused, match="bulkhead"):
@@ -130,9 +144,8 @@ def test_a_wrong_timeout_is_told(method: str) -> None:
         getattr(alone(), method)(url, connect="soon")
 
 
-@pytest.mark.parametrize("url", ["grpc://", "carrier-pigeon://somewhere"])
-def test_no_secret_is_told_with_a_place_that_is_none(url: str) -> None:
-    policy = declared(url.replace("://", "://shop:hunter2@", 1))
+def test_no_secret_is_told_with_a_place_that_is_none() -> None:
+    policy = declared("grpc://shop:hunter2@")
     with pytest.raises(AddressUnknown) as caught:
         policy.grpc_channel()
     assert "hunter2" not in str(caught.value)

@@ -6,6 +6,9 @@ from typing import Any
 from mainstay.service.outbound.clients.maker import Maker
 from mainstay.service.outbound.quantity import Duration
 
+# A service of the system is told as http.
+_SCHEMES = frozenset({"grpc", "grpcs", "http", "https"})
+
 
 class Channels(Maker):
     """The part of ``Policy`` that makes gRPC channels.
@@ -73,7 +76,7 @@ class Channels(Maker):
 
         if target is not None:
             return target, credentials
-        url = self._url()
+        url = self._url("a gRPC channel", schemes=_SCHEMES)
         return declared.target_of(self._policy().name, url), credentials or (
             declared.credentials_for(url)
         )

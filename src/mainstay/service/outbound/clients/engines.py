@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+# SQLAlchemy has more dialects than anybody can list.
+_OTHERS = frozenset(
+    {
+        "amqp", "grpc", "grpcs", "http", "https", "kafka", "memcached", "mongodb", "nats", "redis",
+        "rediss", "unix", "valkey", "valkeys",
+    }
+)  # fmt: skip
+
 
 class Engines(Maker):
     """The part of ``Policy`` that makes engines of SQLAlchemy.
@@ -43,7 +51,7 @@ class Engines(Maker):
         from mainstay.service.outbound.adapters import databases  # noqa: PLC0415
 
         times = self._within(connect=(connect, "connect"), statement=(statement, "read"))
-        where = self._url() if url is None else url
+        where = self._database_url() if url is None else url
         return databases.sqlalchemy_engine(self._policy(), where, **times, **options)
 
     def async_sqlalchemy_engine(
@@ -58,5 +66,8 @@ class Engines(Maker):
         from mainstay.service.outbound.adapters import databases  # noqa: PLC0415
 
         times = self._within(connect=(connect, "connect"), statement=(statement, "read"))
-        where = self._url() if url is None else url
+        where = self._database_url() if url is None else url
         return databases.async_sqlalchemy_engine(self._policy(), where, **times, **options)
+
+    def _database_url(self) -> str:
+        return self._url("an engine", schemes=_OTHERS, others=True)

@@ -21,12 +21,18 @@ class Maker:
 
         return Http()
 
-    def _url(self) -> str:
-        """Return where clients of stores go that are made without a URL.
+    def _url(self, what: str, *, schemes: frozenset[str], others: bool = False) -> str:
+        """Return where a client goes that is made without a URL.
+
+        Args:
+            what: Is made: ``a Redis client``.
+            schemes: Of URLs that are right for it.
+            others: Whether those are the wrong ones, and all others are right.
 
         Raises:
-            PolicyMisused: Nobody declared it.
+            PolicyMisused: Nobody declared it, or what is declared is of another kind.
         """
+        del what, schemes, others
         raise PolicyMisused(
             f"{self._policy().name}: only a declared dependency knows where it is: say it"
         )

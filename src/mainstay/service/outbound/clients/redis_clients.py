@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import valkey
     import valkey.asyncio
 
+_SCHEMES = frozenset({"redis", "rediss", "unix", "valkey", "valkeys"})
+
 
 class RedisClients(Maker):
     """The part of ``Policy`` that makes clients of Redis and Valkey.
@@ -44,7 +46,9 @@ class RedisClients(Maker):
         from mainstay.service.outbound.adapters import redis_clients  # noqa: PLC0415
 
         times = self._within(connect=(connect, "connect"), read=(read, "read"))
-        return redis_clients.redis_client(self._policy(), url or self._url(), **times, **options)
+        return redis_clients.redis_client(
+            self._policy(), url or self._redis_url(), **times, **options
+        )
 
     def async_redis_client(
         self,
@@ -58,7 +62,7 @@ class RedisClients(Maker):
         from mainstay.service.outbound.adapters import redis_clients  # noqa: PLC0415
 
         times = self._within(connect=(connect, "connect"), read=(read, "read"))
-        where = url or self._url()
+        where = url or self._redis_url()
         return redis_clients.async_redis_client(self._policy(), where, **times, **options)
 
     def valkey_client(
@@ -73,7 +77,9 @@ class RedisClients(Maker):
         from mainstay.service.outbound.adapters import redis_clients  # noqa: PLC0415
 
         times = self._within(connect=(connect, "connect"), read=(read, "read"))
-        return redis_clients.valkey_client(self._policy(), url or self._url(), **times, **options)
+        return redis_clients.valkey_client(
+            self._policy(), url or self._redis_url(), **times, **options
+        )
 
     def async_valkey_client(
         self,
@@ -87,5 +93,8 @@ class RedisClients(Maker):
         from mainstay.service.outbound.adapters import redis_clients  # noqa: PLC0415
 
         times = self._within(connect=(connect, "connect"), read=(read, "read"))
-        where = url or self._url()
+        where = url or self._redis_url()
         return redis_clients.async_valkey_client(self._policy(), where, **times, **options)
+
+    def _redis_url(self) -> str:
+        return self._url("a Redis client", schemes=_SCHEMES)
