@@ -10,11 +10,12 @@ Sources: W3C Trace Context Level 1 (2021), section 3, and Level 2 (the random fl
 import re
 from contextvars import ContextVar
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 SAMPLED = 0x01
 RANDOM = 0x02
 
+_FLAGS = {f"{flags:02x}": flags & (SAMPLED | RANDOM) for flags in range(256)}
 _IDS = r"(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
 _VERSION_00 = re.compile(rf"00-{_IDS}")
 # A version above 00 may go on after a dash; what follows is for readers of that version.
@@ -30,10 +31,6 @@ _MEMBER = re.compile(
     r"=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 )
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@/+=~-]{1,128}")
-_NOT_ZERO = 1 << 191 | 1 << 63
-"""The top bits of a trace id and of the span id behind it: ids of zeros are not valid. The bits
-that the random flag promises are the low ones."""
-
 _tuple = tuple.__new__
 
 
@@ -59,6 +56,11 @@ class Trace(NamedTuple):
     baggage: bytes = b""
 
     @property
+    def trace(self) -> "Trace":
+        """Itself, so that it can be entered as it is."""
+        return self
+
+    @property
     def traceparent(self) -> str:
         """The header to send with a call that belongs to this request."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
@@ -81,14 +83,24 @@ class Trace(NamedTuple):
         return text if text.isprintable() else ""
 
 
-_current: ContextVar[Trace | None] = ContextVar("mainstay_trace", default=None)
+class Traced(Protocol):
+    """What has a trace, and need not have made it before somebody asks."""
+
+    @property
+    def trace(self) -> Trace:
+        """The trace, the same one at each call."""
+        ...
+
+
+_current: ContextVar[Traced | None] = ContextVar("mainstay_trace", default=None)
 enter_trace = _current.set
 leave_trace = _current.reset
 
 
 def current_trace() -> Trace | None:
     """Return the trace of the request being answered here, or None outside of one."""
-    return _current.get()
+    traced = _current.get()
+    return None if traced is None else traced.trace
 
 
 def parse_traceparent(header: bytes) -> tuple[str, str, int] | None:
@@ -104,7 +116,7 @@ def parse_traceparent(header: bytes) -> tuple[str, str, int] | None:
     if match is None:
         return None
     trace_id, parent_id, flags = match.groups()
-    return trace_id, parent_id, int(flags, 16) & (SAMPLED | RANDOM)
+    return trace_id, parent_id, _FLAGS[flags]
 
 
 def tracestate_of(header: bytes) -> str:
@@ -123,35 +135,51 @@ def tracestate_of(header: bytes) -> str:
     return ",".join(members) if all(map(_MEMBER.fullmatch, members)) else ""
 
 
+def new_span_id(rng: Random) -> str:
+    """Return 16 hex digits that are not all zero.
+
+    Args:
+        rng: Where they come from. Not for secrets: ids are public.
+    """
+    # Half of what formatting a number costs, and a request has one.
+    return (rng.getrandbits(64) or 1).to_bytes(8).hex()
+
+
 def arrive(
     rng: Random,
     traceparent: bytes | None = None,
     tracestate: bytes | None = None,
     baggage: bytes | None = None,
-    request_id: bytes | None = None,
+    *,
+    span_id: str | None = None,
+    request_id: str | None = None,
 ) -> Trace:
-    """Return who a request is, from the values of its headers.
+    """Return the trace of a request, from the values of its headers.
 
     Args:
-        rng: Where ids come from. Not for secrets: ids are public.
+        rng: Where new ids come from. Not for secrets: ids are public.
         traceparent: None where there is none; of several, joined, none is valid.
         tracestate: Of several, joined by commas; counts only with a valid ``traceparent``.
         baggage: Likewise joined.
-        request_id: What a trusted peer calls the request; one that is not 1 to 128 plain
-            characters is as if there were none.
+        span_id: The id of this part of the trace; None makes one.
+        request_id: Of this request; None: the span's.
     """
     parsed = None if traceparent is None else parse_traceparent(traceparent)
     if parsed is None:
-        # One draw for both ids. Sampled, because the access line already records the request.
-        drawn = f"{rng.getrandbits(192) | _NOT_ZERO:048x}"
-        trace_id, span_id = drawn[:32], drawn[32:]
+        # Sampled, because the access line already records the request.
+        trace_id = (rng.getrandbits(128) or 1).to_bytes(16).hex()
         parent_id, flags, vendors = None, SAMPLED | RANDOM, b""
     else:
         trace_id, parent_id, flags = parsed
-        span_id = f"{rng.getrandbits(64) or 1:016x}"
         vendors = tracestate or b""
-    named = span_id
-    if request_id is not None and _REQUEST_ID.fullmatch(request_id):
-        named = request_id.decode()
+    if span_id is None:
+        span_id = new_span_id(rng)
+    if request_id is None:
+        request_id = span_id
     # The class's own __new__ would take three times as long.
-    return _tuple(Trace, (trace_id, span_id, parent_id, flags, named, vendors, baggage or b""))
+    return _tuple(Trace, (trace_id, span_id, parent_id, flags, request_id, vendors, baggage or b""))
+
+
+def request_id_of(value: bytes) -> str | None:
+    """Return what a trusted peer calls a request, or None if it isn't 1 to 128 plain characters."""
+    return value.decode() if _REQUEST_ID.fullmatch(value) else None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mainstay.core.clock import utc_text
 from mainstay.core.trace import arrive
 from mainstay.service.inbound.access import AccessLog
-from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
 from mainstay.service.inbound.failure import OVERRAN
 
 TRACE = arrive(Random(7))
@@ -25,7 +25,8 @@ def exchange(**changed: Any) -> Exchange:
         "status": 200,
         "started_s": 5.0,
         "size": 17,
-        "trace": TRACE,
+        "scope": {TRACE_KEY: TRACE},
+        "request_id": TRACE.request_id,
         "client": "127.0.0.1",
         "error": None,
         "refusal": None,

@@ -64,7 +64,7 @@ class Asgi(Kind):
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         self.look()
-        assert scope["mainstay.trace"] is current_trace()
+        assert scope["mainstay.exchange"].trace is current_trace()
         if scope["path"] == "/raises":
             raise LookupError("secret detail")
         await send({"type": "http.response.start", "status": 201, "headers": []})
@@ -104,7 +104,7 @@ class Wsgi(Kind):
 
     def app(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         self.look()
-        assert environ["mainstay.trace"] is current_trace()
+        assert environ["mainstay.exchange"].trace is current_trace()
         if environ["PATH_INFO"] == "/raises":
             raise LookupError("secret detail")
         start_response("201 Created", [])

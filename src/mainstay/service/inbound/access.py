@@ -61,7 +61,7 @@ class AccessLog:
             f'{self._head}{quoted(exchange.method[:32])},"path":{safe_path},"status":{status},'
             f'"duration_ms":{(ended_s - exchange.started_s) * 1000:.3f},"bytes":{exchange.size},'
             f'"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}",'
-            f'"request_id":"{trace.request_id}",'
+            f'"request_id":"{exchange.request_id}",'
             f'"client":{"null" if client is None else quoted(client[:64])}'
         )
         if exchange.refusal is not None:

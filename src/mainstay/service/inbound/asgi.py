@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from mainstay.core.deadline import back, current, enter
-from mainstay.core.trace import arrive, enter_trace, leave_trace
+from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import Exchange, lookup
@@ -17,7 +17,7 @@ from mainstay.service.inbound.failure import NO_TIME, OVERRAN
 from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
-from mainstay.service.inbound.inbound import EXCHANGE_KEY, TRACE_KEY, Inbound
+from mainstay.service.inbound.inbound import EXCHANGE_KEY, Inbound
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.refusal import Refusal, Refused
 from mainstay.service.inbound.stopping.lifespan import Lifespan
@@ -70,7 +70,7 @@ class AsgiShell:
         flights, limits, admission = inbound.drain.flights, inbound.limits, inbound.admission
         flights.add(flight)
         admitted = False
-        trace_token = enter_trace(flight.trace)
+        trace_token = enter_trace(flight)
         scope_token = None
         try:
             # What a header shows is asked first, and nobody waits in a queue without time left.
@@ -120,6 +120,9 @@ class AsgiShell:
                 admission.leave(flight, ended_s)
             if inbound.observer is not None:
                 inbound.observer.ended(flight, ended_s)
+            # The scope leads to the flight and the flight to the scope: a circle for the collector
+            # in every request, with all that the framework hung on it.
+            scope.pop(EXCHANGE_KEY, None)
 
     def _arrive(self, flight: Exchange, scope: Scope) -> float:
         """Find out who asks, and by when; return the present time."""
@@ -128,17 +131,16 @@ class AsgiShell:
         client = scope.get("client")
         flight.peer = flight.client = peer = client[0] if client else None
         flight.trusted = trusted = peer in inbound.trust
-        request_id = None
+        named = None
         if trusted:
             forwarded = get(b"x-forwarded-for")
             if forwarded is not None:
                 flight.client = inbound.trust.client(peer, forwarded)
-            request_id = get(b"x-request-id")
-        flight.trace = arrive(
-            inbound.rng, get(b"traceparent"), get(b"tracestate"), get(b"baggage"), request_id
-        )
+            named = get(b"x-request-id")
+        flight.rng = rng = inbound.rng
+        flight.span_id = span_id = new_span_id(rng)
+        flight.request_id = (None if named is None else request_id_of(named)) or span_id
         scope[EXCHANGE_KEY] = flight
-        scope[TRACE_KEY] = flight.trace
         now_s = flight.started_s = inbound.clock.monotonic_s()
         flight.expires_s = now_s + allowed_s(get, inbound.deadline_s)
         flight.priority = 0 if inbound.admission is None else inbound.admission.priority_of(flight)
@@ -166,7 +168,7 @@ class AsgiShell:
         flight = Flight(inbound, scope, send)
         now_s = self._arrive(flight, scope)
         flight.expires_s = math.inf
-        token = enter_trace(flight.trace)
+        token = enter_trace(flight)
         limits, admission = inbound.limits, inbound.admission
         admitted = False
         try:

@@ -13,7 +13,10 @@ _HOPS_MAX = 32
 """Of ``X-Forwarded-For``: behind more proxies of one's own nobody looks any further."""
 
 _KNOWN_MAX = 1024
-"""Peers whose trust is remembered. Proxies are few, and strangers come and go."""
+"""Peers and lists that are remembered: proxies are few, and most clients ask again soon."""
+
+_REMEMBERED_BYTES_MAX = 128
+"""Of a list; a longer one is read each time."""
 
 # IPv4 addresses as IPv6 writes them; a socket that listens to both shows peers so.
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -26,7 +29,7 @@ class Trust:
         networks: As ``inbound.trust`` has them.
     """
 
-    __slots__ = ("_known", "_networks", "_unix")
+    __slots__ = ("_clients", "_known", "_networks", "_unix")
 
     def __init__(self, networks: tuple[str, ...]) -> None:
         self._unix = UNIX in networks
@@ -35,6 +38,7 @@ class Trust:
             (one.max_prefixlen // 8, int(one.netmask), int(one.network_address)) for one in parsed
         )
         self._known: dict[str | None, bool] = {None: self._unix, "": self._unix}
+        self._clients: dict[bytes, str] = {}
 
     def __contains__(self, peer: str | None) -> bool:
         """Return whether the word of ``peer`` is taken; None and an empty one are a Unix socket."""
@@ -48,16 +52,27 @@ class Trust:
             self._known[peer] = known
         return known
 
-    def client(self, peer: str | None, forwarded: bytes | None) -> str | None:
-        """Return the address of the client behind a peer.
+    def client(self, peer: str | None, forwarded: bytes) -> str | None:
+        """Return the address of the client behind a peer that is trusted.
 
         Args:
             peer: Address of the other end of the connection.
-            forwarded: ``X-Forwarded-For``, or None; counts only where the peer is trusted.
+            forwarded: ``X-Forwarded-For``.
         """
-        if forwarded is None or peer not in self:
-            return peer
-        client = peer
+        client = self._clients.get(forwarded)
+        if client is None:
+            client = self._read(forwarded)
+            if client is None:
+                return peer
+            if len(self._clients) >= _KNOWN_MAX:
+                self._clients = {}
+            if len(forwarded) <= _REMEMBERED_BYTES_MAX:
+                self._clients[forwarded] = client
+        return client
+
+    def _read(self, forwarded: bytes) -> str | None:
+        """Return the last stranger of a list, or its last address that could be read, or None."""
+        client = None
         rest = forwarded
         for _ in range(_HOPS_MAX):
             rest, comma, last = rest.rpartition(b",")

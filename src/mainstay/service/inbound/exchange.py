@@ -5,10 +5,13 @@ it when it has ended. Nothing of it is kept afterwards.
 """
 
 from collections.abc import Callable, Iterable
+from random import Random
 from typing import Any
 
-from mainstay.core.trace import Trace
+from mainstay.core.trace import Trace, arrive
 from mainstay.service.inbound.refusal import Refusal
+
+TRACE_KEY = "mainstay.trace"
 
 LEFT_STATUS = 499
 """The client left before there was a status (nginx's number for it)."""
@@ -32,7 +35,9 @@ class Exchange:
         peer: Address of the other end of the connection; None where the server doesn't know.
         client: Address of the client, which trusted peers may name; as ``peer`` otherwise.
         trusted: Whether the peer is in ``inbound.trust``.
-        trace: The trace that it belongs to, with the id of this request.
+        rng: Makes the ids of the trace.
+        request_id: What a trusted peer calls this request, else ``span_id``.
+        span_id: This request's own part of its trace.
         priority: 0 is critical, 3 is low; see ``admission``.
         started_s: Monotonic.
         begun_s: Monotonic: when the answer began; 0 before that.
@@ -57,11 +62,13 @@ class Exchange:
         "peer",
         "priority",
         "refusal",
+        "request_id",
+        "rng",
         "scope",
         "size",
+        "span_id",
         "started_s",
         "status",
-        "trace",
         "trusted",
     )
 
@@ -73,7 +80,9 @@ class Exchange:
     peer: str | None
     client: str | None
     trusted: bool
-    trace: Trace
+    rng: Random
+    request_id: str
+    span_id: str
     priority: int
     started_s: float
     begun_s: float
@@ -83,6 +92,24 @@ class Exchange:
     size: int
     error: str | None
     refusal: Refusal | None
+
+    @property
+    def trace(self) -> Trace:
+        """The trace that it belongs to, with the id of this request. Made when first asked for."""
+        trace: Trace | None = self.scope.get(TRACE_KEY)
+        if trace is None:
+            get = self.get
+            trace = arrive(
+                self.rng,
+                get(b"traceparent"),
+                get(b"tracestate"),
+                get(b"baggage"),
+                span_id=self.span_id,
+                request_id=self.request_id,
+            )
+            # Of two threads that ask at once, both get the first one's.
+            trace = self.scope.setdefault(TRACE_KEY, trace)
+        return trace
 
     def note(self, name: bytes, value: bytes) -> None:
         """Ask for a header of the answer; ``name`` in lower case, ``value`` in latin-1."""

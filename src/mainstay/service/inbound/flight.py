@@ -108,7 +108,7 @@ class Flight(Exchange):
         if self.noted is not None:
             headers += self.noted
         if b"x-request-id" not in names:
-            headers.append((b"x-request-id", self.trace.request_id.encode()))
+            headers.append((b"x-request-id", self.request_id.encode()))
         if inbound.drain.stopping and self.scope.get("http_version", "1.1") < "2":
             # The client opens its next connection elsewhere.
             headers.append(_CLOSE)
@@ -150,7 +150,7 @@ class Flight(Exchange):
             None if kind is None else kind.decode("latin-1"),
             b"".join(message.get("body", b"") for message in held[1:]),
             self.trace.trace_id,
-            self.trace.request_id,
+            self.request_id,
         )
         if document is not None:
             kept = [
@@ -216,7 +216,7 @@ class Flight(Exchange):
         """Answer a browser that asks whether a page may ask; nothing but the id is added."""
         self.status = preflight.status
         self.begun_s = self._inbound.clock.monotonic_s()
-        headers = [*preflight.headers, (b"x-request-id", self.trace.request_id.encode())]
+        headers = [*preflight.headers, (b"x-request-id", self.request_id.encode())]
         await self._send(
             {"type": "http.response.start", "status": preflight.status, "headers": headers}
         )
@@ -241,9 +241,7 @@ class Flight(Exchange):
         await self.send({"type": "http.response.body", "body": self._body(document)})
 
     def _problem(self, refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        document = self._inbound.problems.render(
-            refusal, self.trace.trace_id, self.trace.request_id
-        )
+        document = self._inbound.problems.render(refusal, self.trace.trace_id, self.request_id)
         length = (b"content-length", str(len(document)).encode())
         return document, [_PROBLEM, length, *refusal.headers]
 

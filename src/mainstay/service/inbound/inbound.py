@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mainstay.service.inbound.sessions.sessions import Sessions
 
 EXCHANGE_KEY = "mainstay.exchange"
-TRACE_KEY = "mainstay.trace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

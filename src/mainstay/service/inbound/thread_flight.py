@@ -137,7 +137,7 @@ class ThreadFlight(Exchange):
         if isinstance(said, Refusal):
             return self.refuse(said)
         self.status, self.begun_s = said.status, self._inbound.clock.monotonic_s()
-        headers = [*_as_text(said.headers), ("X-Request-ID", self.trace.request_id)]
+        headers = [*_as_text(said.headers), ("X-Request-ID", self.request_id)]
         self._start_response("204 No Content", headers)
         self.end(None)
         return []
@@ -152,9 +152,7 @@ class ThreadFlight(Exchange):
             self.end(self.error or Refused.__name__)
             raise Refused(refusal)
         self._inbound.refused(self, refusal)
-        document = self._inbound.problems.render(
-            refusal, self.trace.trace_id, self.trace.request_id
-        )
+        document = self._inbound.problems.render(refusal, self.trace.trace_id, self.request_id)
         self.status, self.size = refusal.status, len(document)
         self._said = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
         self._headers = [
@@ -198,7 +196,7 @@ class ThreadFlight(Exchange):
 
     def within(self, step: Callable[[], Any]) -> Any:
         """Take one step of a streamed body in the request's context. Any: the step's result."""
-        trace_token = enter_trace(self.trace)
+        trace_token = enter_trace(self)
         scope_token = enter(self.deadline)
         try:
             return step()
@@ -228,7 +226,7 @@ class ThreadFlight(Exchange):
         if self.noted is not None:
             headers += _as_text(tuple(self.noted))
         if b"x-request-id" not in names:
-            headers.append(("X-Request-ID", self.trace.request_id))
+            headers.append(("X-Request-ID", self.request_id))
         if inbound.drain.stopping:
             # The client opens its next connection elsewhere.
             headers.append(_CLOSE)
@@ -248,7 +246,7 @@ class ThreadFlight(Exchange):
             (value for name, value in self._headers if name.lower() == "content-type"), None
         )
         document = self._inbound.problems.convert(
-            self.status, kind, b"".join(parts), self.trace.trace_id, self.trace.request_id
+            self.status, kind, b"".join(parts), self.trace.trace_id, self.request_id
         )
         _close(body)
         if document is None:

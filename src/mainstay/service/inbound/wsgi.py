@@ -5,13 +5,13 @@ from functools import partial
 from typing import Any
 
 from mainstay.core.deadline import back, current, enter, new_scope
-from mainstay.core.trace import arrive, enter_trace, leave_trace
+from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
-from mainstay.service.inbound.inbound import EXCHANGE_KEY, TRACE_KEY, Inbound
+from mainstay.service.inbound.inbound import EXCHANGE_KEY, Inbound
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.thread_flight import Environ, StartResponse, ThreadFlight, WsgiApp
 
@@ -62,7 +62,7 @@ class WsgiShell:
         now_s = self._arrive(flight, environ)
         limits, admission = inbound.limits, inbound.admission
         inbound.drain.flights.add(flight)
-        trace_token = enter_trace(flight.trace)
+        trace_token = enter_trace(flight)
         scope_token = None
         try:
             # What a header shows is asked first, and nobody waits in a queue without time left.
@@ -103,17 +103,16 @@ class WsgiShell:
         flight.get = get = partial(_look_up, environ)
         flight.peer = flight.client = peer = environ.get("REMOTE_ADDR")
         flight.trusted = trusted = peer in inbound.trust
-        request_id = None
+        named = None
         if trusted:
             forwarded = get(b"x-forwarded-for")
             if forwarded is not None:
                 flight.client = inbound.trust.client(peer, forwarded)
-            request_id = get(b"x-request-id")
-        flight.trace = arrive(
-            inbound.rng, get(b"traceparent"), get(b"tracestate"), get(b"baggage"), request_id
-        )
+            named = get(b"x-request-id")
+        flight.rng = rng = inbound.rng
+        flight.span_id = span_id = new_span_id(rng)
+        flight.request_id = (None if named is None else request_id_of(named)) or span_id
         environ[EXCHANGE_KEY] = flight
-        environ[TRACE_KEY] = flight.trace
         now_s = flight.started_s = inbound.clock.monotonic_s()
         flight.expires_s = now_s + allowed_s(get, inbound.deadline_s)
         flight.priority = 0 if inbound.admission is None else inbound.admission.priority_of(flight)
