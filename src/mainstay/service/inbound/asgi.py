@@ -87,7 +87,11 @@ class AsgiShell:
             if refusal is not None:
                 await self._turn_away(flight, refusal)
                 return
-            if inbound.perimeter.must_count(flight):
+            if (
+                flight.method != "GET"
+                or flight.get(b"transfer-encoding") is not None
+                or scope["http_version"] > "1.1"
+            ) and inbound.perimeter.must_count(flight):
                 receive = flight.counted(receive)
             outer = current()
             alarm = flight.alarm = inbound.lane.set(now_s, flight.expires_s, (), outer)
@@ -111,7 +115,8 @@ class AsgiShell:
             raise
         finally:
             if scope_token is not None:
-                flight.silence(None)
+                if flight.alarm is not None:
+                    flight.silence(None)
                 back(scope_token)
             leave_trace(trace_token)
             flights.discard(flight)

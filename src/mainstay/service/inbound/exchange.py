@@ -4,7 +4,7 @@ Both shells make one for each request, the parts read it and note on it, and who
 it when it has ended. Nothing of it is kept afterwards.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from random import Random
 from typing import Any
 
@@ -72,7 +72,7 @@ class Exchange:
         "trusted",
     )
 
-    scope: dict[str, Any]
+    scope: MutableMapping[str, Any]
     kind: str
     method: str
     path: str

@@ -64,47 +64,46 @@ class Flight(Exchange):
     def send(self, message: Message) -> Awaitable[None]:
         """Note what the answer is and hand it on. No coroutine of its own: two sends a request."""
         kind = message["type"]
-        if kind == "http.response.body":
+        if kind == "http.response.start":
+            inbound = self._inbound
+            self.status = status = message["status"]
+            self.begun_s = inbound.clock.monotonic_s()
+            alarm = self.alarm
+            if alarm is not None and alarm.parked is not RANG:
+                # From here on a stream may take as long as it likes, and so may calls that it
+                # makes.
+                alarm.parked.pop(alarm, None)
+                alarm.expires_s = math.inf
+                self.alarm = None
+            if status >= _ERRORS_FROM and self._is_held(status):
+                self.held = [message]
+                return _NOTHING
+            message = self._dress(message)
+        elif kind == "http.response.body":
             self.size += len(message.get("body", b""))
             self.finished = not message.get("more_body", False)
             if self.held is not None:
                 return self._hold(message)
-        elif kind == "http.response.start":
-            message = self._begin(message)
-            if self.held is not None:
-                return _NOTHING
         elif kind == "http.response.pathsend":
             self.finished = True
         return self._send(message)
 
-    def _begin(self, message: Message) -> Message:
-        """Return the beginning of the answer as it leaves; decide whether it does at once."""
-        inbound = self._inbound
-        self.status = status = message["status"]
-        self.begun_s = inbound.clock.monotonic_s()
-        alarm = self.alarm
-        if alarm is not None and alarm.parked is not RANG:
-            # From here on a stream may take as long as it likes, and so may calls that it makes.
-            alarm.parked.pop(alarm, None)
-            alarm.expires_s = math.inf
-        if (
-            status >= _ERRORS_FROM
-            and (status == _UNHANDLED or inbound.problem_errors or self._body_exceeded())
-            and self.refusal is None
-        ):
-            self.held = [message]
-            return message
-        return self._dress(message)
+    def _is_held(self, status: int) -> bool:
+        """Return whether an error of the app is kept back until it is known what becomes of it."""
+        return self.refusal is None and (
+            status == _UNHANDLED or self._inbound.problem_errors or self._body_exceeded()
+        )
 
     def _dress(self, message: Message) -> Message:
         """Return the beginning of an answer with everything that parts add to its headers."""
         inbound = self._inbound
         headers = list(message.get("headers", ()))
-        names = {name for name, _ in headers}
-        hidden = inbound.perimeter.hidden
-        if not hidden.isdisjoint(names):
-            headers = [pair for pair in headers if pair[0] not in hidden]
-        headers += inbound.perimeter.dress(self, names)
+        # The names, in C; the values are not looked at.
+        names = dict(headers)
+        perimeter = inbound.perimeter
+        if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
+            headers = [pair for pair in headers if pair[0] not in perimeter.hidden]
+        headers += perimeter.dress(self, names)
         if self.noted is not None:
             headers += self.noted
         if b"x-request-id" not in names:

@@ -4,15 +4,12 @@ A body with a ``Content-Length`` is never longer than that: servers see to it. W
 is what comes in chunks, over HTTP/1.1, or without a length over HTTP/2.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
+from mainstay.service.inbound.asgi_types import Message, Receive
 from mainstay.service.inbound.refusal import Refusal, Refused
 from mainstay.spec.units import size_text
-
-# Any: an ASGI message is a dictionary of anything.
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 
 _CLOSE = ((b"connection", b"close"),)
 
