@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from mainstay.service.inbound.conversion import is_convertible
-from mainstay.service.inbound.problem import convert
+from mainstay.service.inbound.problem import Problems
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -29,7 +29,7 @@ def problem(answer: Answer) -> dict[str, Any]:
     """Return the document that an app's answer becomes. Any: JSON."""
     status, content_type, body = answer
     assert is_convertible(status, content_type)
-    document = convert(status, content_type, body, TRACE_ID, None)
+    document = Problems().convert(status, content_type, body, TRACE_ID, None)
     assert document is not None
     found: dict[str, Any] = json.loads(document)
     assert found.pop("status") == status

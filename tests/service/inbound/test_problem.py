@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainstay.service.inbound.problem import FAILURE, Problems, convert, phrase, render
+from mainstay.service.inbound.problem import Problems, phrase
 from mainstay.service.inbound.problem_kinds import KINDS
 from mainstay.service.inbound.problems_page import problems_page
 from mainstay.service.inbound.refusal import Refusal
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "problems.md"
+ROOT = Path(__file__).parents[3]
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+PROBLEMS = Problems()
+render, convert = PROBLEMS.render, PROBLEMS.convert
+FAILED = Refusal.of("internal-error", "The service failed to answer.")
 
 
 def read(document: bytes) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def test_a_kind_of_somebody_elses_says_what_its_refusal_says() -> None:
 
 def test_types_may_lead_to_documentation_of_ones_own() -> None:
     problems = Problems("https://docs.example.com/problems#")
-    found = read(problems.render(FAILURE, TRACE_ID, None))
+    found = read(problems.render(FAILED, TRACE_ID, None))
     assert found["type"] == "https://docs.example.com/problems#internal-error"
 
 
@@ -160,9 +164,18 @@ def test_a_status_without_a_name_has_a_title() -> None:
     assert phrase(599) == "Server Error"
 
 
+def test_every_kind_is_answered_by_something() -> None:
+    """A client is told of no problem that it can't meet."""
+    inbound = ROOT / "src" / "mainstay" / "service" / "inbound"
+    code = "".join(
+        path.read_text("utf-8") for path in inbound.rglob("*.py") if path.stem != "problem_kinds"
+    )
+    assert [kind for kind in KINDS if f'"{kind}"' not in code] == []
+
+
 def test_the_reference_page_is_made_from_the_table() -> None:
     hint = "write it anew: the command is in the module that makes it"
-    assert PAGE.read_text("utf-8") == problems_page(), hint
+    assert (ROOT / "docs" / "reference" / "problems.md").read_text("utf-8") == problems_page(), hint
 
 
 def test_every_kind_has_an_anchor_on_the_page() -> None:

@@ -16,14 +16,10 @@ from mainstay.spec.perimeter import PROBLEM_TYPES
 
 PROBLEM_TYPE = "application/problem+json"
 
-FAILURE = Refusal.of(
-    "internal-error", "The service failed to answer. The trace id finds the cause in its log."
-)
-"""What is said when the app raised."""
-
 _BLANK = "about:blank"
 """The type of what is no more than its status (RFC 9457, section 4.2.1)."""
 
+_UNKNOWN = (0, "")
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -111,11 +107,6 @@ def phrase(status: int) -> str:
     return known
 
 
-def failure_problem(trace_id: str) -> bytes:
-    """Return the body of a 500. ``trace_id`` finds the traceback in the log; nothing else leaks."""
-    return _DEFAULT.render(FAILURE, trace_id, None)
-
-
 def _head(type_: str, title: str, status: int) -> str:
     return f'{{"type":{quoted(type_)},"title":{quoted(title)},"status":{status}'
 
@@ -131,9 +122,3 @@ def _members(members: Mapping[str, object]) -> str:
     return "".join(
         f",{quoted(name)}:{json.dumps(value, allow_nan=False)}" for name, value in members.items()
     )
-
-
-_UNKNOWN = (0, "")
-_DEFAULT = Problems()
-render = _DEFAULT.render
-convert = _DEFAULT.convert

@@ -37,21 +37,6 @@ KINDS: dict[str, ProblemKind] = {
         "The route asks for an `Idempotency-Key` header, and there was none.",
         "Send a new key with each operation, and the same key when it is tried again.",
     ),
-    "input-invalid": ProblemKind(
-        422,
-        "The input is not valid",
-        "The app found faults in the body or the parameters, and `inbound.errors.app` is "
-        "`problem`. Each fault is in the member `errors`: `detail`, `in` (body, query, path, "
-        "header, cookie), and `pointer` (a JSON Pointer into the body) or `name`. The status is "
-        "the app's: 422 for FastAPI, 400 for Litestar.",
-        "Mend the input; the same one is refused again.",
-    ),
-    "session-invalid": ProblemKind(
-        401,
-        "The session is not valid",
-        "The route needs a session, and there was none, or it has ended or was revoked.",
-        "Log in again.",
-    ),
     "origin-not-allowed": ProblemKind(
         403,
         "Other origins may not do this",
@@ -64,6 +49,20 @@ KINDS: dict[str, ProblemKind] = {
         "The first request with this key is still running",
         "A request with the same `Idempotency-Key` has begun and not ended.",
         "Wait as long as `Retry-After` says and send the same request again.",
+    ),
+    "idempotency-unknown": ProblemKind(
+        409,
+        "Nobody knows whether the work was done",
+        "An earlier request with the same `Idempotency-Key` ended without an answer, as when its "
+        "process died.",
+        "Find out whether the work was done, and ask for it with a new key if it was not.",
+    ),
+    "idempotency-answer-not-kept": ProblemKind(
+        409,
+        "The work was done, its answer was not kept",
+        "An earlier request with the same `Idempotency-Key` did its work; its answer was too long "
+        "to be kept, or was cut off.",
+        "Read what became of it; the work is not to be asked for again.",
     ),
     "body-too-large": ProblemKind(
         413,
@@ -84,6 +83,15 @@ KINDS: dict[str, ProblemKind] = {
         "The `Idempotency-Key` was used before, with another method, path or body.",
         "Use a new key for a new operation.",
     ),
+    "input-invalid": ProblemKind(
+        422,
+        "The input is not valid",
+        "The app found faults in the body or the parameters, and `inbound.errors.app` is "
+        "`problem`. Each fault is in the member `errors`: `detail`, `in` (body, query, path, "
+        "header, cookie), and `pointer` (a JSON Pointer into the body) or `name`. The status is "
+        "the app's: 422 for FastAPI, 400 for Litestar.",
+        "Mend the input; the same one is refused again.",
+    ),
     "rate-limited": ProblemKind(
         429,
         "Too many requests",
@@ -103,12 +111,6 @@ KINDS: dict[str, ProblemKind] = {
         "The app called something whose policy rejected the call, because its circuit is open or "
         "too many calls are on their way, and had no fallback.",
         "Wait as long as `Retry-After` says, or a while.",
-    ),
-    "draining": ProblemKind(
-        503,
-        "The service is stopping",
-        "This replica is about to end and takes nothing new.",
-        "Try again at once: another replica answers.",
     ),
     "overloaded": ProblemKind(
         503,

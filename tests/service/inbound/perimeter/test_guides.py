@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mainstay.service.inbound.problem import FAILURE, render
+from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.refusal import Refusal
 from mainstay.spec.load import load_system
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
@@ -61,6 +62,6 @@ def test_the_page_of_the_guide_has_its_nonce_in_the_policy() -> None:
 
 def test_the_document_of_the_guide_is_of_our_form() -> None:
     (shown,) = blocks("problems.md", "json")
-    ours = render(FAILURE, "t", "r").decode()
+    ours = Problems().render(Refusal.of("rate-limited", "x"), "t", "r").decode()
     assert re.findall(r'"(\w+)": ', shown) == re.findall(r'"(\w+)":', ours)
     assert f'"{PROBLEM_TYPES}rate-limited"' in shown
