@@ -22,6 +22,7 @@ class BodyTooLarge(Refused):
     """
 
 
+@lru_cache(maxsize=16)  # A service has one bound; every body that is counted asks.
 def too_large(body_max: int, *, close: bool) -> Refusal:
     """Return the refusal of a body that is longer than ``body_max`` bytes.
 
