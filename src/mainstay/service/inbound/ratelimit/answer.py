@@ -5,7 +5,6 @@ values are structured fields (RFC 9651); ``Retry-After`` is that of RFC 9110.
 """
 
 import math
-from collections.abc import Sequence
 from functools import lru_cache
 
 from mainstay.service.inbound.exchange import Exchange
@@ -32,7 +31,7 @@ class Headers:
     def note(
         self,
         exchange: Exchange,
-        policies: Sequence[Policy],
+        policies: tuple[Policy, ...],
         told: Policy | None,
         remaining: int,
         seconds: float,
@@ -46,8 +45,7 @@ class Headers:
             remaining: Calls that are left of it.
             seconds: Until all of it is back, or until the request would pass.
         """
-        covering = tuple(policies)
-        header = self._sets[covering] if covering in self._sets else self._made(covering)
+        header = self._sets[policies] if policies in self._sets else self._made(policies)
         if header is None:
             return
         if told is None or told.advertised is None:

@@ -54,6 +54,7 @@ class Limits:
     """
 
     __slots__ = (
+        "_all_cover",
         "_clock",
         "_events",
         "_headers",
@@ -106,7 +107,8 @@ class Limits:
             for option in options
         )
         self.waits = any(one.shared for one in self._policies)
-        lone = self._policies[0] if len(options) == 1 and self._policies[0].always else None
+        self._all_cover = all(one.always for one in self._policies)
+        lone = self._policies[0] if self._all_cover and len(options) == 1 else None
         self._lone = lone
         self._lone_header = None
         if lone is not None and lone.advertised is not None:
@@ -124,7 +126,7 @@ class Limits:
         """
         lone = self._lone
         if lone is None:
-            return self._ask_all(exchange, now_s)
+            return self._ask_memory(exchange, self._covering(exchange), now_s)
         # One limit for every request, as most services have it, written out.
         rule = lone.rule
         held_s = self._take(rule, lone.caller(exchange), lone.cost, now_s)
@@ -148,32 +150,44 @@ class Limits:
         Returns:
             Why it may not pass, or None.
         """
-        turn = Turn(self._memory, self._covering(exchange), exchange, self._now_s())
-        if turn.asks and self._store is not None:
-            period = self._presence.period
+        policies = self._covering(exchange)
+        store = self._store
+        if store is None or not any(one.shared for one in policies):
+            return self._ask_memory(exchange, policies, self._now_s())
+        turn = Turn(self._memory, policies, exchange, self._now_s())
+        if turn.asks:
             try:
-                answers = await self._store.atake(turn.asks)
+                answers = await store.atake(turn.asks)
             except StoreUnavailable:
-                self._presence.lost(period)
-                turn.alone(self._now_s())
+                now_s = self._now_s()
+                self._presence.lost(now_s)
+                turn.alone(now_s)
             else:
-                self._presence.found(period)
-                turn.learn(answers, self._now_s())
+                now_s = self._now_s()
+                if self._presence.away:
+                    self._presence.found(now_s)
+                turn.learn(answers, now_s)
         return self._conclude(exchange, turn.standings)
 
     def ask_store(self, exchange: Exchange) -> Refusal | None:
         """Do as ``aask``, in the caller's thread."""
-        turn = Turn(self._memory, self._covering(exchange), exchange, self._now_s())
-        if turn.asks and self._store is not None:
-            period = self._presence.period
+        policies = self._covering(exchange)
+        store = self._store
+        if store is None or not any(one.shared for one in policies):
+            return self._ask_memory(exchange, policies, self._now_s())
+        turn = Turn(self._memory, policies, exchange, self._now_s())
+        if turn.asks:
             try:
-                answers = self._store.take(turn.asks)
+                answers = store.take(turn.asks)
             except StoreUnavailable:
-                self._presence.lost(period)
-                turn.alone(self._now_s())
+                now_s = self._now_s()
+                self._presence.lost(now_s)
+                turn.alone(now_s)
             else:
-                self._presence.found(period)
-                turn.learn(answers, self._now_s())
+                now_s = self._now_s()
+                if self._presence.away:
+                    self._presence.found(now_s)
+                turn.learn(answers, now_s)
         return self._conclude(exchange, turn.standings)
 
     def unregistered(self) -> tuple[str, ...]:
@@ -182,12 +196,23 @@ class Limits:
             one.name for one in self._policies if one.by in FUNCTIONS and one.by not in self._keys
         )
 
-    def _covering(self, exchange: Exchange) -> list[Policy]:
-        return [one for one in self._policies if one.always or one.covers(exchange)]
+    def _covering(self, exchange: Exchange) -> tuple[Policy, ...]:
+        if self._all_cover:
+            return self._policies
+        return tuple([one for one in self._policies if one.always or one.covers(exchange)])
 
-    def _ask_all(self, exchange: Exchange, now_s: float) -> Refusal | None:
-        policies = self._covering(exchange)
+    def _ask_memory(
+        self, exchange: Exchange, policies: tuple[Policy, ...], now_s: float
+    ) -> Refusal | None:
         if not policies:
+            return None
+        if len(policies) == 1:
+            [policy] = policies
+            rule, key, cost = policy.take(exchange)
+            held_s = self._take(rule, key, cost, now_s)
+            if held_s < 0.0:
+                return self._conclude(exchange, [standing_of(policy, cost, held_s)])
+            self._headers.note(exchange, policies, policy, rule.remaining(held_s), held_s)
             return None
         takes = [one.take(exchange) for one in policies]
         held = self._memory.take_all(takes, now_s)
@@ -204,7 +229,7 @@ class Limits:
         return None
 
     def _conclude(self, exchange: Exchange, standings: list[Standing]) -> Refusal | None:
-        policies = [one.policy for one in standings]
+        policies = tuple([one.policy for one in standings])
         late = longest_wait(standings)
         if late is None:
             least = least_left(standings)

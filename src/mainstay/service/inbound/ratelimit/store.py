@@ -9,6 +9,10 @@ from mainstay.core.events import Listeners
 from mainstay.core.limits import Answers, Ask
 from mainstay.service.inbound.ratelimit.events import LimitStoreBack, LimitStoreLost
 
+SETTLED_S = 1.0
+"""So long after the loss no answer is taken for the return: it may have been on its way. And so a
+store that answers now and then makes no more than two events a second."""
+
 
 class LimitStore(Protocol):
     """Counts for all replicas together; ``mainstay.state`` has one in Valkey.
@@ -29,40 +33,41 @@ class LimitStore(Protocol):
 class StorePresence:
     """Whether the store is there, as its callers find. Shared by tasks and threads.
 
+    Only listeners are told: who asks doesn't look here first, since the store knows better.
+
     Args:
         service: Named in events.
         clock: For the time of events.
         events: Told about each change.
 
     Attributes:
-        period: Counts the changes. Who asks the store remembers it: what it then hears counts only
-            where nothing has changed meanwhile, so that late answers don't tell of old times.
+        away: Whether it is away.
     """
 
-    __slots__ = ("_clock", "_events", "_lock", "_service", "away", "period")
+    __slots__ = ("_clock", "_events", "_lock", "_lost_s", "_service", "away")
 
     def __init__(self, *, service: str, clock: Clock, events: Listeners) -> None:
         self.away = False
-        self.period = 0
+        self._lost_s = 0.0
         self._service = service
         self._clock = clock
         self._events = events
         self._lock = threading.Lock()
 
-    def lost(self, period: int) -> None:
-        """Note that a call which began in ``period`` found nobody."""
-        if not self.away and self._changed(period, away=True) and self._events.listening:
+    def lost(self, now_s: float) -> None:
+        """Note that a call was not answered; ``now_s`` is monotonic."""
+        with self._lock:
+            if self.away:
+                return
+            self.away, self._lost_s = True, now_s
+        if self._events.listening:
             self._events.emit(LimitStoreLost(at_s=self._clock.wall_s(), service=self._service))
 
-    def found(self, period: int) -> None:
-        """Note that a call which began in ``period`` was answered, while the store was away."""
-        if self.away and self._changed(period, away=False) and self._events.listening:
-            self._events.emit(LimitStoreBack(at_s=self._clock.wall_s(), service=self._service))
-
-    def _changed(self, period: int, *, away: bool) -> bool:
+    def found(self, now_s: float) -> None:
+        """Note that a call was answered, while the store is said to be away."""
         with self._lock:
-            if self.period != period:
-                return False
-            self.period += 1
-            self.away = away
-            return True
+            if not self.away or now_s - self._lost_s < SETTLED_S:
+                return
+            self.away = False
+        if self._events.listening:
+            self._events.emit(LimitStoreBack(at_s=self._clock.wall_s(), service=self._service))
