@@ -5,6 +5,7 @@ is what comes in chunks, over HTTP/1.1, or without a length over HTTP/2.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Protocol
 
 from mainstay.service.inbound.asgi_types import Message, Receive
