@@ -78,6 +78,7 @@ class _Wrong(ValueError):
 
 
 def _address(parts: SplitResult, tls: ssl.SSLContext | None) -> Address:
+    _check_characters(parts)
     username = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password is not None else None
     if username and password is None:
@@ -98,7 +99,6 @@ def _address(parts: SplitResult, tls: ssl.SSLContext | None) -> Address:
         raise _Wrong("TLS is spoken at rediss:// or valkeys://")
     if not parts.hostname:
         raise _Wrong("it names no host")
-    parts.hostname.encode("idna")  # What no resolver could be asked is wrong here already.
     if parts.port == 0:
         raise _Wrong("a port is from 1 to 65535")
     return Address(
@@ -106,6 +106,16 @@ def _address(parts: SplitResult, tls: ssl.SSLContext | None) -> Address:
         database=_database(parts.path.strip("/"), parts.query),
         tls=(tls or ssl.create_default_context()) if secure else None,
     )  # fmt: skip
+
+
+def _check_characters(parts: SplitResult) -> None:
+    """Refuse what would fail where it is used: a look-up, a greeting, a socket's path."""
+    host, path = parts.hostname or "", unquote(parts.path)
+    if not host.isprintable() or "\0" in path:
+        raise _Wrong("a character that no address has")
+    for text in (parts.username, parts.password, parts.path):
+        unquote(text or "").encode()  # A lone surrogate can't be sent.
+    host.encode("idna")
 
 
 def _database(path: str, query: str) -> int:

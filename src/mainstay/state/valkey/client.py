@@ -18,6 +18,7 @@ from mainstay.state.valkey.events import StoreAway, StoreBack
 from mainstay.state.valkey.forks import heed_forks
 from mainstay.state.valkey.line import Line
 from mainstay.state.valkey.loop_side import LoopSide
+from mainstay.state.valkey.reasons import CLOSED
 from mainstay.state.valkey.thread_side import ThreadSide
 from mainstay.state.valkey.words import Reply, Script, Word, checked, packed, packed_words
 
@@ -165,7 +166,7 @@ class Valkey:
         for gone in [one for one in list(loops) if one.is_closed()]:
             loops.pop(gone, None)
         if self._closed:
-            raise StoreUnavailable(f"{self.label}: it was closed", begun=False)
+            raise StoreUnavailable(f"{self.label}: {CLOSED}", begun=False)
         if len(loops) >= LOOPS_MAX:
             raise StoreUnavailable(f"{self.label}: too many event loops use it", begun=False)
         loop = asyncio.get_running_loop()

@@ -12,6 +12,15 @@ from typing import TypeAlias, cast
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.state.valkey.bounds import ANSWER_BYTES_MAX, Bounds
+from mainstay.state.valkey.reasons import (
+    CROWDED,
+    ENDED,
+    GARBAGE,
+    LATE,
+    NOT_OPEN,
+    TOO_LONG,
+    UNTAKEN,
+)  # fmt: skip
 from mainstay.state.valkey.resp import ProtocolError, Reader, ReplyError
 from mainstay.state.valkey.words import Reply
 
@@ -24,10 +33,6 @@ UNTAKEN_BYTES_MAX = 1024 * 1024
 
 Heard: TypeAlias = Reply | ReplyError
 Answer: TypeAlias = "asyncio.Future[Heard]"
-
-LATE = "it did not answer in time"
-NOT_OPEN = "it could not be reached in time"
-UNTAKEN = "it does not take what is sent"
 
 
 class Line(asyncio.Protocol):
@@ -90,7 +95,7 @@ class Line(asyncio.Protocol):
             raise self._unavailable(self.refusal, begun=False)
         waiting = self._waiting
         if len(waiting) >= self._outstanding_max:
-            raise self._unavailable("too many calls wait for it", begun=False)
+            raise self._unavailable(CROWDED, begun=False)
         future: Answer = self._loop.create_future()
         due_s = self._now_s() + self._timeout_s
         if self._serves and not waiting:
@@ -161,22 +166,22 @@ class Line(asyncio.Protocol):
         try:
             while (reply := reader.gets()) is not False:
                 if not waiting:
-                    self._give_up("it answers what nobody asked")
+                    self._give_up(GARBAGE)
                     return
                 self._partial_bytes = 0
                 future, _ = waiting.popleft()
                 if not future.done():
                     future.set_result(reply)
         except ProtocolError:
-            self._give_up("it does not speak RESP")
+            self._give_up(GARBAGE)
             return
         self.answered = self.answered or self._serves
         if self._partial_bytes > ANSWER_BYTES_MAX:
-            self._give_up("its answer is too long")
+            self._give_up(TOO_LONG)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  The protocol's.
         """Fail all calls."""
-        self._give_up("its connection ended")
+        self._give_up(ENDED)
 
     def pause_writing(self) -> None:
         """Send calls away while the server does not take what is written."""

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from random import Random
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.state.valkey.address import Address
 from mainstay.state.valkey.bounds import OPEN_S, Bounds
-from mainstay.state.valkey.line import LATE, Line
+from mainstay.state.valkey.line import Line
 from mainstay.state.valkey.presence import Presence
+from mainstay.state.valkey.reasons import CLOSED, LATE, NOT_OPEN, unreachable
 from mainstay.state.valkey.words import packed_greeting
 
 
@@ -49,7 +51,7 @@ class LoopSide:
     async def close(self) -> None:
         """End the connection and all its calls; further ones are sent away."""
         self._closed = True
-        self.line.end("it was closed")
+        self.line.end(CLOSED)
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait([self._opening])
@@ -83,7 +85,10 @@ class LoopSide:
             self._tell(why)
 
     def _open_after(self, delay_s: float) -> None:
-        self._opening = self.loop.create_task(self._open(delay_s), name="mainstay-valkey")
+        # A context of its own: that of the caller, with its deadline, ends long before.
+        self._opening = self.loop.create_task(
+            self._open(delay_s), name="mainstay-valkey", context=Context()
+        )
 
     async def _open(self, delay_s: float) -> None:
         """Try until the line serves."""
@@ -113,9 +118,9 @@ class LoopSide:
                     )
                 await line.greet(packed_greeting(address))
         except TimeoutError:
-            return f"it can't be reached within {OPEN_S:g} s"
+            return NOT_OPEN
         except OSError as error:
-            return f"it can't be reached ({error.strerror or type(error).__name__})"
+            return unreachable(error)
         except StoreUnavailable as error:
             return str(error).removeprefix(f"{address.label}: ")
         if self._presence.opened():

@@ -16,12 +16,18 @@ from mainstay.core.errors import StoreUnavailable
 from mainstay.state.valkey.address import Address
 from mainstay.state.valkey.bounds import OPEN_S, Bounds
 from mainstay.state.valkey.presence import Presence
+from mainstay.state.valkey.reasons import (
+    CLOSED,
+    CROWDED,
+    LATE,
+    NOT_OPEN,
+    broken,
+    unreachable,
+)  # fmt: skip
 from mainstay.state.valkey.resp import ProtocolError, ReplyError
 from mainstay.state.valkey.thread_wire import ThreadWire, open_wire
 from mainstay.state.valkey.words import Reply
 
-LATE = "it did not answer in time"
-NOT_OPEN = "it could not be reached in time"
 UNCHANGED = ""
 
 STALE_AFTER_S = 1.0
@@ -86,14 +92,16 @@ class ThreadSide:
             wire = self._wait(until_s)
         else:
             if now_s - wire.used_s > STALE_AFTER_S and wire.is_stale():
+                # The others idle for longer still.
                 self._drop(wire)
+                self._clear()
                 wire = self._wait(until_s)
         try:
             reply = wire.ask(packed, until_s)
         except TimeoutError as error:
             raise self._lost(wire, LATE) from error
         except (OSError, ProtocolError) as error:
-            raise self._lost(wire, f"its connection broke ({said(error)})") from error
+            raise self._lost(wire, broken(error)) from error
         except BaseException:
             # The thread was interrupted in between: the answer would be the next caller's.
             self._drop(wire)
@@ -108,18 +116,19 @@ class ThreadSide:
         """Close connections that idle, and others as they come back; send callers away."""
         with self._changed:
             self._closed = True
-            self._refusal = "it was closed"
+            self._refusal = CLOSED
             self._changed.notify_all()
         self._ended.set()
         self._clear()
 
     def forget(self) -> None:
         """Close what a forked child must not use, and start anew; only in that child."""
-        self._clear()
+        # First the lock: a thread that is gone may have held the old one.
         self._changed = threading.Condition()
         self._ended = threading.Event()
+        self._clear()
         self._presence = Presence()
-        self._open = self._waiters = 0
+        self._open = self._opening = self._waiters = 0
         self._opener = None
         if not self._closed:
             self._refusal = None
@@ -129,7 +138,7 @@ class ThreadSide:
         news = None
         with self._changed:
             if self._waiters >= self._waiters_max:
-                raise self._unavailable("too many callers wait for it", begun=False)
+                raise self._unavailable(CROWDED, begun=False)
             self._waiters += 1
             try:
                 while self._refusal is None:
@@ -170,7 +179,6 @@ class ThreadSide:
                 self._presence.proved()
             if not wire.answered or why == LATE:
                 news = self._send_away(why)
-                self._call_opener()
         if news is not None:
             self._tell(news)
         return self._unavailable(why, begun=True)
@@ -178,6 +186,10 @@ class ThreadSide:
     def _send_away(self, why: str) -> str | None:
         """Send callers away, under the lock; return the reason where it is news."""
         news = self._presence.send_away(why)
+        if not self._call_opener():
+            # Nobody would look for the server: let each call try, within its bound.
+            self._presence.opened()
+            return None
         self._refusal = self._refusal or why
         self._changed.notify_all()
         return why if news else None
@@ -200,20 +212,25 @@ class ThreadSide:
 
     # The thread that opens connections.
 
-    def _call_opener(self) -> None:
-        """Start it where it does not run, under the lock."""
+    def _call_opener(self) -> bool:
+        """Start it where it does not run, under the lock; return whether it does now."""
         if self._opener is None and self._is_wanted():
-            self._opener = threading.Thread(
+            opener = threading.Thread(
                 target=self._open_while_wanted, name="mainstay-valkey", daemon=True
             )
-            self._opener.start()
+            # The system has no thread left, or the interpreter ends.
+            with contextlib.suppress(RuntimeError):
+                opener.start()
+                self._opener = opener
+        return self._opener is not None
 
     def _is_wanted(self) -> bool:
         if self._closed:
             return False
         # While it is away, the one that looks for it is opened whatever else there is.
         away = self._presence.away is not None
-        return away or (self._waiters > 0 and self._open < self._connections_max)
+        # A waiter that was woken and did not take its connection yet needs no other.
+        return away or (len(self._idle) < self._waiters and self._open < self._connections_max)
 
     def _open_while_wanted(self) -> None:
         ended = self._ended
@@ -237,7 +254,7 @@ class ThreadSide:
             with self._changed:
                 self._opening = 0
                 self._open -= 1
-                news = self._send_away(f"it can't be reached ({said(error)})")
+                news = self._send_away(unreachable(error))
                 return news or UNCHANGED, self._presence.delay_s(self._rng)
         self._idle.append(wire)
         with self._changed:
@@ -249,9 +266,3 @@ class ThreadSide:
         if self._closed:
             self._clear()
         return (None if back else UNCHANGED), 0.0
-
-
-def said(error: Exception) -> str:
-    """Return what went wrong, in a few words without an address."""
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error) or type(error).__name__

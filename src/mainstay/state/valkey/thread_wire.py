@@ -1,12 +1,14 @@
 """One blocking connection, used by one thread at a time."""
 
 import contextlib
+import errno
 import select
 import socket
 
 from mainstay.core.clock import Clock
 from mainstay.state.valkey.address import Address
 from mainstay.state.valkey.bounds import ANSWER_BYTES_MAX
+from mainstay.state.valkey.reasons import ENDED, TOO_LONG
 from mainstay.state.valkey.resp import Reader, ReplyError
 from mainstay.state.valkey.words import Reply, packed_greeting
 
@@ -53,7 +55,7 @@ class ThreadWire:
         while True:
             data = stream.recv(_CHUNK_BYTES)
             if not data:
-                raise ConnectionResetError("its connection ended")
+                raise ConnectionResetError(errno.ECONNRESET, ENDED)
             reader.feed(data)
             reply: Reply | ReplyError | bool = reader.gets()
             if not isinstance(reply, bool):
@@ -62,7 +64,7 @@ class ThreadWire:
                 return reply
             heard_bytes += len(data)
             if heard_bytes > ANSWER_BYTES_MAX:
-                raise ConnectionResetError("its answer is too long")
+                raise ConnectionAbortedError(TOO_LONG)
             self._allow(until_s)
 
     def is_stale(self) -> bool:
