@@ -80,6 +80,13 @@ TEXTS = {
 }
 
 
+def _put_shed_right(inbound: dict[str, Any]) -> None:
+    """The limits have an order, and no path has two priorities."""
+    if isinstance(inbound.get("shed"), dict):
+        for name in ("limit", "limit_min", "limit_max", "priorities"):
+            inbound["shed"].pop(name, None)
+
+
 class Maker:
     """Makes documents from a source of chance."""
 
@@ -161,6 +168,7 @@ class Maker:
             # What may be preloaded or only reported hangs on other keys.
             inbound["headers"].pop("hsts", None)
             inbound["headers"].pop("report_only", None)
+        _put_shed_right(inbound)
         limits = inbound.get("rate_limit") or []
         if isinstance(limits, list):
             # Only one may go without a name of its own.

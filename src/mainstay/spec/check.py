@@ -10,6 +10,7 @@ from mainstay.spec.hierarchy import hierarchy_faults
 from mainstay.spec.idempotency import idempotency_faults
 from mainstay.spec.ratelimit import rate_limit_faults
 from mainstay.spec.sessions import session_faults
+from mainstay.spec.shed import shed_faults
 from mainstay.spec.sources import Declared
 
 
@@ -36,6 +37,7 @@ def system_faults(
     yield from _without_timeout(system, declared)
     yield from _rate_limits(system, declared)
     yield from _remembering(system, declared)
+    yield from _shedding(system, declared)
     if doubles:
         # Who calls whom is not known while a name means two services.
         return
@@ -141,6 +143,13 @@ def _remembering(system: System, declared: tuple[Declared, ...]) -> Iterator[Fau
         inbound, dependencies = member.declaration.inbound, member.declaration.dependencies
         yield from idempotency_faults(inbound.idempotency, dependencies, its)
         yield from session_faults(inbound.session, dependencies, its)
+
+
+def _shedding(system: System, declared: tuple[Declared, ...]) -> Iterator[Fault]:
+    for member, its in zip(system.members, declared, strict=True):
+        shed = member.declaration.inbound.shed
+        if shed is not None:
+            yield from shed_faults(shed, its)
 
 
 def _cycles(system: System) -> Iterator[tuple[str, ...]]:

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from mainstay.spec.edge import HEADER
 from mainstay.spec.faults import Fault, fault_at
 from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, ListOf, Section, Text, Whole
+from mainstay.spec.kinds import Choice, ListOf, Section, Whole
 from mainstay.spec.quantities import duration, percentage
+from mainstay.spec.ratelimit import ROUTE
 from mainstay.spec.sources import Declared
 
 PRIORITIES = ("critical", "high", "medium", "low")
 """The first goes last. A request's priority is its place in this row."""
 
-ROUTE = Text(
-    what="a path such as /checkout or /users/*/orders, at most one * between two slashes",
-    pattern=r"(?:/[!-)+-.0->@-~]*\*?[!-)+-.0->@-~]*)+",
-    maximum=200,
-)
-_ROUTES = ListOf(ROUTE, maximum=64)
+_ROUTES = ListOf(ROUTE, maximum=64, single=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +50,15 @@ class Shed:
         "limit",
         Whole(minimum=1, maximum=100_000),
         default=100,
-        doc="Requests worked on at once; adaptive begins with it. The default is more than one "
-        "Python process does well, so that nothing is turned away before the latency is known.",
+        doc="Requests worked on at once; adaptive begins with it, within its bounds. The default "
+        "is more than one Python process does well, so that nothing is turned away before the "
+        "latency is known.",
     )
     limit_min: int = key(
         "limit_min",
         Whole(minimum=1, maximum=100_000),
-        default=4,
-        doc="Adaptive never goes below. Envoy's adaptive concurrency has 3.",
+        default=3,
+        doc="Adaptive never goes below. As Envoy's adaptive concurrency.",
     )
     limit_max: int = key(
         "limit_max",
@@ -126,20 +123,20 @@ def shed_faults(shed: Shed, declared: Declared) -> Iterator[Fault]:
     path = "inbound.shed"
     if not declared.is_sure(path):
         return
-    for key_name, sentence in _own_faults(shed):
+    for key_name, sentence in _own_faults(shed, is_limited=declared.has(f"{path}.limit")):
         of_key = f"{path}.{key_name}"
         yield fault_at(declared.place(of_key), of_key, sentence)
 
 
-def _own_faults(shed: Shed) -> Iterator[tuple[str, str]]:
+def _own_faults(shed: Shed, *, is_limited: bool) -> Iterator[tuple[str, str]]:
     low, high = shed.limit_min, shed.limit_max
     if low > high:
         yield "limit_min", f"the least limit, {low}, is above the greatest, {high}"
-    elif shed.mode == "adaptive" and not low <= shed.limit <= high:
+    elif is_limited and shed.mode == "adaptive" and not low <= shed.limit <= high:
         yield "limit", f"the limit begins at {shed.limit}, which is not within {low} and {high}"
     seen: dict[str, str] = {}
     for name in PRIORITIES:
         for index, route in enumerate(getattr(shed.priorities, name)):
             if route in seen:
                 yield f"priorities.{name}[{index}]", f"{route} is {seen[route]} already"
-            seen[route] = name
+            seen.setdefault(route, name)

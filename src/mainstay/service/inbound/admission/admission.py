@@ -65,14 +65,17 @@ class Admission:
         # collected, and that may be in the middle of a step of the same thread.
         self._lock = threading.RLock()
         self._queue = Queue(options.queue, options.wait_s)
-        self._limiter = Limiter(options, self._rng) if options.mode == "adaptive" else None
+        self._limiter = (
+            Limiter(options, self._rng, clock.monotonic_s()) if options.mode == "adaptive" else None
+        )
         self._pressure = Pressure(cpu_max=options.cpu_max, lag_max_s=options.lag_max_s, clock=clock)
         self._in_flight = 0
-        self._bounds: tuple[int, ...] = bounds(options.limit, self._priorities.used)
+        limit = options.limit if self._limiter is None else int(self._limiter.limit)
+        self._bounds: tuple[int, ...] = bounds(limit, self._priorities.used)
         # When those were admitted that had to wait for it: so their wait is no latency.
         self._waited: dict[Exchange, float] = {}
         self._refused = [0] * NOBODY
-        self._told = options.limit
+        self._told = limit
         # (since when, refused before) while overload is told; events to tell outside the lock.
         self._overload: tuple[float, int] | None = None
         self._news: list[Event] = []
@@ -144,6 +147,7 @@ class Admission:
             if self._waited:
                 since_s = self._waited.pop(exchange, since_s)
             if limiter is not None:
+                limiter.done += 1
                 if exchange.refusal is None:
                     ended_s = exchange.begun_s
                     counts = exchange.error is None and 0 < exchange.status < _STATUS_FAILED
@@ -151,11 +155,11 @@ class Admission:
                     ended_s = now_s
                     counts = exchange.refusal.kind == TIME_IS_UP.kind
                 if (
-                    limiter.sample(ended_s - since_s, in_flight, since_s, now_s)
+                    limiter.sample(ended_s - since_s, in_flight, now_s)
                     if counts
-                    else limiter.probing
+                    else limiter.probe is not None
                 ):
-                    self._decide(limiter, now_s)
+                    self._decide(limiter, in_flight, now_s)
             if self._queue.head != NOBODY:
                 self._hand_on(now_s)
         if self._news:
@@ -171,7 +175,7 @@ class Admission:
                 waiting=len(self._queue),
                 refused=tuple(self._refused),
                 overloaded=self._queue.overloaded(self._clock.monotonic_s()),
-                probing=limiter is not None and limiter.probing,
+                probing=limiter is not None and limiter.probe is not None,
                 latency_s=0.0 if limiter is None else limiter.latency_s,
                 baseline_s=0.0 if limiter is None else limiter.baseline_s,
                 cpu=self._pressure.cpu,
@@ -183,9 +187,9 @@ class Admission:
         with self._lock:
             if self._limiter is not None:
                 self._limiter.pressed = True
-                if self._limiter.probing:
+                if self._limiter.probe is not None:
                     # Where nobody leaves, this ends the probe.
-                    self._decide(self._limiter, now_s)
+                    self._decide(self._limiter, self._in_flight, now_s)
             # In the meantime there may be room.
             if self._in_flight < self._bounds[waiter.priority] and (
                 waiter.priority < self._queue.head
@@ -241,13 +245,13 @@ class Admission:
                 self._in_flight += 1
         self._watch(now_s)
 
-    def _decide(self, limiter: Limiter, now_s: float) -> None:
-        limiter.decide(self._pressure.read, self._in_flight, now_s)
+    def _decide(self, limiter: Limiter, in_flight: int, now_s: float) -> None:
+        limiter.decide(self._pressure.read, in_flight, now_s)
         limit = int(limiter.limit)
         all_bounds = bounds(limit, self._priorities.used)
-        if limiter.probing:
+        if limiter.probe is not None:
             # Not the critical: they are few, or this is no time to measure.
-            probe = limiter.probe_limit
+            probe = limiter.probe.limit
             all_bounds = (all_bounds[0], *(min(one, probe) for one in all_bounds[1:]))
         self._bounds = all_bounds
         if abs(limit - self._told) > self._told * _TOLD_SHARE:

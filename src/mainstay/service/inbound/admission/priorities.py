@@ -1,8 +1,7 @@
 """Which request matters more: by its path, or by what a trusted peer says. Pure."""
 
-import re
-
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.ratelimit.routes import Routes
 from mainstay.spec.shed import PRIORITIES, Shed
 
 CRITICAL, HIGH, MEDIUM, LOW = range(len(PRIORITIES))
@@ -26,7 +25,7 @@ class Priorities:
         used: Which priorities a request can have at all.
     """
 
-    __slots__ = ("_header", "_pattern", "_places", "used")
+    __slots__ = ("_header", "_places", "_routes", "used")
 
     def __init__(self, options: Shed) -> None:
         routes = {
@@ -37,8 +36,8 @@ class Priorities:
         self._header = None if options.header is None else options.header.lower().encode()
         # The longest, which says most, is tried first.
         longest = sorted(routes, key=len, reverse=True)
+        self._routes = Routes(longest) if longest else None
         self._places = tuple(routes[route] for route in longest)
-        self._pattern = re.compile("|".join(map(_group, longest))) if routes else None
         every = self._header is not None
         self.used = tuple(
             every or place == MEDIUM or place in self._places for place in range(NOBODY)
@@ -54,20 +53,11 @@ class Priorities:
             place = None if word is None else _WORDS.get(word)
             if place is not None:
                 return place
-        if self._pattern is not None:
-            found = self._pattern.match(exchange.path)
-            if found is not None:
-                return self._places[(found.lastindex or 1) - 1]
+        if self._routes is not None:
+            index = self._routes.find(exchange.path)
+            if index is not None:
+                return self._places[index]
         return MEDIUM
-
-
-def _group(route: str) -> str:
-    """Return a path and what is below it as a group of a regular expression.
-
-    A star is some of one part, so a match never tries a part of the path together with another.
-    """
-    path = "[^/]+".join(map(re.escape, route.rstrip("/").split("*")))
-    return f"({path}(?:/|\\Z))"
 
 
 def bounds(limit: int, used: tuple[bool, ...]) -> tuple[int, ...]:
