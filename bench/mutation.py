@@ -42,9 +42,9 @@ TESTS = (
         for name in (
             "backoff", "budget", "bulkhead", "circuit", "edges_bulkhead", "edges_circuit",
             "edges_fallback", "edges_options", "edges_quantity", "edges_retry", "edges_window",
-            "hedging", "latency", "policy_changes", "policy_fallback", "policy_forms",
-            "policy_rejections", "policy_retry", "policy_time", "ratelimit", "retry_after",
-            "window",
+            "hedging", "latency", "made_by_hand", "policy_changes", "policy_fallback",
+            "policy_forms", "policy_rejections", "policy_retry", "policy_time", "ratelimit",
+            "retry_after", "window",
         )
     ),
 )  # fmt: skip
