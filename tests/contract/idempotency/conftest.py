@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import pytest
 from tests.contract.stores.conftest import started
+from tests.contract.stores.servers import Postgres
 from tests.contract.stores.servers import Valkey as ValkeyServer
 
 from mainstay.service.inbound.idempotency.memory import MemoryRecords
 from mainstay.service.inbound.idempotency.records import Records
-from mainstay.state.idempotency import ValkeyRecords
+from mainstay.state.idempotency import PostgresRecords, ValkeyRecords
 from mainstay.state.valkey import Valkey
 
 Closers = list[Callable[[], Awaitable[None]]]
@@ -54,12 +55,30 @@ def valkey_records(valkey_server: ValkeyServer, closers: Closers) -> Iterator[Re
     client.close()
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    yield from started(Postgres)
+
+
+@pytest.fixture
+def postgres_records(postgres_server: Postgres) -> Iterator[Records]:
+    records = PostgresRecords(postgres_server.url, timeout_s=LONG_S)
+    records.create_table()
+    yield records
+    records.close()
+
+
 @pytest.fixture
 def memory_records() -> Records:
     return MemoryRecords()
 
 
-@pytest.fixture(params=["memory", pytest.param("valkey", marks=pytest.mark.system)])
+@pytest.fixture(
+    params=[
+        "memory",
+        *(pytest.param(one, marks=pytest.mark.system) for one in ("valkey", "postgres")),
+    ]
+)
 def records(request: pytest.FixtureRequest) -> Records:
     found: Records = request.getfixturevalue(f"{request.param}_records")
     return found
