@@ -6,18 +6,18 @@ requests never ask, and pay for setting the variable alone.
 
 import secrets
 from contextvars import ContextVar
-from typing import Any
 
 from mainstay.core.errors import MainstayError
+from mainstay.service.inbound.asgi_types import Scope
 
 _KEY = "mainstay.csp_nonce"
 _BYTES = 16
 """128 bits, as the standard asks (CSP Level 3, section 7.1)."""
 _TOO_LATE = ""
 
-# Any: a scope or environ is a dictionary of anything. What stays in a thread between two requests
-# is the last one's, whose headers are gone: asking then raises.
-_current: ContextVar[dict[str, Any] | None] = ContextVar("mainstay_csp_nonce", default=None)
+# What stays in a thread between two requests is the last one's, whose headers are gone: asking then
+# raises.
+_current: ContextVar[Scope | None] = ContextVar("mainstay_csp_nonce", default=None)
 
 begin = _current.set
 """Called with the scope of each request whose policy knows nonces."""
@@ -46,10 +46,7 @@ def csp_nonce() -> str:
     return nonce
 
 
-def taken(scope: dict[str, Any]) -> str:
-    """Return the nonce that was asked for, or nothing; from now on it is too late to ask.
-
-    Any: see above.
-    """
+def taken(scope: Scope) -> str:
+    """Return the nonce that was asked for, or nothing; from now on it is too late to ask."""
     nonce: str = scope.setdefault(_KEY, _TOO_LATE)
     return nonce

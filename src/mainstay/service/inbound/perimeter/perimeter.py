@@ -5,8 +5,8 @@ are a few look-ups, and in the usual case no object is made.
 """
 
 from collections.abc import Collection
-from typing import Any
 
+from mainstay.service.inbound.asgi_types import Scope
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.perimeter.body import too_large
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
@@ -159,8 +159,8 @@ class Perimeter:
             return outfit.headers
         return outfit.less(names)
 
-    def _length_refusal(self, length: bytes, scope: dict[str, Any]) -> Refusal | None:
-        """Return why a declared length is refused. Any: a scope is a dictionary of anything."""
+    def _length_refusal(self, length: bytes, scope: Scope) -> Refusal | None:
+        """Return why a declared length is refused."""
         assert self.body_max is not None, "asked only where there is a bound"
         if not length.isdigit():
             return _BAD_LENGTH
@@ -202,7 +202,7 @@ def _with_nonce(headers: RawHeaders, csp: Csp, nonce: str, names: Collection[byt
     return without(dressed, names)
 
 
-def _is_http2(scope: dict[str, Any]) -> bool:
-    """Return whether a request came by HTTP/2 or later. Any: as above."""
+def _is_http2(scope: Scope) -> bool:
+    """Return whether a request came by HTTP/2 or later."""
     version: str = scope.get("http_version") or scope.get("SERVER_PROTOCOL", "HTTP/1.1")[5:]
     return version >= "2"
