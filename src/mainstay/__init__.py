@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mainstay.core.deadline import detach, remaining_s
     from mainstay.core.trace import Trace, current_trace
+    from mainstay.process import Service
     from mainstay.service.inbound.health.document import Finding, Status
     from mainstay.service.outbound.adapters.http_clients.options import Http
     from mainstay.service.outbound.attempt_timeout import AttemptTimeout
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from mainstay.service.outbound.ratelimit import RateLimit
     from mainstay.service.outbound.retry import Retry
     from mainstay.service.outbound.total import Deadline
-    from mainstay.service.service import Service
 
 __version__ = "0.1.0"
 
@@ -72,7 +72,7 @@ _HOMES = {
     "Policy": "mainstay.service.outbound.policy",
     "RateLimit": "mainstay.service.outbound.ratelimit",
     "Retry": "mainstay.service.outbound.retry",
-    "Service": "mainstay.service.service",
+    "Service": "mainstay.process",
     "Status": "mainstay.service.inbound.health.document",
     "Trace": "mainstay.core.trace",
     "current_trace": "mainstay.core.trace",

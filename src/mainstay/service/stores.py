@@ -1,28 +1,30 @@
 """The stores that a service's parts stand on. ``state`` makes them; this plane names only ports."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from mainstay.core.errors import ConfigInvalid
-
-if TYPE_CHECKING:
-    from mainstay.service.inbound.idempotency.records import Records
-    from mainstay.service.inbound.ratelimit.store import LimitStore
+from mainstay.service.inbound.idempotency.records import Records
+from mainstay.service.inbound.ratelimit.store import LimitStore
+from mainstay.service.inbound.sessions.records import SessionRecords
 
 
 class Stores(Protocol):
     """Makes stores for the URLs that a declaration names, and closes them.
 
-    Each method returns the same store for the same URL, and connects to nothing yet. All raise
-    ConfigInvalid where there is no such store for a URL of that scheme, and PartMissing where the
-    library for it is not installed.
+    Nothing is connected to before it is used. Methods raise ConfigInvalid where there is no such
+    store for a URL of that scheme, and PartMissing where the library for it is not installed.
     """
 
-    def limits(self, url: str) -> "LimitStore":
+    def limits(self, url: str) -> LimitStore:
         """Return what counts requests for all replicas."""
         ...
 
-    def records(self, url: str) -> "Records":
+    def records(self, url: str) -> Records:
         """Return what keeps the answers to idempotency keys."""
+        ...
+
+    def sessions(self, url: str) -> SessionRecords:
+        """Return what keeps sessions."""
         ...
 
     def close(self) -> None:
@@ -31,14 +33,18 @@ class Stores(Protocol):
 
 
 class NoStores:
-    """For a service that was made without any."""
+    """For a service that was made without any: each method refuses."""
 
-    def limits(self, url: str) -> "LimitStore":
-        """Refuse."""
+    def limits(self, url: str) -> LimitStore:
+        """Raise ConfigInvalid."""
         raise _missing(url)
 
-    def records(self, url: str) -> "Records":
-        """Refuse."""
+    def records(self, url: str) -> Records:
+        """Raise ConfigInvalid."""
+        raise _missing(url)
+
+    def sessions(self, url: str) -> SessionRecords:
+        """Raise ConfigInvalid."""
         raise _missing(url)
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
 
 from mainstay.core.alarm import Lane
 from mainstay.core.clock import Clock
@@ -16,12 +15,10 @@ from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.observer import Observer
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
 from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.ratelimit.limits import Limits
 from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.drain import Drain
-
-if TYPE_CHECKING:
-    from mainstay.service.inbound.ratelimit.limits import Limits
-    from mainstay.service.inbound.sessions.sessions import Sessions
 
 EXCHANGE_KEY = "mainstay.exchange"
 
@@ -70,10 +67,10 @@ class Inbound:
     deadline_s: float
     lane: Lane
     perimeter: Perimeter
-    limits: "Limits | None"
+    limits: Limits | None
     admission: Admission | None
     idempotency: Idempotency | None
-    sessions: "Sessions | None"
+    sessions: Sessions | None
     problems: Problems
     problem_errors: bool
     observer: Observer | None

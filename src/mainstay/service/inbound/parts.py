@@ -9,6 +9,7 @@ from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.ratelimit.caller import LimitKey
 from mainstay.service.inbound.ratelimit.limits import Limits
+from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration
 
@@ -60,6 +61,19 @@ class Parts:
             share=1.0 / max(1, replicas),
             service=self.declaration.service,
             keys=keys,
+        )
+
+    def sessions(self) -> Sessions | None:
+        """Return what keeps sessions."""
+        declared = self.declaration.inbound.session
+        if declared is None:
+            return None
+        return Sessions(
+            declared,
+            records=self.stores.sessions(self.url(declared.store)),
+            clock=self.clock,
+            events=self.events,
+            service=self.declaration.service,
         )
 
     def idempotency(self) -> Idempotency | None:

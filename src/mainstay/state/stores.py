@@ -1,0 +1,67 @@
+"""The stores of one process, by their URLs: what stands on the same server shares one client."""
+
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
+from mainstay.core.errors import ConfigInvalid, PolicyMisused
+from mainstay.state.idempotency.postgres import PostgresRecords
+from mainstay.state.idempotency.valkey import ValkeyRecords
+from mainstay.state.limits.valkey import ValkeyLimits
+from mainstay.state.sessions.valkey import ValkeySessions
+from mainstay.state.valkey.client import Valkey
+
+_POSTGRES = ("postgresql", "postgres")
+
+
+class Stores:
+    """Makes the stores that a declaration names, and closes them. Connects to nothing by itself.
+
+    Args:
+        clock: Where time comes from.
+    """
+
+    def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._valkeys: dict[str, Valkey] = {}
+        self._postgres: dict[str, PostgresRecords] = {}
+
+    def limits(self, url: str) -> ValkeyLimits:
+        """Return what counts requests for all replicas.
+
+        Raises:
+            ConfigInvalid: The URL leads to no Valkey.
+        """
+        return ValkeyLimits(self._valkey(url))
+
+    def sessions(self, url: str) -> ValkeySessions:
+        """Return what keeps sessions.
+
+        Raises:
+            ConfigInvalid: As above.
+        """
+        return ValkeySessions(self._valkey(url))
+
+    def records(self, url: str) -> ValkeyRecords | PostgresRecords:
+        """Return what keeps the answers to idempotency keys.
+
+        Raises:
+            ConfigInvalid: The URL leads to neither Valkey nor PostgreSQL.
+        """
+        if url.partition("://")[0] not in _POSTGRES:
+            return ValkeyRecords(self._valkey(url))
+        if url not in self._postgres:
+            self._postgres[url] = PostgresRecords(url, clock=self._clock)
+        return self._postgres[url]
+
+    def close(self) -> None:
+        """Close all that were made."""
+        for valkey in self._valkeys.values():
+            valkey.close()
+        for records in self._postgres.values():
+            records.close()
+
+    def _valkey(self, url: str) -> Valkey:
+        if url not in self._valkeys:
+            try:
+                self._valkeys[url] = Valkey(url, clock=self._clock)
+            except PolicyMisused as error:
+                raise ConfigInvalid((str(error),)) from error
+        return self._valkeys[url]
