@@ -59,6 +59,12 @@ def test_only_http_is_balanced(tmp_path: Path) -> None:
     assert "only calls to http:// and https:// are balanced" in told
 
 
+@pytest.mark.parametrize("url", ["http://:80", "http://c:99999", "https://c:0", "http:///a"])
+def test_a_name_to_look_up_is_needed(tmp_path: Path, url: str) -> None:
+    told = faults(tmp_path, f"url: {url}", "balance: two_choices")
+    assert "a host, and a port up to 65535 or none, is needed in the URL" in told
+
+
 def test_an_endpoint_that_is_there_twice_is_told(tmp_path: Path) -> None:
     told = faults(
         tmp_path, "url: http://c", "balance: {endpoints: ['a:80', 'b:80', 'a:80 weight=2']}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, ListOf, Section, Text, Whole
@@ -127,9 +128,19 @@ def balance_faults(
         )
     elif url is not None and not url.startswith(_BALANCED):
         yield ("balance", "url"), "only calls to http:// and https:// are balanced"
+    elif url is not None and not _names_host(url):
+        yield ("url", "balance"), "a host, and a port up to 65535 or none, is needed in the URL"
     places = [endpoint.partition(" ")[0] for endpoint in balance.endpoints]
     for place in sorted({one for one in places if places.count(one) > 1}):
         yield ("balance.endpoints",), f"{place} is there twice: give it a weight"
     eject = balance.eject
     if eject is not None and eject.rate is not None and eject.rate.window_s is None:
         yield ("balance.eject.rate",), "a share over a time is needed here: 50% of 20 in 30s"
+
+
+def _names_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
