@@ -136,10 +136,17 @@ def test_a_store_that_is_wrong_itself_is_told_once(complain: Complain) -> None:
     assert fault.path == "dependencies.cache.url"
 
 
-def test_where_one_is_broken_the_others_are_left_alone(complain: Complain) -> None:
-    """Their numbers would be off by it."""
-    [fault] = complain(f"{HEAD}inbound:\n  rate_limit: [{{rate: 5}}, {{rate: 5/s, cost: 6}}]\n")
-    assert fault.path == "inbound.rate_limit[0].rate"
+def test_beside_one_that_is_broken_the_others_are_told_where_they_are(complain: Complain) -> None:
+    text = "[{rate: 5/s, cost: 6}, {rate: 5}, {rate: 5/s, name: c, cost: 7}]"
+    faults = complain(f"{HEAD}inbound:\n  rate_limit: {text}\n")
+    assert [fault.path for fault in faults] == [
+        "inbound.rate_limit[0].cost", "inbound.rate_limit[1].rate",
+    ]  # fmt: skip
+    text = "[{rate: 5/s, by: usr}, {rate: 5/s, name: c, cost: 7}]"
+    faults = complain(f"{HEAD}inbound:\n  rate_limit: {text}\n")
+    assert [fault.path for fault in faults] == [
+        "inbound.rate_limit[0].by", "inbound.rate_limit[1].cost",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["1000000/d", "1/s", "5 / min", "5/m"])

@@ -122,9 +122,7 @@ def rate_limit_faults(
         dependencies: Of the same service.
         declared: Where the keys stand.
     """
-    if any(one.startswith(_KEY) for one in declared.wrong):
-        # Where one is broken, nobody knows the others' numbers nor what it was meant to be.
-        return
+    items = sum(f"{_KEY}[{index}]" in declared.places for index in range(LIMITS_MAX))
     names: set[str] = set()
     stores: set[str] = set()
     for index, limit in enumerate(limits):
@@ -132,6 +130,11 @@ def rate_limit_faults(
         if path not in declared.places:
             # One that is no list.
             path = _KEY
+        if not declared.is_sure(path):
+            if len(limits) < items:
+                # Where one could not be read, the later ones' numbers are off by it.
+                return
+            continue
         for key_name, sentence in _own_faults(limit, names):
             of_key = f"{path}.{key_name}"
             yield fault_at(declared.place(of_key), of_key, sentence)
