@@ -9,6 +9,7 @@ from mainstay.core.errors import PolicyMisused, StoreRefused
 from mainstay.core.limits import Answers, Ask
 from mainstay.state.limits.script import answer_to, arguments, take_script
 from mainstay.state.valkey import Reply, Script, Valkey
+from mainstay.state.valkey.keys import key_head
 from mainstay.state.valkey.words import packed_words
 
 ASKS_MAX = 64
@@ -16,8 +17,6 @@ ASKS_MAX = 64
 
 KEY_BYTES_MAX = 200
 """A longer key is replaced by its digest: who chooses keys must not fill the store."""
-
-PREFIX_BYTES_MAX = 100
 
 
 class ValkeyLimits:
@@ -41,10 +40,8 @@ class ValkeyLimits:
     def __init__(
         self, valkey: Valkey, *, prefix: str = "mainstay", script: Script | None = None
     ) -> None:
-        if not 0 < len(prefix.encode()) <= PREFIX_BYTES_MAX or {"{", "}"} & set(prefix):
-            raise PolicyMisused("a prefix has 1 to 100 bytes, and no braces")
         self._valkey = valkey
-        self._head = f"{{{prefix}}}:limit:".encode()
+        self._head = key_head(prefix, "limit")
         self._script = take_script() if script is None else script
 
     def take(self, asks: Sequence[Ask]) -> Answers:
