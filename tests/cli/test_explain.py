@@ -118,3 +118,58 @@ def test_a_declaration_with_faults_is_told_as_ever(
     (folder / "mainstay.yaml").write_text(PAYMENTS.replace("retry: 4", "retry: many"))
     assert call("explain", "payments") == 2
     assert "mainstay.yaml:7:12" in capsys.readouterr().err
+
+
+INBOUND = """\
+service: shop
+app: shop:app
+dependencies:
+  cache: {url: "valkey://127.0.0.1:6379", timeout: 1s}
+inbound:
+  deadline: 2s
+  hosts: [shop.example]
+  cors: off
+  rate_limit:
+    - 100/s
+    - {name: login, rate: 5/min, by: client_ip, for: /login}
+  shed: off
+  session: {store: cache, keys: ["${file:key}"]}
+"""
+
+
+def test_inbound_is_explained_part_by_part(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mainstay.yaml").write_text(INBOUND)
+    (folder / "key").write_text("k" * 40)
+    assert call("explain", "inbound", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    found = {key: (one["value"], one["from"]) for key, one in answer["values"].items()}
+    assert answer["service"] == "shop"
+    assert found["deadline"] == ("2s", "mainstay.yaml:6:13")
+    assert found["hosts"] == ("[shop.example]", "mainstay.yaml:7:10")
+    assert found["cors"] == ("off", "mainstay.yaml:8:9")
+    assert found["rate_limit[0].rate"] == ("100/s", "mainstay.yaml:10:7")
+    assert found["rate_limit[1].for"] == ("[/login]", "mainstay.yaml:11:60")
+    assert found["shed"] == ("off", "mainstay.yaml:12:9")
+    assert found["trust"] == ("[127.0.0.0/8, ::1/128]", "default")
+    assert found["idempotency"] == ("off", "default")
+    assert "kkk" not in json.dumps(answer)
+    keys = list(found)
+    order = ["hosts", "rate_limit[0].rate", "deadline", "shed", "session.store", "drain"]
+    assert [key for key in keys if key in order] == order
+
+
+def test_inbound_of_one_of_several_services(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "mainstay.yaml").write_text(f"service: {name}\napp: shop:app\n")
+    (folder / "mainstay.yaml").write_text("system: [one, two]\n")
+    assert call("explain", "inbound") == 1
+    assert "say --service one or --service two" in capsys.readouterr().err
+    assert call("explain", "inbound", "--service", "two") == 0
+    assert "requests that arrive at two" in capsys.readouterr().out
+    assert call("explain", "inbound", "--service", "three") == 1
+    assert "there are: one, two" in capsys.readouterr().err

@@ -8,7 +8,8 @@ from typing import Any
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import ListOf, MapOf, Section
+from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
+from mainstay.spec.secret import Secret
 from mainstay.spec.sources import Source
 from mainstay.spec.timeouts import derived_text, derived_total_s, kind_of, resolve_timeouts
 from mainstay.spec.units import duration_text
@@ -52,7 +53,7 @@ def explained(
     dependency = dict(declaration.dependencies)[name]
     resolved = dict(_resolved(dependency, declaration.inbound.deadline_s))
     lines = []
-    for key, value in _values(dependency, ""):
+    for key, value in values_of(dependency, ""):
         source = sources.get(f"dependencies.{name}.{key}", Source())
         text, said = value, str(source)
         if value is None:
@@ -69,30 +70,48 @@ def _rank(key: str) -> int:
     return _ORDER.index(above)
 
 
-def _values(section: Any, path: str) -> Iterator[tuple[str, str | None]]:
+def values_of(section: Any, path: str) -> Iterator[tuple[str, str | None]]:
     """Yield each key below a section and its value as text, None where it has none.
 
-    Any: each section has a class of its own.
+    Args:
+        section: Any, since each has a class of its own.
+        path: In front of each key: empty, or with a dot at its end.
     """
     for field, key, _ in keys_of(type(section)):
-        value = getattr(section, field)
-        if isinstance(key.kind, Section) and value is not None:
-            yield from _values(value, f"{path}{key.name}.")
+        value, kind = getattr(section, field), key.kind
+        if isinstance(kind, Section) and value is not None:
+            yield from values_of(value, f"{path}{key.name}.")
+        elif isinstance(kind, ListOf) and isinstance(kind.item, Section) and value:
+            for index, one in enumerate(value):
+                yield from values_of(one, f"{path}{key.name}[{index}].")
         else:
             yield f"{path}{key.name}", _text(value, key)
 
 
 def _text(value: Any, key: Key) -> str | None:
-    """Return a value as it would be declared. Any: each kind has its own type."""
+    """Return a value as it would be declared; a secret is not shown. Any: each kind has its own."""
     if value is None:
         return None
-    if isinstance(key.kind, ListOf):
-        return "[" + ", ".join(str(one) for one in value) + "]"
-    assert not isinstance(key.kind, Section | MapOf), "a dependency has no map below it"
-    raw = key.kind.write(value)
-    text = str(raw).lower() if isinstance(raw, bool) else str(raw)
+    text = _flow(value, key.kind)
     # A URL may be declared with a password in it.
     return _USERINFO.sub("***@", text) if key.name == "url" else text
+
+
+def _flow(value: Any, kind: Kind) -> str:
+    """Return a value in one line of YAML. Any: as above."""
+    match kind:
+        case ListOf():
+            return "[" + ", ".join(_flow(one, kind.item) for one in value) + "]"
+        case MapOf():
+            pairs = (f"{name}: {_flow(one, kind.item)}" for name, one in value)
+            return "{" + ", ".join(pairs) + "}"
+        case Section():
+            raise AssertionError("a section within a map is not shown in one line")
+        case _:
+            if isinstance(value, Secret):
+                return str(value)
+            raw = kind.write(value)
+            return str(raw).lower() if isinstance(raw, bool) else str(raw)
 
 
 def _resolved(dependency: Dependency, deadline_s: float) -> Iterator[tuple[str, tuple[str, str]]]:
