@@ -338,7 +338,7 @@ def main() -> int:
                     sys.stdout.flush()
     more: list[Callable[[], list[dict[str, Any]]]] = [
         lambda: [threads_row(calls=wanted.calls * 4, rounds=wanted.rounds)],
-        lambda: [many_policies_row(calls=10_000, rounds=5)],
+        lambda: [many_policies_row(calls=10_000, rounds=15)],
         lambda: memory_rows(everything),
     ]
     for make in more if not wanted.only else []:
