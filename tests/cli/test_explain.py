@@ -147,10 +147,10 @@ def test_inbound_is_explained_part_by_part(
     found = {key: (one["value"], one["from"]) for key, one in answer["values"].items()}
     assert answer["service"] == "shop"
     assert found["deadline"] == ("2s", "mainstay.yaml:6:13")
-    assert found["hosts"] == ("[shop.example]", "mainstay.yaml:7:10")
+    assert found["hosts"] == ("[shop.example]", "mainstay.yaml:7:3")
     assert found["cors"] == ("off", "mainstay.yaml:8:9")
     assert found["rate_limit[0].rate"] == ("100/s", "mainstay.yaml:10:7")
-    assert found["rate_limit[1].for"] == ("[/login]", "mainstay.yaml:11:60")
+    assert found["rate_limit[1].for"] == ("[/login]", "mainstay.yaml:11:54")
     assert found["shed"] == ("off", "mainstay.yaml:12:9")
     assert found["trust"] == ("[127.0.0.0/8, ::1/128]", "default")
     assert found["idempotency"] == ("off", "default")
