@@ -17,12 +17,26 @@ from mainstay.spec.units import ShareOfCalls
         ShareOfCalls(share=0.5, calls_min=4, window_calls=3),
         ShareOfCalls(share=0.5, calls_min=4, window_s=0.0),
         ShareOfCalls(share=0.0, calls_min=4, window_s=1.0),
+        ShareOfCalls(share=1.5, calls_min=4, window_s=1.0),
         ShareOfCalls(share=0.5, calls_min=0, window_s=1.0),
     ],
 )
 def test_a_share_that_no_text_could_say_is_refused(share: ShareOfCalls) -> None:
-    with pytest.raises(ConfigInvalid):
+    with pytest.raises(ConfigInvalid) as caught:
         Breaker(rate=share)
+    expected = "a share of at least one call over one window"
+    assert str(caught.value) == f"Breaker(rate=...): expected {expected}, found {share!r}"
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        ShareOfCalls(share=1.0, calls_min=1, window_s=0.5),
+        ShareOfCalls(share=0.01, calls_min=4, window_calls=4),
+    ],
+)
+def test_a_share_at_its_bounds_is_taken(share: ShareOfCalls) -> None:
+    assert Breaker(rate=share).rate is share
 
 
 def test_a_share_made_by_hand_is_the_one_of_its_text() -> None:
