@@ -9,21 +9,15 @@ from mainstay.core.errors import StoreUnavailable
 from mainstay.core.events import Listeners
 from mainstay.core.limits import SLACK_CALLS
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.ratelimit.answer import (
-    POLICIES,
-    STATE,
-    Headers,
-    refusal_after,
-    wait_s,
-)
+from mainstay.service.inbound.ratelimit.answer import STATE, note, refusal_after, wait_s
 from mainstay.service.inbound.ratelimit.caller import FUNCTIONS, LimitKey
+from mainstay.service.inbound.ratelimit.covering import Covering, Coverings
 from mainstay.service.inbound.ratelimit.events import LimitExceeded
 from mainstay.service.inbound.ratelimit.memory import BUCKETS_MAX, Memory
 from mainstay.service.inbound.ratelimit.policy import Policy
 from mainstay.service.inbound.ratelimit.standing import (
     Standing,
-    least_left,
-    longest_wait,
+    decisive,
     standing_of,
     standings_of,
 )
@@ -54,10 +48,9 @@ class Limits:
     """
 
     __slots__ = (
-        "_all_cover",
         "_clock",
+        "_coverings",
         "_events",
-        "_headers",
         "_keys",
         "_lone",
         "_lone_header",
@@ -91,11 +84,10 @@ class Limits:
         self._memory = Memory()
         self._take = self._memory.take
         self._presence = StorePresence(service=service, clock=clock, events=events)
-        self._headers = Headers()
         secret = secrets.token_bytes(32)
         # All replicas must come to the same hash.
         common = service.encode()[:64]
-        self._policies = tuple(
+        policies = tuple(
             Policy(
                 option,
                 service=service,
@@ -106,13 +98,14 @@ class Limits:
             )
             for option in options
         )
-        self.waits = any(one.shared for one in self._policies)
-        self._all_cover = all(one.always for one in self._policies)
-        lone = self._policies[0] if self._all_cover and len(options) == 1 else None
-        self._lone = lone
-        self._lone_header = None
-        if lone is not None and lone.advertised is not None:
-            self._lone_header = (POLICIES, lone.advertised)
+        self._coverings = Coverings(policies)
+        self._policies = policies
+        self.waits = any(one.shared for one in policies)
+        everywhere = self._coverings.all
+        self._lone = None
+        if everywhere is not None and len(everywhere.policies) == 1:
+            self._lone = everywhere.policies[0]
+            self._lone_header = everywhere.header
 
     def ask(self, exchange: Exchange, now_s: float) -> Refusal | None:
         """Count a request in the memory of this process; never waits.
@@ -126,12 +119,13 @@ class Limits:
         """
         lone = self._lone
         if lone is None:
-            return self._ask_memory(exchange, self._covering(exchange), now_s)
+            return self._ask_memory(exchange, self._coverings.of(exchange), now_s)
         # One limit for every request, as most services have it, written out.
         rule = lone.rule
         held_s = self._take(rule, lone.caller(exchange), lone.cost, now_s)
         if held_s < 0.0:
-            return self._conclude(exchange, [standing_of(lone, lone.cost, held_s)])
+            standing = standing_of(lone, lone.cost, held_s)
+            return self._conclude(exchange, self._coverings.of(exchange), [standing])
         if self._lone_header is not None:
             remaining = int((rule.full_s - held_s) / rule.every_s + SLACK_CALLS)
             state = (STATE, lone.state % (remaining, math.ceil(held_s)))
@@ -150,11 +144,11 @@ class Limits:
         Returns:
             Why it may not pass, or None.
         """
-        policies = self._covering(exchange)
+        covering = self._coverings.of(exchange)
         store = self._store
-        if store is None or not any(one.shared for one in policies):
-            return self._ask_memory(exchange, policies, self._now_s())
-        turn = Turn(self._memory, policies, exchange, self._now_s())
+        if store is None or not covering.shared:
+            return self._ask_memory(exchange, covering, self._now_s())
+        turn = Turn(self._memory, covering, exchange, self._now_s())
         if turn.asks:
             try:
                 answers = await store.atake(turn.asks)
@@ -167,15 +161,15 @@ class Limits:
                 if self._presence.away:
                     self._presence.found(now_s)
                 turn.learn(answers, now_s)
-        return self._conclude(exchange, turn.standings)
+        return self._conclude(exchange, covering, turn.standings)
 
     def ask_store(self, exchange: Exchange) -> Refusal | None:
         """Do as ``aask``, in the caller's thread."""
-        policies = self._covering(exchange)
+        covering = self._coverings.of(exchange)
         store = self._store
-        if store is None or not any(one.shared for one in policies):
-            return self._ask_memory(exchange, policies, self._now_s())
-        turn = Turn(self._memory, policies, exchange, self._now_s())
+        if store is None or not covering.shared:
+            return self._ask_memory(exchange, covering, self._now_s())
+        turn = Turn(self._memory, covering, exchange, self._now_s())
         if turn.asks:
             try:
                 answers = store.take(turn.asks)
@@ -188,7 +182,7 @@ class Limits:
                 if self._presence.away:
                     self._presence.found(now_s)
                 turn.learn(answers, now_s)
-        return self._conclude(exchange, turn.standings)
+        return self._conclude(exchange, covering, turn.standings)
 
     def unregistered(self) -> tuple[str, ...]:
         """Return the names of limits whose ``user`` or ``tenant`` no function tells as yet."""
@@ -196,14 +190,8 @@ class Limits:
             one.name for one in self._policies if one.by in FUNCTIONS and one.by not in self._keys
         )
 
-    def _covering(self, exchange: Exchange) -> tuple[Policy, ...]:
-        if self._all_cover:
-            return self._policies
-        return tuple([one for one in self._policies if one.always or one.covers(exchange)])
-
-    def _ask_memory(
-        self, exchange: Exchange, policies: tuple[Policy, ...], now_s: float
-    ) -> Refusal | None:
+    def _ask_memory(self, exchange: Exchange, covering: Covering, now_s: float) -> Refusal | None:
+        policies = covering.policies
         if not policies:
             return None
         if len(policies) == 1:
@@ -211,36 +199,35 @@ class Limits:
             rule, key, cost = policy.take(exchange)
             held_s = self._take(rule, key, cost, now_s)
             if held_s < 0.0:
-                return self._conclude(exchange, [standing_of(policy, cost, held_s)])
-            self._headers.note(exchange, policies, policy, rule.remaining(held_s), held_s)
+                return self._conclude(exchange, covering, [standing_of(policy, cost, held_s)])
+            note(exchange, covering.header, policy, rule.remaining(held_s), held_s)
             return None
         takes = [one.take(exchange) for one in policies]
         held = self._memory.take_all(takes, now_s)
         if min(held) < 0.0:
-            return self._conclude(exchange, standings_of(policies, takes, held))
-        # As `least_left`, without its objects: this is what nearly every request comes to.
+            return self._conclude(exchange, covering, standings_of(policies, takes, held))
+        # As `decisive`, without its objects: this is what nearly every request comes to.
         told, remaining, reset_s = None, 0, 0.0
         for policy, held_s in zip(policies, held, strict=True):
             if policy.advertised is not None:
                 left = policy.rule.remaining(held_s)
                 if told is None or left < remaining:
                     told, remaining, reset_s = policy, left, held_s
-        self._headers.note(exchange, policies, told, remaining, reset_s)
+        note(exchange, covering.header, told, remaining, reset_s)
         return None
 
-    def _conclude(self, exchange: Exchange, standings: list[Standing]) -> Refusal | None:
-        policies = tuple([one.policy for one in standings])
-        late = longest_wait(standings)
+    def _conclude(
+        self, exchange: Exchange, covering: Covering, standings: list[Standing]
+    ) -> Refusal | None:
+        late, least = decisive(standings)
         if late is None:
-            least = least_left(standings)
             if least is not None:
                 policy, answer = least
-                reset_s = answer.reset_after_s
-                self._headers.note(exchange, policies, policy, answer.remaining, reset_s)
+                note(exchange, covering.header, policy, answer.remaining, answer.reset_after_s)
             return None
         policy, answer = late
         seconds = wait_s(answer.retry_after_s)
-        self._headers.note(exchange, policies, policy, answer.remaining, seconds)
+        note(exchange, covering.header, policy, answer.remaining, seconds)
         if self._events.listening:
             self._events.emit(
                 LimitExceeded(

@@ -1,23 +1,13 @@
-"""What one limit said to a request, whoever counted it."""
+"""What limits said to a request, whoever counted it."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 from mainstay.core.limits import Answer, answer_of
 from mainstay.service.inbound.ratelimit.memory import Take
 from mainstay.service.inbound.ratelimit.policy import Policy
 
-
-class Standing(NamedTuple):
-    """What one limit said to a request.
-
-    Attributes:
-        policy: The limit.
-        answer: Whether the request may pass, and what is left.
-    """
-
-    policy: Policy
-    answer: Answer
+Standing = tuple[Policy, Answer]
+"""One limit, and whether it lets the request pass and what is left of it."""
 
 
 def standing_of(policy: Policy, cost: int, held_s: float) -> Standing:
@@ -26,7 +16,7 @@ def standing_of(policy: Policy, cost: int, held_s: float) -> Standing:
     allowed = held_s >= 0.0
     if not allowed:
         held_s = max(0.0, rule.full_s - rule.every_s * cost - held_s)
-    return Standing(policy, answer_of(allowed, held_s, rule.every_s, rule.burst, cost))
+    return policy, answer_of(allowed, held_s, rule.every_s, rule.burst, cost)
 
 
 def standings_of(
@@ -39,13 +29,22 @@ def standings_of(
     ]
 
 
-def least_left(standings: Sequence[Standing]) -> Standing | None:
-    """Return the limit of which the fewest calls are left, of those that answers tell of."""
-    shown = [one for one in standings if one.policy.advertised is not None]
-    return min(shown, key=lambda one: one.answer.remaining) if shown else None
+def decisive(standings: Iterable[Standing]) -> tuple[Standing | None, Standing | None]:
+    """Return what an answer tells of.
 
-
-def longest_wait(standings: Sequence[Standing]) -> Standing | None:
-    """Return the limit that keeps the request waiting the longest, or None where it passes."""
-    late = [one for one in standings if not one.answer.allowed]
-    return max(late, key=lambda one: one.answer.retry_after_s) if late else None
+    Returns:
+        The limit that keeps the request waiting the longest, or None where it passes; and of those
+        that answers tell of and that let it pass, the one of which the fewest calls are left.
+    """
+    late: Standing | None = None
+    least: Standing | None = None
+    for standing in standings:
+        policy, answer = standing
+        if not answer.allowed:
+            if late is None or answer.retry_after_s > late[1].retry_after_s:
+                late = standing
+        elif policy.advertised is not None and (
+            least is None or answer.remaining < least[1].remaining
+        ):
+            least = standing
+    return late, least

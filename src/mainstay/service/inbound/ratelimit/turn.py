@@ -1,11 +1,9 @@
 """One request that is counted by a store, and by this process too. No waiting: ``Limits`` does."""
 
-from collections.abc import Sequence
-
-from mainstay.core.limits import Answers
+from mainstay.core.limits import Answers, Ask
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.ratelimit.memory import Memory
-from mainstay.service.inbound.ratelimit.policy import Policy
+from mainstay.service.inbound.ratelimit.covering import Covering
+from mainstay.service.inbound.ratelimit.memory import Memory, Take
 from mainstay.service.inbound.ratelimit.standing import Standing, standings_of
 
 
@@ -17,7 +15,7 @@ class Turn:
 
     Args:
         memory: Of this process.
-        policies: The limits that cover the request.
+        covering: The limits that cover the request.
         exchange: The request.
         now_s: Monotonic.
 
@@ -27,25 +25,27 @@ class Turn:
     """
 
     __slots__ = (
-        "_dues_s", "_memory", "_own", "_shared", "_shared_takes", "asks", "standings",
+        "_dues_s", "_memory", "_own", "_shared", "_takes", "asks", "standings",
     )  # fmt: skip
 
     def __init__(
-        self, memory: Memory, policies: Sequence[Policy], exchange: Exchange, now_s: float
+        self, memory: Memory, covering: Covering, exchange: Exchange, now_s: float
     ) -> None:
         self._memory = memory
-        own = [one for one in policies if not one.shared]
-        self._own = [one.take(exchange) for one in own]
-        held = memory.take_all(self._own, now_s) if own else []
-        self._dues_s = [now_s + one_s for one_s in held]
-        self.standings: list[Standing] = standings_of(own, self._own, held)
-        refused = bool(held) and min(held) < 0.0
-        self._shared = () if refused else tuple(one for one in policies if one.shared)
-        self._shared_takes = [one.take(exchange) for one in self._shared]
-        self.asks = [
-            policy.ask(key, cost)
-            for policy, (_, key, cost) in zip(self._shared, self._shared_takes, strict=True)
-        ]
+        self._shared = covering.shared
+        self._own: list[Take] = []
+        self.asks: list[Ask] = []
+        self.standings: list[Standing] = []
+        if covering.own:
+            self._own = [one.take(exchange) for one in covering.own]
+            held = memory.take_all(self._own, now_s)
+            self._dues_s = [now_s + one_s for one_s in held]
+            self.standings = standings_of(covering.own, self._own, held)
+            if min(held) < 0.0:
+                return
+        self._takes = [one.take(exchange) for one in self._shared]
+        for policy, (_, key, cost) in zip(self._shared, self._takes, strict=True):
+            self.asks.append(policy.ask(key, cost))
 
     def learn(self, answers: Answers, now_s: float) -> None:
         """Take what the store answered, and remember how full its buckets are.
@@ -57,16 +57,18 @@ class Turn:
             answers: To ``asks``.
             now_s: Monotonic.
         """
-        for (rule, key, _), answer in zip(self._shared_takes, answers, strict=True):
+        passes = True
+        for (rule, key, _), answer in zip(self._takes, answers, strict=True):
             self._memory.learn(rule, key, answer.reset_after_s, now_s)
-        self.standings += map(Standing, self._shared, answers)
-        if not all(answer.allowed for answer in answers):
+            passes = passes and answer.allowed
+        self.standings += zip(self._shared, answers, strict=True)
+        if not passes:
             self._give_back(now_s)
 
     def alone(self, now_s: float) -> None:
         """Count by this process's share, since the store is away; ``now_s`` is monotonic."""
-        held = self._memory.take_all(self._shared_takes, now_s)
-        self.standings += standings_of(self._shared, self._shared_takes, held)
+        held = self._memory.take_all(self._takes, now_s)
+        self.standings += standings_of(self._shared, self._takes, held)
         if min(held) < 0.0:
             self._give_back(now_s)
 
