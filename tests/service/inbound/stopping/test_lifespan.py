@@ -102,3 +102,52 @@ async def test_a_probe_while_starting(service: Service) -> None:
     shell = service.asgi(app)
     await Server().live(shell)
     assert statuses == [503, 503, 200]
+
+
+async def test_the_way_out_in_a_lifespan(service: Service) -> None:
+    """Background work may need what the app closes; closers run before the server hears the end."""
+    order: list[str] = []
+
+    class Tells(Server):
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            order.append(f"server: {self.heard[-1]}")
+
+    async def work() -> None:
+        order.append("background")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        service.background(work)
+        await receive()
+        order.append("app")
+        await send({"type": "lifespan.shutdown.complete"})
+
+    for stage in ("telemetry", "pools", "clients"):
+        service.on_stop(lambda stage=stage: order.append(stage), stage=stage)  # type: ignore[misc]
+    await Tells().live(service.asgi(app))
+    assert order == [
+        "server: startup.complete",
+        "background",
+        "app",
+        "clients",
+        "pools",
+        "telemetry",
+        "server: shutdown.complete",
+    ]
+
+
+async def test_an_app_that_breaks_off_is_closed_all_the_same(service: Service) -> None:
+    closed: list[str] = []
+    service.on_stop(lambda: closed.append("clients"))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise ConnectionError("the pool is gone")
+
+    with pytest.raises(ConnectionError):
+        await Server().live(service.asgi(app))
+    assert closed == ["clients"]

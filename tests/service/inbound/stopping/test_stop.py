@@ -203,3 +203,31 @@ async def test_where_serve_has_the_signals_nothing_is_chained(clock: "FakeClock"
     before = signal.getsignal(signal.SIGTERM)
     chain_sigterm(drain)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_closers_run_also_where_the_server_does_not_stop(clock: "FakeClock") -> None:
+    """A request that holds the server beyond the bound must not cost the telemetry."""
+    world = World(clock, bound_s=10)
+    world.drain.flights.add("one")
+    world.drain.closers.add(lambda: world.did.append("telemetry"), stage="telemetry")
+    did = world.run()
+    assert did[2:] == [
+        "stop at 10",
+        "telemetry",
+        "mainstay: the drain's bound of 10 s is over: cutting off 1 requests in flight",
+        "end 0 at 11",
+    ]
+
+
+def test_websockets_are_sent_away_when_the_delay_is_over(clock: "FakeClock") -> None:
+    world = World(clock, delay_s=5)
+
+    class Socket:
+        def dismiss(self, after_s: float) -> None:
+            world.did.append(f"dismissed at {world.waited_s:g} in {after_s:g}")
+            world.drain.flights.clear()
+
+    socket = Socket()
+    world.drain.flights.add(socket)
+    world.drain.sockets.add(socket)
+    assert world.run()[1:3] == ["dismissed at 5 in 0", "DrainEnded 0"]

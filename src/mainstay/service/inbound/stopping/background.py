@@ -176,20 +176,22 @@ class Background:
             run()
 
     def _end(self, piece: _Piece, error: BaseException | None) -> None:
+        # What was cut off is counted as such by who cut it.
+        if error is not None and not self._over:
+            self._tell(piece, error)
+        # Last, since whoever waits for it may end the process in the next moment.
         with self._lock:
             self._work.discard(piece)
-            # What was cut off is counted as such by who cut it.
-            told = error is not None and not self._over
-        if told:
-            assert error is not None
-            trail = "".join(traceback.format_exception(error))
-            self._complain(
-                f"mainstay: background work {piece.name} failed, trace_id {piece.trace_id}\n{trail}"
-            )
-            if self._events.listening:
-                at_s, kind = self._clock.wall_s(), type(error).__name__
-                self._events.emit(BackgroundFailed(at_s=at_s, work=piece.name, error=kind))
         piece.done.set_result(None)
+
+    def _tell(self, piece: _Piece, error: BaseException) -> None:
+        trail = "".join(traceback.format_exception(error))
+        self._complain(
+            f"mainstay: background work {piece.name} failed, trace_id {piece.trace_id}\n{trail}"
+        )
+        if self._events.listening:
+            at_s, kind = self._clock.wall_s(), type(error).__name__
+            self._events.emit(BackgroundFailed(at_s=at_s, work=piece.name, error=kind))
 
     def finish(self, within_s: float) -> int:
         """Wait for what is on its way, and for what that begins; return how much is cut off.
