@@ -124,7 +124,8 @@ class Limiter:
         self._doubtful = True
         self._probe_every = self._jitter()
         self._probe_length_s = 0.0
-        self._first_s = self._measured_s = now_s
+        self._first_s = math.inf
+        self._measured_s = now_s
         self._seen = 0
         self._measured_limit = self.limit
         self._clip_s = math.inf
@@ -163,6 +164,10 @@ class Limiter:
         """
         if self.probe is not None:
             self._go_on_probing(self.probe, in_flight, now_s)
+        elif self._first_s == math.inf:
+            # What went before the first answer was no traffic.
+            self._first_s = self._began_s = now_s
+            self._decides_s = now_s + WINDOW_S
         elif self._count < SAMPLES_MIN or self._count < self._samples_needed():
             self._decides_s = now_s + WINDOW_S / 4
             if now_s - self._began_s > _WINDOW_S_MAX:

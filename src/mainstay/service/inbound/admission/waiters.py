@@ -34,6 +34,7 @@ class TaskWaiter:
             try:
                 self._loop.call_soon_threadsafe(self.wake)
             except RuntimeError:
+                self.granted = False
                 return False
         self.granted = granted
         return True
