@@ -8,13 +8,11 @@ servers (Granian) that look no more once they have the body.
 import math
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from contextvars import copy_context
 from http import HTTPStatus
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mainstay.core.deadline import Scope, back, enter
-from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.inbound import Inbound
@@ -22,6 +20,9 @@ from mainstay.service.inbound.perimeter.body import BoundedInput
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problem import PROBLEM_TYPE
 from mainstay.service.inbound.refusal import RawHeaders, Refusal, Refused
+
+if TYPE_CHECKING:
+    from mainstay.core.deadline import Scope
 
 # Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
 Environ = dict[str, Any]
@@ -137,7 +138,8 @@ class ThreadFlight(Exchange):
         if isinstance(said, Refusal):
             return self.refuse(said)
         self.status, self.begun_s = said.status, self._inbound.clock.monotonic_s()
-        headers = [*_as_text(said.headers), ("X-Request-ID", self.request_id)]
+        headers = [(_title(name), value.decode("latin-1")) for name, value in said.headers]
+        headers.append(("X-Request-Id", self.request_id))
         self._start_response("204 No Content", headers)
         self.end(None)
         return []
@@ -158,7 +160,7 @@ class ThreadFlight(Exchange):
         self._headers = [
             ("Content-Type", PROBLEM_TYPE),
             ("Content-Length", str(len(document))),
-            *_as_text(refusal.headers),
+            *((_title(name), value.decode("latin-1")) for name, value in refusal.headers),
         ]
         try:
             self.begin()
@@ -194,16 +196,6 @@ class ThreadFlight(Exchange):
         if inbound.observer is not None:
             inbound.observer.ended(self, ended_s)
 
-    def within(self, step: Callable[[], Any]) -> Any:
-        """Take one step of a streamed body in the request's context. Any: the step's result."""
-        trace_token = enter_trace(self)
-        scope_token = enter(self.deadline)
-        try:
-            return step()
-        finally:
-            back(scope_token)
-            leave_trace(trace_token)
-
     def _late(self) -> bool:
         scope = self.deadline
         return scope is not None and self._inbound.clock.monotonic_s() >= scope.expires_s
@@ -218,15 +210,16 @@ class ThreadFlight(Exchange):
     def _dressed(self, headers: TextHeaders) -> TextHeaders:
         """Return the headers of the answer with everything that parts add to them."""
         inbound = self._inbound
-        names = {name.lower().encode("latin-1", "replace") for name, _ in headers}
-        hidden = inbound.perimeter.hidden
-        if not hidden.isdisjoint(names):
-            headers = [one for one in headers if one[0].lower().encode("latin-1") not in hidden]
-        headers = [*headers, *_as_text(inbound.perimeter.dress(self, names))]
+        perimeter = inbound.perimeter
+        names = {(_LOWER.get(name) or _lower(name)): value for name, value in headers}
+        if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
+            headers = [one for one in headers if _lower(one[0]) not in perimeter.hidden]
+        headers = [*headers, *_as_text(perimeter.dress(self, names))]
         if self.noted is not None:
-            headers += _as_text(tuple(self.noted))
+            for name, value in self.noted:
+                headers.append((_TITLES.get(name) or _title(name), value.decode("latin-1")))
         if b"x-request-id" not in names:
-            headers.append(("X-Request-ID", self.request_id))
+            headers.append(("X-Request-Id", self.request_id))
         if inbound.drain.stopping:
             # The client opens its next connection elsewhere.
             headers.append(_CLOSE)
@@ -260,14 +253,19 @@ class ThreadFlight(Exchange):
 
 
 class _Body:
-    """A streamed body: in flight until it is exhausted, fails, or is closed."""
+    """A streamed body: in flight until it is exhausted, fails, or is closed.
 
-    __slots__ = ("_body", "_flight", "_next")
+    Each step runs in the context of the app's call: its trace, its deadline, and whatever context
+    variables the app has set.
+    """
+
+    __slots__ = ("_body", "_flight", "_next", "_run")
 
     def __init__(self, body: Iterable[bytes], flight: ThreadFlight) -> None:
         self._body = body
         self._flight = flight
         self._next = iter(body).__next__
+        self._run = copy_context().run
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -275,7 +273,7 @@ class _Body:
     def __next__(self) -> bytes:
         flight = self._flight
         try:
-            part: bytes = flight.within(self._next)
+            part = self._run(self._next)
         except StopIteration:
             flight.end(None)
             raise
@@ -289,7 +287,7 @@ class _Body:
     def close(self) -> None:
         """Close the app's own body, as the server must in the end, whatever happened."""
         try:
-            self._flight.within(partial(_close, self._body))
+            self._run(_close, self._body)
         finally:
             self._flight.end(None)
 
@@ -321,7 +319,28 @@ def _path_of(environ: Environ) -> str:
     return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
+_NAMES_MAX = 512
+"""Of headers that are remembered in the other form; an app has few."""
+
+_LOWER: dict[str, bytes] = {}
+_TITLES: dict[bytes, str] = {}
 _last: tuple[RawHeaders, TextHeaders] = ((), [])
+
+
+def _lower(name: str) -> bytes:
+    """Return the name of a header as parts have it."""
+    lower = name.lower().encode("latin-1", "replace")
+    if len(_LOWER) < _NAMES_MAX:
+        _LOWER[name] = lower
+    return lower
+
+
+def _title(name: bytes) -> str:
+    """Return the name of a header as WSGI has it."""
+    title = name.decode("latin-1").title()
+    if len(_TITLES) < _NAMES_MAX:
+        _TITLES[name] = title
+    return title
 
 
 def _as_text(headers: RawHeaders) -> TextHeaders:
@@ -329,9 +348,6 @@ def _as_text(headers: RawHeaders) -> TextHeaders:
     global _last  # noqa: PLW0603  One tuple, read and written whole: threads see both or neither.
     known, text = _last
     if known is not headers:
-        text = [
-            (name.decode("latin-1").title(), value.decode("latin-1")) for name, value in headers
-        ]
-        if headers:
-            _last = (headers, text)
+        text = [(_title(name), value.decode("latin-1")) for name, value in headers]
+        _last = (headers, text)
     return text
