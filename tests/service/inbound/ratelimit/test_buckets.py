@@ -66,8 +66,8 @@ def test_who_comes_new_while_the_table_is_full_usually_passes() -> None:
     turned_away = 0
     for number in range(512):
         turned_away += memory.take(one, f"second-{number}", 2, 0.0) < 0
-    # A newcomer is held only where both of its cells are taken: 1/3 of the cells on the average.
-    assert turned_away < 512 * 0.25
+    # A newcomer is held only where both of its cells are taken; one row alone would hold 22 %.
+    assert turned_away < 512 * 0.15
 
 
 def test_the_shared_buckets_go_when_they_are_empty() -> None:
