@@ -7,10 +7,10 @@ BENCH := .venv-bench
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test check lint types floors format lock wheel clean bench mutation
+.PHONY: help demo test check lint types floors format lock wheel clean bench bench-stack mutation
 
 help:  ## Show what can be made.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Run the shop behind Envoy, kill a replica under load, restart another service.
 	@$(BIN)/python examples/demo.py
@@ -47,6 +47,9 @@ bench: $(BENCH)/.done  ## Measure calls that leave beside what others use for th
 	@$(BENCH)/bin/python bench/balance.py
 	@$(BENCH)/bin/python bench/http_clients.py
 	@$(BENCH)/bin/python bench/stores.py
+
+bench-stack: $(BENCH)/.done  ## Measure what the wrapper costs FastAPI, Starlette and Flask, in real servers.
+	@$(BENCH)/bin/python bench/stack.py --peers
 
 mutation: $(BENCH)/.done  ## Tell how much the tests would notice, by small changes of what was committed.
 	@$(BENCH)/bin/python -m bench.mutation

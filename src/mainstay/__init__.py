@@ -6,7 +6,9 @@ if TYPE_CHECKING:
     from mainstay.core.deadline import detach, remaining_s
     from mainstay.core.trace import Trace, current_trace
     from mainstay.process import Service
+    from mainstay.service.inbound.exchange import Exchange
     from mainstay.service.inbound.health.document import Finding, Status
+    from mainstay.service.inbound.perimeter.nonce import csp_nonce
     from mainstay.service.outbound.adapters.http_clients.options import Http
     from mainstay.service.outbound.attempt_timeout import AttemptTimeout
     from mainstay.service.outbound.balance.balancer import Balancer
@@ -35,6 +37,7 @@ __all__ = [
     "DnsEndpoints",
     "Ejection",
     "Endpoint",
+    "Exchange",
     "Fallback",
     "Finding",
     "Hedge",
@@ -46,6 +49,7 @@ __all__ = [
     "Status",
     "Trace",
     "__version__",
+    "csp_nonce",
     "current_trace",
     "deadline",
     "degraded",
@@ -65,6 +69,7 @@ _HOMES = {
     "DnsEndpoints": "mainstay.service.outbound.balance.dns",
     "Ejection": "mainstay.service.outbound.balance.ejection",
     "Endpoint": "mainstay.service.outbound.balance.endpoint",
+    "Exchange": "mainstay.service.inbound.exchange",
     "Fallback": "mainstay.service.outbound.fallback",
     "Finding": "mainstay.service.inbound.health.document",
     "Hedge": "mainstay.service.outbound.hedge",
@@ -75,6 +80,7 @@ _HOMES = {
     "Service": "mainstay.process",
     "Status": "mainstay.service.inbound.health.document",
     "Trace": "mainstay.core.trace",
+    "csp_nonce": "mainstay.service.inbound.perimeter.nonce",
     "current_trace": "mainstay.core.trace",
     "deadline": "mainstay.service.outbound.context",
     "degraded": "mainstay.service.outbound.context",
