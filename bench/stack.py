@@ -16,11 +16,13 @@ import socket
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mainstay.core.clock import SystemClock, pause
+
+CLOCK = SystemClock()
 HERE = Path(__file__).parent
 CONNECTIONS = 32
 REQUEST = (
@@ -34,6 +36,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Served:
+    """A server with one of the apps, and what was measured of it."""
+
     name: str
     process: subprocess.Popen[bytes]
     port: int
@@ -41,10 +45,12 @@ class Served:
     cpu_us: list[float] = field(default_factory=list)
 
     def cpu_s(self) -> float:
+        """Return the CPU that its process has used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def round(self, seconds: float) -> None:
+        """Measure for so many seconds."""
         before_s = self.cpu_s()
         answered, took_s = drive(self.port, seconds)
         self.rates.append(answered / took_s)
@@ -62,9 +68,9 @@ def drive(port: int, seconds: float) -> tuple[int, float]:
         selector.register(one, selectors.EVENT_READ)
         sockets.append(one)
     answered = 0
-    began_s = time.perf_counter()
+    began_s = CLOCK.monotonic_s()
     end_s = began_s + seconds
-    while time.perf_counter() < end_s:
+    while CLOCK.monotonic_s() < end_s:
         for key, _ in selector.select(1.0):
             answer = key.fileobj.recv(65536)  # type: ignore[union-attr]  # They are sockets.
             if not answer:
@@ -76,7 +82,7 @@ def drive(port: int, seconds: float) -> tuple[int, float]:
                 raise SystemExit(f"not the answer: {answer[:300]!r}")
             answered += 1
             key.fileobj.send(REQUEST)  # type: ignore[union-attr]  # As above.
-    took_s = time.perf_counter() - began_s
+    took_s = CLOCK.monotonic_s() - began_s
     for one in sockets:
         one.close()
     return answered, took_s
@@ -105,7 +111,7 @@ def served(name: str, server: str, *, access_log: bool) -> Iterator[Served]:
                 break
             if process.poll() is not None:
                 raise SystemExit(f"{name} did not start")
-            time.sleep(0.05)
+            pause(0.05)
         yield Served(name, process, port)
     finally:
         process.terminate()
