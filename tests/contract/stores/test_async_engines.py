@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -21,10 +22,6 @@ from mainstay.service.outbound.adapters.databases import (
 
 POINTS_MAX = 200
 """More awaits than any of the jobs here has."""
-
-LEFT = (
-    "select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'"
-)
 
 
 @asynccontextmanager
@@ -121,18 +118,21 @@ async def awaited(job: CancelledAt) -> Any:
 @pytest.mark.usefixtures("patience")
 async def test_a_cancelled_statement_is_stopped_at_the_server(postgres: Postgres) -> None:
     policy = Policy(name="orders", bulkhead=Bulkhead(limit=2))
+    # What other tests left running, on a server that could not be told, is not meant.
+    sleep = f"select pg_sleep(30), '{uuid4()}'"
+    known = "select count(*) from pg_stat_activity where state = 'active' and query = :sleep"
+    left = text(known).bindparams(sleep=sleep)
     async with engine_on(postgres, policy) as engine:
-        task = asyncio.create_task(scalar(engine, "select pg_sleep(30)"))
+        task = asyncio.create_task(scalar(engine, sleep))
         async with engine.connect() as connection:
-            running = 0
-            while not running:
-                running = (await connection.execute(text(LEFT))).scalar() or 0
+            while not (await connection.execute(left)).scalar():
                 await connection.rollback()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert policy.stats().in_flight == 0
-        assert await scalar(engine, LEFT) == 0
+        async with engine.connect() as connection:
+            assert (await connection.execute(left)).scalar() == 0
 
 
 @pytest.mark.usefixtures("patience")
