@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psycopg
 from tests.service.inbound.idempotency.drive import Wsgi
 
-from mainstay.service.inbound.idempotency.attempt import current_attempt
+from mainstay.service.inbound.idempotency.attempt import idempotency
 from mainstay.service.inbound.idempotency.records import Records
 from mainstay.state.idempotency import PostgresRecords, ValkeyRecords
 from mainstay.state.valkey import Valkey
@@ -33,7 +33,7 @@ def main() -> None:
 
     def work() -> None:
         if where == "commit":
-            attempt = current_attempt()
+            attempt = idempotency()
             assert attempt is not None
             with psycopg.connect(url.replace("+psycopg", "")) as connection:
                 connection.execute("insert into work values (%s)", [key])

@@ -8,7 +8,7 @@ from typing import Any
 
 from mainstay.core.events import Event, Listeners
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.idempotency.attempt import current_attempt
+from mainstay.service.inbound.idempotency.attempt import idempotency
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.idempotency.memory import MemoryRecords
 from mainstay.service.inbound.refusal import Refused
@@ -115,7 +115,7 @@ class Kind:
         raise NotImplementedError
 
     def note(self, body: bytes) -> None:
-        self.asked.append(Asked(body, current_attempt()))
+        self.asked.append(Asked(body, idempotency()))
         self.during()
         if self.does.error is not None:
             raise self.does.error

@@ -11,7 +11,8 @@ from mainstay.core.events import Event, Listeners
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.sessions.memory import MemorySessions
-from mainstay.service.inbound.sessions.session import Session, current_session
+from mainstay.service.inbound.sessions.session import Session
+from mainstay.service.inbound.sessions.session import session as its_session
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.spec import sessions as spec
 from mainstay.spec.secret import Secret
@@ -146,7 +147,7 @@ class Asgi(Site):
         sent: list[Any] = []
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            assert scope["session"] is current_session()
+            assert scope["session"] is its_session()
             said, status = "", 200
             try:
                 if touch is not None:
@@ -177,7 +178,7 @@ class Wsgi(Site):
         got: list[Any] = [0, []]
 
         def app(environ: Any, start_response: Any) -> Iterable[bytes]:
-            assert environ["mainstay.session"] is current_session()
+            assert environ["mainstay.session"] is its_session()
             said, status = "", 200
             try:
                 if touch is not None:

@@ -12,7 +12,7 @@ from mainstay.core.errors import PolicyMisused
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.sessions.django import session_middleware
 from mainstay.service.inbound.sessions.flask import FlaskSessions
-from mainstay.service.inbound.sessions.session import current_session
+from mainstay.service.inbound.sessions.session import session as its_session
 
 
 def asgi_client(site: Asgi, app: Any) -> Callable[[str], tuple[int, str]]:
@@ -128,14 +128,14 @@ def test_fastapi_awaits_it_in_tasks_and_reads_it_in_threads() -> None:
 
     @app.get("/task")
     async def in_a_task() -> int:
-        session = await current_session()
+        session = await its_session()
         session["visits"] = session.get("visits", 0) + 1
         found: int = session["visits"]
         return found
 
     @app.get("/thread")
     def in_a_thread() -> int:
-        session = current_session()
+        session = its_session()
         session["visits"] = session.get("visits", 0) + 1
         found: int = session["visits"]
         return found
@@ -159,11 +159,11 @@ def test_a_store_that_is_away_is_told_whatever_the_framework_makes_of_it(path: s
 
     @app.get("/task")
     async def in_a_task() -> int:
-        return len(await current_session())
+        return len(await its_session())
 
     @app.get("/thread")
     def in_a_thread() -> int:
-        return len(current_session())
+        return len(its_session())
 
     site = Asgi()
     site.ask(lambda session: session.update(a=1))
@@ -217,7 +217,7 @@ def test_an_app_that_is_not_wrapped_is_told_so() -> None:
     with pytest.raises(PolicyMisused, match="wrap the app"):
         session_middleware(lambda request: request)(Bare())
     with pytest.raises(PolicyMisused, match=r"inbound.session"):
-        current_session()
+        its_session()
 
 
 def test_django_finds_it_as_its_own() -> None:

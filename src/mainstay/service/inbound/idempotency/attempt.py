@@ -133,6 +133,6 @@ enter_attempt = _current.set
 leave_attempt = _current.reset
 
 
-def current_attempt() -> Attempt | None:
+def idempotency() -> Attempt | None:
     """Return the attempt whose request is answered here, or None where it carries no key."""
     return _current.get()

@@ -314,13 +314,13 @@ enter_session = _current.set
 leave_session = _current.reset
 
 
-def current_session() -> Session:
+def session() -> Session:
     """Return the session of the request that is answered here.
 
     Raises:
         PolicyMisused: None is answered here, or the service declares no sessions.
     """
-    session = _current.get()
-    if session is None:
+    found = _current.get()
+    if found is None:
         raise PolicyMisused("no session here: declare `inbound.session`, and ask in a request")
-    return session
+    return found
