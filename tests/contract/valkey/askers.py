@@ -48,7 +48,9 @@ class Asker(Protocol):
         """Have callers ask all the time within the region. Any: a context manager's own type."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the client; once more changes nothing."""
+        ...
 
 
 class Threads:
@@ -131,6 +133,8 @@ class Tasks:
             done.result(60)
 
     def close(self) -> None:
+        if self.loop.is_closed():
+            return
         self.run(self.valkey.aclose())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()

@@ -116,10 +116,12 @@ class Line(asyncio.Protocol):
         """Say the first words, then what callers gave while it was being opened.
 
         Raises:
-            StoreUnavailable: The server answers with an error; only its first word is shown, since
-                the rest may hold what was sent.
+            StoreUnavailable: The server hung up, or answers with an error; only its first word is
+                shown, since the rest may hold what was sent.
         """
-        assert self._transport is not None, "it is connected"
+        if self._transport is None:
+            # It may have ended before who connected was told that it was there.
+            raise self._unavailable(self.refusal or ENDED, begun=False)
         answers: list[Answer] = [self._loop.create_future() for _ in commands]
         self._greeting.extend((one, 0.0) for one in answers)
         self._transport.write(b"".join(commands))

@@ -29,6 +29,7 @@ from mainstay.state.valkey.thread_wire import ThreadWire, open_wire
 from mainstay.state.valkey.words import Reply
 
 UNCHANGED = ""
+"""Nothing to tell."""
 
 STALE_AFTER_S = 1.0
 """A connection that idled for so long is looked at before it is used. In a busy one, the server's
@@ -71,6 +72,7 @@ class ThreadSide:
         self._presence = Presence()
         self._open = 0
         self._opening = 0
+        self._pause_s = 0.0
         self._waiters = 0
         self._ended = threading.Event()
         self._opener: threading.Thread | None = None
@@ -129,6 +131,7 @@ class ThreadSide:
         self._clear()
         self._presence = Presence()
         self._open = self._opening = self._waiters = 0
+        self._pause_s = 0.0
         self._opener = None
         if not self._closed:
             self._refusal = None
@@ -179,6 +182,9 @@ class ThreadSide:
                 self._presence.proved()
             if not wire.answered or why == LATE:
                 news = self._send_away(why)
+            if news is not None:
+                # Of many that are lost at once, the first alone counts as a failure.
+                self._pause_s = self._presence.delay_s(self._rng)
         if news is not None:
             self._tell(news)
         return self._unavailable(why, begun=True)
@@ -239,23 +245,27 @@ class ThreadSide:
                 if not self._is_wanted():
                     self._opener = None
                     return
-                self._open += 1
-                self._opening = 1
-            news, delay_s = self._attempt()
+                pause_s, self._pause_s = self._pause_s, 0.0
+                if pause_s == 0.0:
+                    self._open += 1
+                    self._opening = 1
+            if pause_s > 0.0:
+                ended.wait(pause_s)
+                continue
+            news = self._attempt()
             if news != UNCHANGED:
                 self._tell(news)
-            ended.wait(delay_s)
 
-    def _attempt(self) -> tuple[str | None, float]:
-        """Open one; return what to tell of it, and the seconds until the next attempt."""
+    def _attempt(self) -> str | None:
+        """Open one; return what to tell of it."""
         try:
             wire = open_wire(self._address, OPEN_S, self._clock)
         except (OSError, ProtocolError) as error:
             with self._changed:
                 self._opening = 0
                 self._open -= 1
-                news = self._send_away(unreachable(error))
-                return news or UNCHANGED, self._presence.delay_s(self._rng)
+                self._pause_s = self._presence.delay_s(self._rng)
+                return self._send_away(unreachable(error)) or UNCHANGED
         self._idle.append(wire)
         with self._changed:
             self._opening = 0
@@ -265,4 +275,4 @@ class ThreadSide:
             self._changed.notify_all()
         if self._closed:
             self._clear()
-        return (None if back else UNCHANGED), 0.0
+        return None if back else UNCHANGED
