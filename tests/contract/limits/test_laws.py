@@ -87,8 +87,11 @@ def test_a_call_that_costs_more_than_the_burst_is_told_never(store: Store) -> No
     assert (refused.allowed, refused.retry_after_s) == (False, float("inf"))
 
 
-def test_one_burst_passes_however_many_calls_there_are(store: Store) -> None:
-    ask = Ask("a", 3600.0, 100)
+@pytest.mark.parametrize("every_s", [3600.0, 1000 / 7, 1000 / 49, 12345.678901])
+def test_one_burst_passes_however_many_calls_there_are(store: Store, every_s: float) -> None:
+    """Exactly, though sums of such numbers are never exact."""
+    store.set_clock(123_456.789012)
+    ask = Ask("a", every_s, 100)
     assert sum(store.take([ask])[0].allowed for _ in range(150)) == 100
 
 
