@@ -4,12 +4,13 @@ import sys
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.service.inbound.ratelimit.kit import rule
+from tests.service.inbound.ratelimit.kit import World, limit, rule
 
 from mainstay.core.limits import NEVER_S, gcra
 from mainstay.service.inbound.ratelimit.buckets import Buckets
 from mainstay.service.inbound.ratelimit.memory import BUCKETS_MAX, Memory, Rule
 from mainstay.service.inbound.ratelimit.overflow import Overflow
+from mainstay.spec.ratelimit import LIMITS_MAX
 
 MILLION = 1_000_000
 
@@ -102,6 +103,13 @@ def test_a_million_callers_take_bounded_memory() -> None:
     assert size_of(one.buckets) < 25e6
     assert memory.take(one, "198.51.0", 1, 1.0) < 0
     assert memory.take(one, f"198.51.{MILLION - 1}", 1, 1.0) < 0
+
+
+def test_several_limits_share_the_bound_of_memory() -> None:
+    world = World(*[limit("1/d", name=f"n{one}") for one in range(LIMITS_MAX)])
+    exact = [one.rule.buckets._max for one in world.limits._policies]
+    assert sum(exact) <= BUCKETS_MAX
+    assert min(exact) > BUCKETS_MAX / LIMITS_MAX - 1
 
 
 def size_of(buckets: Buckets) -> int:

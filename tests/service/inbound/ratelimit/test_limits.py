@@ -186,6 +186,11 @@ def test_what_the_declaration_would_refuse_is_refused() -> None:
         World(limit("2/s", cost=3))
     with pytest.raises(ValueError, match="limit's name"):
         World(limit("2/s", name='a"; r=5'))
+    with pytest.raises(ValueError, match="client_ip, header:NAME"):
+        World(limit("2/s", by="usr"))
+    for routes in ({"routes": ("/a**",)}, {"costs": (("/a**", 2),)}):
+        with pytest.raises(ValueError, match="a path such as"):
+            World(limit("2/s", **routes))
 
 
 def test_no_limits_are_no_limits() -> None:

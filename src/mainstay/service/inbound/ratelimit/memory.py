@@ -115,8 +115,10 @@ class Memory:
         self._acquire()
         try:
             for rule, key, cost in takes:
-                due_s = max(rule.buckets.due_s(key), now_s)
-                if due_s - now_s > rule.full_s:
+                due_s = rule.buckets.due_s(key)
+                if due_s <= now_s:
+                    due_s = now_s
+                elif due_s - now_s > rule.full_s:
                     due_s = now_s + rule.full_s
                     rule.buckets.put(key, due_s, now_s)
                 wait_s = (due_s - now_s) + rule.every_s * cost - rule.full_s

@@ -14,7 +14,7 @@ from mainstay.service.inbound.ratelimit.caller import (
 )
 from mainstay.service.inbound.ratelimit.memory import Rule, Take
 from mainstay.service.inbound.ratelimit.routes import Routes
-from mainstay.spec.ratelimit import LIMIT_NAME, RateLimit
+from mainstay.spec.ratelimit import BY, LIMIT_NAME, ROUTE, RateLimit
 from mainstay.spec.units import Quota
 
 _HEADER = "header:"
@@ -76,11 +76,13 @@ class Policy:
         share: float | None,
         buckets_max: int,
     ) -> None:
+        for route in (*option.routes, *dict(option.costs)):
+            ROUTE.read(route)
         self.name = str(LIMIT_NAME.read(option.name))
-        self.by = option.by
+        self.by = str(BY.read(option.by))
         self._routes = Routes(option.routes) if option.routes else None
         self._methods = _methods(option.methods)
-        self.caller = self._caller(option.by, keys, secret)
+        self.caller = self._caller(keys, secret)
         self.cost = option.cost
         self._route_costs = Routes([route for route, _ in option.costs]) if option.costs else None
         self._costs = tuple(cost for _, cost in option.costs)
@@ -122,7 +124,8 @@ class Policy:
         index = None if self._route_costs is None else self._route_costs.find(path)
         return self.cost if index is None else self._costs[index]
 
-    def _caller(self, by: str, keys: Mapping[str, LimitKey], secret: bytes) -> Caller:
+    def _caller(self, keys: Mapping[str, LimitKey], secret: bytes) -> Caller:
+        by = self.by
         if by == "client_ip":
             return by_address
         if by.startswith(_HEADER):
