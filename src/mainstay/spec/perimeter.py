@@ -135,10 +135,11 @@ class SecurityHeaders:
 
     preset: str = key(
         "preset",
-        Choice(("api", "pages")),
-        default="api",
+        Choice(("auto", "api", "pages")),
+        default="auto",
         doc="api: the answer may load nothing and be framed by nobody, right for JSON. pages: HTML "
-        "with scripts, styles and images of its own origin, and inline ones with the nonce.",
+        "with scripts, styles and images of its own origin, and inline ones with the nonce. auto: "
+        "pages for answers of text/html, api for all others.",
     )
     csp: tuple[tuple[str, tuple[str, ...]], ...] | None = key(
         "csp",

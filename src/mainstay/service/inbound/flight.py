@@ -2,7 +2,7 @@
 
 import math
 import traceback
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import Any
 
 from mainstay.core.alarm import RANG, Alarm
@@ -100,6 +100,9 @@ class Flight(Exchange):
         headers = list(message.get("headers", ()))
         # The names, in C; the values are not looked at.
         names = dict(headers)
+        if b"Content-Type" in names:
+            headers = _lowered(headers)
+            names = dict(headers)
         perimeter = inbound.perimeter
         if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
             headers = [pair for pair in headers if pair[0] not in perimeter.hidden]
@@ -142,7 +145,7 @@ class Flight(Exchange):
         if not self._inbound.problem_errors or not self.finished:
             await self._release()
             return
-        headers = held[0].get("headers", ())
+        headers = _lowered(held[0].get("headers", ()))
         kind = next((value for name, value in headers if name == b"content-type"), None)
         document = self._inbound.problems.convert(
             self.status,
@@ -246,6 +249,11 @@ class Flight(Exchange):
 
     def _body(self, document: bytes) -> bytes:
         return b"" if self.method == "HEAD" else document
+
+
+def _lowered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return headers as ASGI wants them. Django writes their names as people do."""
+    return [(name.lower(), value) for name, value in headers]
 
 
 class _Nothing:

@@ -11,6 +11,7 @@ def make_exchange(
     *,
     method: str = "GET",
     path: str = "/",
+    status: int = 200,
     trusted: bool = False,
     scope: dict[str, Any] | None = None,
 ) -> Exchange:
@@ -20,6 +21,7 @@ def make_exchange(
     exchange.kind = "http"
     exchange.method = method
     exchange.path = path
+    exchange.status = status
     exchange.get = dict(headers or {}).get
     exchange.trusted = trusted
     return exchange

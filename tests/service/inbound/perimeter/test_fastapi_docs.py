@@ -61,18 +61,21 @@ def forbidden(policy: Policy, page: bytes) -> set[tuple[str, str]]:
     }
 
 
+HTML = {b"content-type": b"text/html; charset=utf-8"}
+
+
 def policy_at(path: str, headers: SecurityHeaders) -> Policy:
-    worn = dict(Perimeter(Inbound(headers=headers)).dress(make_exchange(path=path), ()))
+    worn = dict(Perimeter(Inbound(headers=headers)).dress(make_exchange(path=path), HTML))
     return parsed(worn[b"content-security-policy"].decode())
 
 
-@pytest.mark.parametrize("preset", ["api", "pages"])
+@pytest.mark.parametrize("preset", ["auto", "api", "pages"])
 @pytest.mark.parametrize("path", PAGES)
 def test_the_documentation_may_load_what_it_loads(path: str, preset: str) -> None:
     assert forbidden(policy_at(path, SecurityHeaders(preset=preset)), PAGES[path]) == set()
 
 
-@pytest.mark.parametrize("preset", ["api", "pages"])
+@pytest.mark.parametrize("preset", ["auto", "api", "pages"])
 @pytest.mark.parametrize("path", PAGES)
 def test_no_other_page_may(path: str, preset: str) -> None:
     """The law above can fail: under the policy of all other paths these pages would be blank."""

@@ -18,7 +18,7 @@ ORIGIN = b"https://shop.example"
 CORS = Cors(origins=("https://shop.example", "https://*.shop.example"))
 HSTS = b"strict-transport-security"
 CSP = b"content-security-policy"
-NAMES = (b"content-type", b"content-length")
+JSON = {b"content-type": b"application/json", b"content-length": b"2"}
 
 
 def refusal_of(perimeter: Perimeter, exchange: Exchange) -> tuple[int, str] | None:
@@ -28,7 +28,7 @@ def refusal_of(perimeter: Perimeter, exchange: Exchange) -> tuple[int, str] | No
 
 
 def dressed(perimeter: Perimeter, exchange: Exchange, *names: bytes) -> dict[bytes, bytes]:
-    headers = perimeter.dress(exchange, (*NAMES, *names))
+    headers = perimeter.dress(exchange, JSON | dict.fromkeys(names, b"x"))
     found = dict(headers)
     assert len(found) == len(headers), "a header came twice"
     return found
@@ -128,22 +128,63 @@ def test_hsts_is_said_over_https_only() -> None:
 
 def test_what_the_app_says_itself_stays() -> None:
     perimeter = Perimeter(Inbound())
-    for names in ((b"x-frame-options", CSP), (b"X-Frame-Options", b"Content-Security-Policy")):
-        found = dressed(perimeter, make_exchange(), *names)
-        assert b"x-frame-options" not in found
-        assert CSP not in found
-        assert found[b"x-content-type-options"] == b"nosniff"
+    found = dressed(perimeter, make_exchange(), b"x-frame-options", CSP)
+    assert b"x-frame-options" not in found
+    assert CSP not in found
+    assert found[b"x-content-type-options"] == b"nosniff"
 
 
-@pytest.mark.parametrize("names", [NAMES, (*NAMES, b"x-frame-options", b"referrer-policy")])
+def policy_for(media: bytes | str | None, *, preset: str = "auto", status: int = 200) -> bytes:
+    perimeter = Perimeter(Inbound(headers=SecurityHeaders(preset=preset)))
+    answer: dict[bytes, Any] = {} if media is None else {b"content-type": media}
+    found = dict(perimeter.dress(make_exchange(status=status), answer))
+    return found.get(CSP, b"")
+
+
+@pytest.mark.parametrize("media", [b"text/html", b"Text/HTML; charset=utf-8", "text/html"])
+def test_a_page_gets_the_policy_of_pages(media: bytes | str) -> None:
+    """By default; a shell has the values as ASGI or as WSGI writes them."""
+    assert policy_for(media) == policy_for(b"application/json", preset="pages")
+    assert policy_for(media, preset="api") == policy_for(b"application/json")
+
+
+@pytest.mark.parametrize(
+    "media", [None, b"", b"application/json", "text/plain", b"text/htm", b"image/svg+xml"]
+)
+def test_all_else_gets_the_policy_of_data(media: bytes | str | None) -> None:
+    assert b"default-src 'none'" in policy_for(media)
+
+
+def test_a_304_takes_no_policy_to_a_page_that_is_kept() -> None:
+    """A browser takes over the headers of a 304: those for data would blank the page."""
+    assert policy_for(None, status=304) == b""
+    assert policy_for(None, status=304, preset="api") == policy_for(None)
+    assert policy_for(b"text/html", status=304) == policy_for(b"text/html")
+
+
+def test_a_policy_that_is_off_is_off_for_pages() -> None:
+    perimeter = Perimeter(Inbound(headers=SecurityHeaders(csp=None)))
+    answer = {b"content-type": b"text/html"}
+    assert CSP not in dict(perimeter.dress(make_exchange(), answer))
+    assert dict(perimeter.dress(make_exchange(), answer))[b"x-frame-options"] == b"DENY"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        JSON,
+        {b"content-type": b"text/html"},
+        {**JSON, b"x-frame-options": b"x", b"referrer-policy": b"x"},
+    ],
+)
 @pytest.mark.parametrize("origin", [None, ORIGIN, b"https://a.shop.example", b"https://evil.com"])
 def test_the_same_circumstances_get_the_same_object(
-    names: tuple[bytes, ...], origin: bytes | None
+    answer: dict[bytes, bytes], origin: bytes | None
 ) -> None:
     """A shell keeps what it made of it, by identity."""
     perimeter = Perimeter(Inbound(cors=CORS))
     headers = {} if origin is None else {b"origin": origin}
-    answers = {id(perimeter.dress(make_exchange(headers), names)) for _ in range(5)}
+    answers = {id(perimeter.dress(make_exchange(headers), answer)) for _ in range(5)}
     assert len(answers) == 1
 
 
@@ -170,9 +211,8 @@ def test_a_vary_of_the_app_does_not_take_ours_away() -> None:
 def test_an_app_that_does_cors_itself_does_all_of_it() -> None:
     perimeter = Perimeter(Inbound(cors=CORS))
     exchange = make_exchange({b"origin": ORIGIN})
-    for name in (b"access-control-allow-origin", b"Access-Control-Allow-Origin"):
-        found = dressed(perimeter, exchange, name)
-        assert not any(name.startswith(b"access-control-") for name in found)
+    found = dressed(perimeter, exchange, b"access-control-allow-origin")
+    assert not any(name.startswith(b"access-control-") for name in found)
 
 
 def test_every_origin_may_costs_no_vary() -> None:
@@ -191,13 +231,22 @@ def test_origins_that_are_remembered_are_bounded() -> None:
             dressed(perimeter, make_exchange({b"origin": origin}))[b"access-control-allow-origin"]
             == origin
         )
-        perimeter.dress(make_exchange({b"origin": b"https://n%d.evil.com" % number}), NAMES)
-    remembered = perimeter._wardrobe.plain.by_origin
+        perimeter.dress(make_exchange({b"origin": b"https://n%d.evil.com" % number}), JSON)
+    remembered = perimeter._wardrobes.other.plain.by_origin
     assert len(remembered) == 1024
     assert not any(b"evil" in origin for origin in remembered)
     # The declared one still finds its place.
     exchange = make_exchange({b"origin": ORIGIN})
-    assert perimeter.dress(exchange, NAMES) is perimeter.dress(exchange, NAMES)
+    assert perimeter.dress(exchange, JSON) is perimeter.dress(exchange, JSON)
+
+
+def test_types_that_are_remembered_are_bounded() -> None:
+    perimeter = Perimeter(Inbound())
+    for number in range(600):
+        for media, policy in ((b"text/html; v=%d", b"'self'"), (b"text/x%d", b"'none'")):
+            worn = dict(perimeter.dress(make_exchange(), {b"content-type": media % number}))
+            assert b"default-src " + policy in worn[CSP]
+    assert len(perimeter._by_type) == 256
 
 
 def test_preflights_are_answered_and_other_options_are_not() -> None:
@@ -211,12 +260,12 @@ def test_preflights_are_answered_and_other_options_are_not() -> None:
 
 def test_without_headers_and_cors_nothing_is_added() -> None:
     perimeter = Perimeter(Inbound(headers=None))
-    assert perimeter.dress(make_exchange({b"origin": ORIGIN}), NAMES) == ()
+    assert perimeter.dress(make_exchange({b"origin": ORIGIN}), JSON) == ()
     assert perimeter.hidden == frozenset()
 
 
 def test_names_that_give_the_server_away_are_hidden() -> None:
-    assert Perimeter(Inbound()).hidden == {b"server", b"Server", b"x-powered-by", b"X-Powered-By"}
+    assert Perimeter(Inbound()).hidden == {b"server", b"x-powered-by"}
 
 
 def pages_with_nonce(*names: bytes) -> tuple[str, dict[bytes, bytes]]:
@@ -248,7 +297,7 @@ def test_who_does_not_ask_gets_the_same_policy_each_time() -> None:
     for _ in range(3):
         exchange = make_exchange()
         perimeter.ask(exchange)
-        answers.add(id(perimeter.dress(exchange, NAMES)))
+        answers.add(id(perimeter.dress(exchange, JSON)))
     assert len(answers) == 1
 
 
@@ -270,8 +319,8 @@ def test_threads_get_the_same_objects() -> None:
         headers = {b"host": b"h%d.shop.example" % (number % 7), b"origin": ORIGIN}
         exchange = make_exchange(headers)
         assert perimeter.ask(exchange) is None
-        names = (*NAMES, b"x-frame-options") if number % 2 else NAMES
-        return number % 2, id(perimeter.dress(exchange, names))
+        answer = {**JSON, b"x-frame-options": b"x"} if number % 2 else JSON
+        return number % 2, id(perimeter.dress(exchange, answer))
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(one, range(2000)))) == 2
@@ -310,7 +359,7 @@ def test_any_headers_end_in_an_answer(
     given = {name: value for name, value in headers.items() if value is not None}
     exchange = make_exchange(given, method=method, trusted=trusted)
     answer = perimeter.ask(exchange)
-    worn = list(perimeter.dress(exchange, NAMES))
+    worn = list(perimeter.dress(exchange, JSON))
     if answer is not None:
         worn += answer.headers
     assert perimeter.must_count(exchange) is bool(given.get(b"transfer-encoding"))

@@ -9,7 +9,9 @@ from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import Cors, Hsts, SecurityHeaders
 
 
-def scanned(inbound: Inbound, *, path: str = "/", asks_nonce: bool = False) -> dict[str, str]:
+def scanned(
+    inbound: Inbound, *, path: str = "/", media: bytes = b"", asks_nonce: bool = False
+) -> dict[str, str]:
     """Return what a scanner sees by HTTPS, which asks from an origin of its own."""
     perimeter = Perimeter(inbound)
     exchange = make_exchange(
@@ -18,7 +20,8 @@ def scanned(inbound: Inbound, *, path: str = "/", asks_nonce: bool = False) -> d
     assert perimeter.ask(exchange) is None
     if asks_nonce:
         csp_nonce()
-    return {name.decode(): value.decode() for name, value in perimeter.dress(exchange, ())}
+    worn = perimeter.dress(exchange, {b"content-type": media})
+    return {name.decode(): value.decode() for name, value in worn}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,12 @@ def test_a_nonce_costs_nothing() -> None:
     headers = scanned(Inbound(headers=SecurityHeaders(preset="pages")), asks_nonce=True)
     assert "'nonce-" in headers["content-security-policy"]
     assert (grade(score(headers)), letters(headers)) == ("A+", "A+")
+
+
+def test_the_default_gives_pages_theirs() -> None:
+    headers = scanned(Inbound(), media=b"text/html; charset=utf-8", asks_nonce=True)
+    assert "'nonce-" in headers["content-security-policy"]
+    assert (score(headers), letters(headers)) == (125, "A+")
 
 
 @pytest.mark.parametrize(

@@ -15,18 +15,17 @@ class Outfit:
 
     Attributes:
         headers: All of them; one object for good, so that a shell may keep what it made of it.
-        names: Those that the app may set itself instead, in lower case and as Django's ASGI handler
-            writes them. ``Vary`` is added to the app's own.
+        names: Those that the app may set itself instead. ``Vary`` is added to the app's own.
     """
 
     __slots__ = ("_less", "headers", "names")
 
     def __init__(self, headers: RawHeaders) -> None:
         self.headers = headers
-        self.names = with_titles(name for name, _ in headers if name != _VARY)
+        self.names = frozenset(name for name, _ in headers if name != _VARY)
         self._less: dict[frozenset[bytes], RawHeaders] = {}
 
-    def less(self, names: Collection[bytes]) -> RawHeaders:
+    def less(self, names: Iterable[bytes]) -> RawHeaders:
         """Return the headers without those in ``names``; for the same ones, the same object."""
         taken = self.names.intersection(names)
         found = self._less.get(taken)
@@ -38,18 +37,12 @@ class Outfit:
         return found
 
 
-def with_titles(names: Iterable[bytes]) -> frozenset[bytes]:
-    """Return names in lower case, and the same as people write them: ``X-Frame-Options``."""
-    return frozenset(form for name in names for form in (name, name.title()))
-
-
 def without(headers: RawHeaders, names: Collection[bytes]) -> RawHeaders:
     """Return headers less those that the app set itself.
 
     An app that says itself who may read its answer says so with all of its CORS headers: two
     halves from two places would allow what neither meant.
     """
-    names = {name.lower() for name in names}
     of_app = ALLOW_ORIGIN in names
     return tuple(
         pair

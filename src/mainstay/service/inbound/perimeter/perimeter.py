@@ -4,7 +4,8 @@ Everything that the declaration fixes is made when the app is wrapped. On the wa
 are a few look-ups, and in the usual case no object is made.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from mainstay.service.inbound.asgi_types import Scope
 from mainstay.service.inbound.exchange import Exchange
@@ -12,15 +13,25 @@ from mainstay.service.inbound.perimeter.body import too_large
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
 from mainstay.service.inbound.perimeter.hosts import Hosts
 from mainstay.service.inbound.perimeter.nonce import begin, taken
-from mainstay.service.inbound.perimeter.outfit import Outfit, with_titles, without
+from mainstay.service.inbound.perimeter.outfit import Outfit, without
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.perimeter.security import HSTS, Csp, csp_of, hsts_value, plain_headers
+from mainstay.service.inbound.perimeter.security import (
+    HSTS,
+    Csp,
+    csp_of,
+    hsts_value,
+    plain_headers,
+)
 from mainstay.service.inbound.refusal import RawHeaders, Refusal
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import SecurityHeaders
 
 _LENGTH_DIGITS_MAX = 19
 _HTTPS = b"https"
+_NOT_MODIFIED = 304
+_HTML = "text/html"
+_TYPES_MAX = 256
+"""Content types whose wardrobe is remembered: an app has few."""
 _ORIGINS_MAX = 1024
 """Origins below a wildcard whose headers are remembered, some 2 KiB each."""
 _BAD_LENGTH = Refusal.of("header-invalid", "The Content-Length header is no number.")
@@ -49,6 +60,23 @@ class _Wardrobe:
         self.secure = _Rail((*first, *plain, *hsts))
 
 
+class _Wardrobes(NamedTuple):
+    """What is worn by which kind of answer.
+
+    Attributes:
+        pages: HTML.
+        docs: FastAPI's documentation.
+        other: Everything else.
+        unchanged: A 304 without a type. A browser takes its headers over into what it has kept,
+            and the policy for data would blank a page.
+    """
+
+    pages: _Wardrobe
+    docs: _Wardrobe
+    other: _Wardrobe
+    unchanged: _Wardrobe
+
+
 class Perimeter:
     """The perimeter of one service; safe to share between threads, tasks and loops.
 
@@ -57,20 +85,19 @@ class Perimeter:
 
     Attributes:
         body_max: Bytes that a request's body may have; None: any number.
-        hidden: Names of headers that are to be left out of the app's answers, in lower case and as
-            Django's ASGI handler writes them.
+        hidden: Names of headers that are to be left out of the app's answers, in lower case.
     """
 
     __slots__ = (
         "_by_origin",
+        "_by_type",
         "_cors",
         "_docs",
-        "_docs_wardrobe",
         "_has_nonce",
         "_hosts",
         "_too_large",
         "_too_large_http2",
-        "_wardrobe",
+        "_wardrobes",
         "body_max",
         "hidden",
     )
@@ -84,11 +111,12 @@ class Perimeter:
         self._cors = None if declared.cors is None else CrossOrigin(declared.cors)
         # None also where every origin may: then nothing depends on who asks.
         self._by_origin = None if self._cors is None or self._cors.is_any else self._cors
-        self._wardrobe, self._docs_wardrobe = _wardrobes(declared.headers, self._cors)
-        self._has_nonce = self._wardrobe.csp is not None
         headers = declared.headers
-        self._docs = frozenset(() if headers is None else headers.docs)
-        self.hidden = with_titles(
+        self._wardrobes = _wardrobes(headers, self._cors)
+        self._has_nonce = self._wardrobes.pages.csp is not None
+        self._by_type: dict[bytes | str | None, _Wardrobe] = {}
+        self._docs = dict.fromkeys(() if headers is None else headers.docs, self._wardrobes.docs)
+        self.hidden = frozenset(
             () if headers is None else (name.lower().encode() for name in headers.hide)
         )
 
@@ -126,18 +154,25 @@ class Perimeter:
         # Without either header a request has a body over HTTP/2 and later only.
         return not exchange.get(b"content-length") and _is_http2(exchange.scope)
 
-    def dress(self, exchange: Exchange, names: Collection[bytes]) -> RawHeaders:
+    def dress(
+        self, exchange: Exchange, answer: Mapping[bytes, bytes] | Mapping[bytes, str]
+    ) -> RawHeaders:
         """Return the headers to add to an answer.
 
         Where nothing but the declaration, scheme and origin decided about them, it is the same
         object at each call. ``Vary`` is to be added to the app's own.
 
         Args:
-            exchange: The request.
-            names: The names of the answer's headers, which are the app's to say: in lower case, or
-                each word beginning with a capital.
+            exchange: The request, and the status of its answer.
+            answer: The answer's headers, their names in lower case: what they say is the app's to
+                say, and their type tells whether it is a page.
         """
-        wardrobe = self._docs_wardrobe if exchange.path in self._docs else self._wardrobe
+        media = answer.get(b"content-type")
+        wardrobe = (
+            self._docs.get(exchange.path)
+            or self._by_type.get(media)
+            or self._wardrobe_for(exchange, media)
+        )
         scope = exchange.scope
         # Whoever may forge the proxy's header only makes browsers ignore the answer's.
         if (scope.get("scheme") or scope.get("wsgi.url_scheme")) == "https" or (
@@ -154,10 +189,22 @@ class Perimeter:
         if wardrobe.csp is not None:
             nonce = taken(scope)
             if nonce:
-                return _with_nonce(outfit.headers, wardrobe.csp, nonce, names)
-        if outfit.names.isdisjoint(names):
+                return _with_nonce(outfit.headers, wardrobe.csp, nonce, answer)
+        if outfit.names.isdisjoint(answer):
             return outfit.headers
-        return outfit.less(names)
+        return outfit.less(answer)
+
+    def _wardrobe_for(self, exchange: Exchange, media: bytes | str | None) -> _Wardrobe:
+        """Return what an answer of a type wears, and remember it."""
+        if media is None:
+            is_unchanged = exchange.status == _NOT_MODIFIED
+            return self._wardrobes.unchanged if is_unchanged else self._wardrobes.other
+        text = media if isinstance(media, str) else media.decode("latin-1")
+        is_page = text[: len(_HTML)].lower() == _HTML
+        wardrobe = self._wardrobes.pages if is_page else self._wardrobes.other
+        if len(self._by_type) < _TYPES_MAX:
+            self._by_type[media] = wardrobe
+        return wardrobe
 
     def _length_refusal(self, length: bytes, scope: Scope) -> Refusal | None:
         """Return why a declared length is refused."""
@@ -170,20 +217,25 @@ class Perimeter:
         return self._too_large_http2 if _is_http2(scope) else self._too_large
 
 
-def _wardrobes(
-    declared: SecurityHeaders | None, cors: CrossOrigin | None
-) -> tuple[_Wardrobe, _Wardrobe]:
-    """Return what answers wear, and what FastAPI's documentation does."""
+def _wardrobes(declared: SecurityHeaders | None, cors: CrossOrigin | None) -> _Wardrobes:
+    """Return what all kinds of answers wear."""
     always = () if cors is None else cors.always
     if declared is None:
         bare = _Wardrobe(None, always, ())
-        return bare, bare
+        return _Wardrobes(pages=bare, docs=bare, other=bare, unchanged=bare)
     plain = (*plain_headers(declared), *always)
     hsts = () if declared.hsts is None else ((HSTS, hsts_value(declared.hsts)),)
-    return (
-        _Wardrobe(csp_of(declared), plain, hsts),
-        _Wardrobe(csp_of(declared, docs=True), plain, hsts),
-    )
+    api = _Wardrobe(csp_of(declared, "api"), plain, hsts)
+    pages = _Wardrobe(csp_of(declared, "pages"), plain, hsts)
+    docs = _Wardrobe(csp_of(declared, "docs"), plain, hsts)
+    match declared.preset:
+        case "api":
+            return _Wardrobes(pages=api, docs=docs, other=api, unchanged=api)
+        case "pages":
+            return _Wardrobes(pages=pages, docs=docs, other=pages, unchanged=pages)
+        case _:
+            bare = _Wardrobe(None, plain, hsts)
+            return _Wardrobes(pages=pages, docs=docs, other=api, unchanged=bare)
 
 
 def _outfit_of(rail: _Rail, cors: CrossOrigin, origin: bytes) -> Outfit:
@@ -197,9 +249,9 @@ def _outfit_of(rail: _Rail, cors: CrossOrigin, origin: bytes) -> Outfit:
     return outfit
 
 
-def _with_nonce(headers: RawHeaders, csp: Csp, nonce: str, names: Collection[bytes]) -> RawHeaders:
+def _with_nonce(headers: RawHeaders, csp: Csp, nonce: str, names: Iterable[bytes]) -> RawHeaders:
     dressed = ((csp.name, csp.with_nonce(nonce)), *headers[1:])
-    return without(dressed, names)
+    return without(dressed, frozenset(names))
 
 
 def _is_http2(scope: Scope) -> bool:

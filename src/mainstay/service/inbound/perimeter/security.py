@@ -1,5 +1,7 @@
 """Security headers: from what is declared to the headers themselves. Pure."""
 
+from typing import Literal
+
 from mainstay.service.inbound.perimeter.csp import (
     API,
     DOCS,
@@ -12,6 +14,9 @@ from mainstay.service.inbound.perimeter.csp import (
 from mainstay.service.inbound.refusal import RawHeaders
 from mainstay.spec.perimeter import Hsts, SecurityHeaders
 
+Kind = Literal["api", "pages", "docs"]
+"""Of an answer: data, a page, or a page of FastAPI's documentation."""
+
 HSTS = b"strict-transport-security"
 
 # What a page seldom needs and a script that was smuggled in may want.
@@ -19,6 +24,7 @@ _DENIED = (
     "accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid",
     "magnetometer", "microphone", "midi", "payment", "serial", "usb",
 )  # fmt: skip
+_PRESETS: dict[Kind, Directives] = {"api": API, "pages": PAGES, "docs": DOCS}
 _ANCESTORS = "frame-ancestors"
 _FRAMES: Directives = {"deny": ("none",), "same-origin": ("self",)}
 _OLD_FRAMES: dict[tuple[str, ...], bytes] = {("none",): b"DENY", ("self",): b"SAMEORIGIN"}
@@ -50,11 +56,13 @@ class Csp:
         return nonce.encode().join(self._parts)
 
 
-def csp_of(declared: SecurityHeaders, *, docs: bool = False) -> Csp | None:
-    """Return the policy of answers, or that of FastAPI's documentation; None where it is off."""
+def csp_of(declared: SecurityHeaders, kind: Kind) -> Csp | None:
+    """Return the policy of answers of a kind; None where it is off."""
     if declared.csp is None:
         return None
-    directives = DOCS if docs else _directives(declared)
+    preset = _PRESETS[kind]
+    # What is declared is about the app's own answers.
+    directives = preset if kind == "docs" else merged(preset, declared.csp)
     if declared.frame is not None:
         directives = {_ANCESTORS: _FRAMES[declared.frame], **directives}
     if not directives:
@@ -86,11 +94,6 @@ def hsts_value(declared: Hsts) -> bytes:
     if declared.preload:
         words.append("preload")
     return "; ".join(words).encode()
-
-
-def _directives(declared: SecurityHeaders) -> Directives:
-    assert declared.csp is not None, "asked only where there is a policy"
-    return merged(PAGES if declared.preset == "pages" else API, declared.csp)
 
 
 def _old_frame(declared: SecurityHeaders) -> bytes | None:
