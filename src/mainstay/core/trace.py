@@ -30,6 +30,7 @@ _MEMBER = re.compile(
     r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})"
     r"=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 )
+_REQUEST_ID_BYTES_MAX = 128
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@/+=~-]{1,128}")
 _tuple = tuple.__new__
 
@@ -182,4 +183,7 @@ def arrive(
 
 def request_id_of(value: bytes) -> str | None:
     """Return what a trusted peer calls a request, or None if it isn't 1 to 128 plain characters."""
+    # Nearly all are UUIDs or the like, which C tells faster than an expression does.
+    if len(value) <= _REQUEST_ID_BYTES_MAX and value.replace(b"-", b"").isalnum():
+        return value.decode()
     return value.decode() if _REQUEST_ID.fullmatch(value) else None

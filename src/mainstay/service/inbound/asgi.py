@@ -143,8 +143,12 @@ class AsgiShell:
                 flight.client = inbound.trust.client(peer, forwarded)
             named = get(b"x-request-id")
         flight.rng = rng = inbound.rng
-        flight.span_id = span_id = new_span_id(rng)
-        flight.request_id = (None if named is None else request_id_of(named)) or span_id
+        flight.span_id = None
+        request_id = None if named is None else request_id_of(named)
+        if request_id is None:
+            # A request that nobody has named is called by its span.
+            request_id = flight.span_id = new_span_id(rng)
+        flight.request_id = request_id
         scope[EXCHANGE_KEY] = flight
         now_s = flight.started_s = inbound.clock.monotonic_s()
         flight.expires_s = now_s + allowed_s(get, inbound.deadline_s)

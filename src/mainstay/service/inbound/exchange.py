@@ -36,8 +36,8 @@ class Exchange:
         client: Address of the client, which trusted peers may name; as ``peer`` otherwise.
         trusted: Whether the peer is in ``inbound.trust``.
         rng: Makes the ids of the trace.
-        request_id: What a trusted peer calls this request, else ``span_id``.
-        span_id: This request's own part of its trace.
+        request_id: What a trusted peer calls this request, else its span's id.
+        span_id: This request's own part of its trace, where it has one already.
         priority: 0 is critical, 3 is low; see ``admission``.
         started_s: Monotonic.
         begun_s: Monotonic: when the answer began; 0 before that.
@@ -82,7 +82,7 @@ class Exchange:
     trusted: bool
     rng: Random
     request_id: str
-    span_id: str
+    span_id: str | None
     priority: int
     started_s: float
     begun_s: float

@@ -115,8 +115,12 @@ class WsgiShell:
                 flight.client = inbound.trust.client(peer, get(b"x-forwarded-for") or b"")
             named = get(b"x-request-id")
         flight.rng = rng = inbound.rng
-        flight.span_id = span_id = new_span_id(rng)
-        flight.request_id = (None if named is None else request_id_of(named)) or span_id
+        flight.span_id = None
+        request_id = None if named is None else request_id_of(named)
+        if request_id is None:
+            # A request that nobody has named is called by its span.
+            request_id = flight.span_id = new_span_id(rng)
+        flight.request_id = request_id
         environ[EXCHANGE_KEY] = flight
         now_s = flight.started_s = inbound.clock.monotonic_s()
         # Looking up costs more here than it does in ASGI.
