@@ -56,6 +56,16 @@ def test_every_value_and_where_it_came_from(
     assert found["timeout.connect"] == ("2s", "default of an api, at most the total")
 
 
+def test_a_check_says_whose_default_holds(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = values(capsys)
+    assert found["check.interval"] == ("10s", "inbound.health.services")
+    assert found["check.failures"] == ("3", "inbound.health.services")
+    assert found["check.timeout"] == ("2s", "inbound.health.timeout")
+    text = PAYMENTS.replace("https://user:hunter2@pay.example.com", "postgresql://db/pay")
+    (folder / "mainstay.yaml").write_text(text.replace("    rate_limit: 50/s\n", ""))
+    assert values(capsys)["check.timeout"] == ("5s", "inbound.health.databases")
+
+
 def test_the_lines_are_in_the_order_in_which_a_call_meets_the_parts(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
+from mainstay.spec.health import CacheChecks, DatabaseChecks, Health, ServiceChecks
 from mainstay.spec.keys import Key, keys_of
 from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
 from mainstay.spec.secret import Secret
@@ -51,7 +52,10 @@ def explained(
         sources: Of that service; see ``Loaded.sources``.
     """
     dependency = dict(declaration.dependencies)[name]
-    resolved = dict(_resolved(dependency, declaration.inbound.deadline_s))
+    resolved = {
+        **dict(_resolved(dependency, declaration.inbound.deadline_s)),
+        **dict(_checked(dependency, declaration.inbound.health)),
+    }
     lines = []
     for key, value in values_of(dependency, ""):
         source = sources.get(f"dependencies.{name}.{key}", Source())
@@ -134,5 +138,26 @@ def _resolved(dependency: Dependency, deadline_s: float) -> Iterator[tuple[str, 
         yield f"timeout.{name}", (duration_text(one_s), made)
     yield "service", ("none", "default")
     yield "url", ("none", "default")
-    for name in ("path", "timeout"):
-        yield f"check.{name}", ("of its kind", "default")
+    yield "check.path", ("of its kind", "default")
+
+
+def _checked(dependency: Dependency, health: Health) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield what holds for its health check where nothing is declared, and what says so."""
+    checks: ServiceChecks | DatabaseChecks | CacheChecks = health.databases
+    group, timeout_s = "databases", health.databases.timeout_s
+    match kind_of(dependency):
+        case "service" | "api":
+            checks, group, timeout_s = health.services, "services", health.timeout_s
+        case "cache":
+            checks, group, timeout_s = health.caches, "caches", health.caches.timeout_s
+    said = f"inbound.health.{group}"
+    yield (
+        "check.timeout",
+        (
+            duration_text(timeout_s),
+            "inbound.health.timeout" if group == "services" else said,
+        ),
+    )
+    yield "check.interval", (duration_text(checks.interval_s), said)
+    yield "check.failures", (str(checks.failures), said)
+    yield "check.successes", (str(checks.successes), said)
