@@ -215,19 +215,21 @@ class Limiter:
         """Let the limit follow the last window."""
         tolerated_s = self.baseline_s * (_TOLERANCE if strain is None else 1.0)
         headroom = max(1.0, math.sqrt(self.limit) / 2)
-        if self.latency_s <= tolerated_s:
+        fits = tolerated_s * self._per_s + headroom
+        wanted = self.limit
+        if self.latency_s > tolerated_s:
+            # Where answers take so long that it would take minutes to tell a queue from work,
+            # nothing shrinks on a guess: what was declared holds.
+            if not self._doubtful or self._probe_s() <= _PROBE_S_MAX:
+                self.reason = strain or "latency"
+                self._starting = False
+                wanted = min(self.limit, fits)
+        elif self._peak <= fits:
             self.reason = "room"
             # Once for each turn of the places, as TCP does, and by half at most.
             turns = math.inf if self._starting and not self._doubtful else self._count / self.limit
             wanted = min(2 * self.limit, self.limit + headroom * max(1.0, turns))
-        elif self._doubtful and self._probe_s() > _PROBE_S_MAX:
-            # Answers take so long that nobody can tell a queue from work: nothing shrinks on a
-            # guess. What was declared holds.
-            wanted = self.limit
-        else:
-            self.reason = strain or "latency"
-            self._starting = False
-            wanted = min(self.limit, tolerated_s * self._per_s + headroom)
+        # Else more came at once than can be done, though no answer tells yet.
         if wanted > self.limit / 2:
             wanted = self.limit + (wanted - self.limit) * _SMOOTHING
         self._set_limit(max(wanted, self.limit / 2))
