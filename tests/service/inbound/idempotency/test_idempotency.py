@@ -40,6 +40,15 @@ def test_a_cookie_is_given_once_and_not_kept(make: Make) -> None:
     assert "set-cookie" not in kind.ask().headers
 
 
+def test_an_answer_without_a_body_has_no_length_either_time(make: Make) -> None:
+    kind = make()
+    kind.does.status, kind.does.parts = 204, ()
+    kind.ask()
+    reply = kind.ask()
+    assert (reply.status, reply.headers["idempotency-replayed"]) == (204, "true")
+    assert "content-length" not in reply.headers
+
+
 def test_the_app_gets_the_whole_body_and_its_attempt(make: Make) -> None:
     kind = make()
     kind.ask()

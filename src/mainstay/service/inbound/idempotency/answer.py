@@ -11,6 +11,10 @@ _COME_BACK = frozenset({408, 425, 429, 503})
 _SERVER_ERROR = 500
 _STATUS_MIN, _STATUS_MAX = 200, 599
 
+REPLAYED = (b"idempotency-replayed", b"true")
+# RFC 9110, 8.6: these have no Content-Length.
+_BODILESS = frozenset({204, 304})
+
 _DROPPED = frozenset({
     # Of the one connection (RFC 9110, 7.6.1).
     b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
@@ -35,6 +39,14 @@ class Answer:
     status: int
     headers: RawHeaders
     body: bytes | None
+
+
+def replay_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """Return the head of a repeated answer."""
+    headers = [*answer.headers, REPLAYED]
+    if answer.status not in _BODILESS:
+        headers.append((b"content-length", str(len(answer.body or b"")).encode()))
+    return headers
 
 
 def is_kept(status: int, *, server_errors: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mainstay.core.errors import StoreUnavailable
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.idempotency import refusals
-from mainstay.service.inbound.idempotency.answer import Answer, lasting
+from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
 from mainstay.service.inbound.refusal import Refused
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 EXCHANGE_KEY = "mainstay.exchange"
 ATTEMPT_KEY = "mainstay.idempotency"
-REPLAYED = (b"idempotency-replayed", b"true")
 
 # Messages that end an answer without showing its body: a file that the server sends by itself.
 _HIDDEN_BODIES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
@@ -84,11 +83,9 @@ async def _begin(idempotency: "Idempotency", attempt: Attempt) -> Answer | None:
 
 
 async def _replay(answer: Answer, send: Send) -> None:
-    body = answer.body or b""
-    length = (b"content-length", str(len(body)).encode())
-    headers = [*answer.headers, length, REPLAYED]
+    headers = replay_headers(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": answer.body or b""})
 
 
 class _Body:

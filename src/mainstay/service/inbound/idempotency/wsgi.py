@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.service.inbound.idempotency import refusals
-from mainstay.service.inbound.idempotency.answer import Answer, lasting
-from mainstay.service.inbound.idempotency.asgi import ATTEMPT_KEY, EXCHANGE_KEY, REPLAYED
+from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
+from mainstay.service.inbound.idempotency.asgi import ATTEMPT_KEY, EXCHANGE_KEY
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
 from mainstay.service.inbound.refusal import Refused
 
@@ -80,12 +80,10 @@ def _begin(idempotency: "Idempotency", attempt: Attempt) -> Answer | None:
 
 
 def _replay(answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
-    body = answer.body or b""
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
-    headers.append(("content-length", str(len(body))))
-    headers.append((REPLAYED[0].decode(), REPLAYED[1].decode()))
+    pairs = replay_headers(answer)
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
     start_response(_status_line(answer.status), headers)
-    return [body]
+    return [answer.body or b""]
 
 
 def _status_line(status: int) -> str:
