@@ -3,8 +3,8 @@
 What arrives is read strictly and taken over, or begun anew; what leaves is what arrived, with an
 id of one's own in the place of the caller's.
 
-Sources: W3C Trace Context Level 1 (2021), section 3, and Level 2 (the random flag); W3C Baggage
-(2024), section 3.
+Sources: W3C Trace Context Level 1 (2021), section 3, and Level 2 (keys, the random flag); W3C
+Baggage (2024), section 3.
 """
 
 import re
@@ -26,10 +26,9 @@ _TRACESTATE_BYTES_MAX = 16_384
 _BAGGAGE_BYTES_MAX = 8192
 """What any platform must pass on, and more is nobody's right. W3C Baggage, section 3.3.2."""
 
-_MEMBER = re.compile(
-    r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})"
-    r"=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
-)
+_MEMBER = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]")
+"""With the keys of Level 2, of which those of Level 1 are a part."""
+
 _REQUEST_ID_BYTES_MAX = 128
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@/+=~-]{1,128}")
 _tuple = tuple.__new__
@@ -112,7 +111,8 @@ def parse_traceparent(header: bytes) -> tuple[str, str, int] | None:
     """
     if len(header) > _HEADER_BYTES_MAX:
         return None
-    text = header.decode("latin-1")
+    # Blanks around a value are no part of it, but some servers leave those at its end.
+    text = header.strip(b" \t").decode("latin-1")
     match = _VERSION_00.fullmatch(text) or _LATER_VERSION.fullmatch(text)
     if match is None:
         return None
@@ -123,17 +123,19 @@ def parse_traceparent(header: bytes) -> tuple[str, str, int] | None:
 def tracestate_of(header: bytes) -> str:
     """Return a ``tracestate`` to send on, or an empty text where the header is not valid.
 
-    Spaces around members and empty members go. More than 32 members, a member that is none, or a
-    key that comes twice make the whole of it invalid.
+    Spaces around members and empty members go; of members with the same key, the first stays, which
+    is the newest. More than 32 members, or a member that is none, make the whole of it invalid.
     """
     if not header or len(header) > _TRACESTATE_BYTES_MAX or not header.isascii():
         return ""
     members = [one.strip(" \t") for one in header.decode().split(",")]
     members = [one for one in members if one]
-    keys = {one.partition("=")[0] for one in members}
-    if len(members) > _MEMBERS_MAX or len(keys) < len(members):
+    if len(members) > _MEMBERS_MAX or not all(map(_MEMBER.fullmatch, members)):
         return ""
-    return ",".join(members) if all(map(_MEMBER.fullmatch, members)) else ""
+    newest: dict[str, str] = {}
+    for member in members:
+        newest.setdefault(member.partition("=")[0], member)
+    return ",".join(newest.values())
 
 
 def new_span_id(rng: Random) -> str:
