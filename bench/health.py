@@ -53,9 +53,9 @@ def work(seconds):
 
 
 async def _awaits(scope, receive, send):
-    work(0.002)
+    work(0.001)
     await asyncio.sleep(0.02)
-    work(0.002)
+    work(0.001)
     await send(HEAD)
     await send(BODY)
 
