@@ -1,11 +1,12 @@
 """A store that is killed, hung or started again: nobody waits for it, and it comes back."""
 
 import asyncio
+import traceback
 from collections.abc import Callable, Iterator
 
 import pytest
 from tests.contract.stores.conftest import started
-from tests.contract.stores.servers import Postgres, Server, until
+from tests.contract.stores.servers import Postgres, Server, free_port, until
 from tests.contract.stores.servers import Valkey as ValkeyServer
 from tests.service.inbound.idempotency.drive import Kind, Wsgi
 
@@ -117,3 +118,14 @@ def test_requests_without_a_key_pass_and_others_are_told(server: Server, records
     reply = kind.ask()
     assert (reply.status, reply.kind) == (503, "store-unavailable")
     assert len(kind.asked) == 1
+
+
+def test_no_error_shows_the_password() -> None:
+    port = free_port()
+    records = PostgresRecords(f"postgresql://ada:hunter2@127.0.0.1:{port}/shop", timeout_s=30.0)
+    with pytest.raises(StoreUnavailable) as caught:
+        records.release("a", 1)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in shown
+    assert f"127.0.0.1:{port}" in str(caught.value)
+    records.close()
