@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mainstay.spec.balance import balance_faults
 from mainstay.spec.dependency import DEPENDENCY_NAME, SERVICE_NAME, Dependency
-from mainstay.spec.edge import VERSION, Edge
+from mainstay.spec.edge import HTTP, VERSION, Edge
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Command, ListOf, MapOf, Section, Text
@@ -14,6 +14,7 @@ from mainstay.spec.perimeter import perimeter_faults
 from mainstay.spec.quantities import duration, percentage
 from mainstay.spec.run import Run
 from mainstay.spec.secret import reveal
+from mainstay.spec.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,12 @@ class Declaration:
     inbound: Inbound = key(
         "inbound", Section(Inbound), default=Inbound(), doc="Requests that arrive."
     )
+    telemetry: Telemetry = key(
+        "telemetry",
+        Section(Telemetry),
+        default=Telemetry(),
+        doc="What the service tells of itself.",
+    )
     dependencies: tuple[tuple[str, Dependency], ...] = key(
         "dependencies",
         MapOf(DEPENDENCY_NAME, Section(Dependency), maximum=64),
@@ -114,6 +121,8 @@ class Declaration:
                 ("run.server", "app"),
                 "`run.server` serves an `app`; this service has a `command`",
             )
+        if self.edge.protocol != HTTP:
+            yield from self._protocol_faults()
         if self.run.server == "uvicorn" and self.run.interface == "wsgi":
             yield ("run.interface", "run.server"), "uvicorn serves ASGI only; granian serves WSGI"
         yield from perimeter_faults(self.inbound.cors, self.inbound.headers)
@@ -123,6 +132,15 @@ class Declaration:
                 path = f"dependencies.{name}"
                 keys = (f"{path}.service", f"{path}.url")
                 yield keys, "exactly one of `service` and `url` is needed"
+
+    def _protocol_faults(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        protocol = self.edge.protocol
+        if self.app is not None:
+            sentence = f"an `app` speaks http; `edge.protocol: {protocol}` is for a `command`"
+            yield ("edge.protocol", "app"), sentence
+        if self.edge.health.kind == HTTP:
+            sentence = f"`health: http` can't ask what speaks {protocol}; leave it out"
+            yield ("edge.health.kind", "edge.health", "edge.protocol"), sentence
 
 
 def _balance_faults(name: str, dependency: Dependency) -> Iterator[tuple[tuple[str, ...], str]]:
