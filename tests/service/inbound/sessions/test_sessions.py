@@ -62,7 +62,7 @@ def test_reading_is_one_call_and_keeps_nothing(make: Make) -> None:
 
 def test_without_a_cookie_reading_is_no_call(make: Make) -> None:
     site = make()
-    assert site.ask(lambda session: session.get("a"), awaits=False).body == "None"
+    assert site.ask(lambda session: session.get("a")).body == "None"
     assert site.records.calls == []
     assert site.jar == {}
 

@@ -248,13 +248,14 @@ class Session(MutableMapping[str, Any]):
     def _read(self) -> dict[str, str]:
         """Return the JSON of each field, after reading it where that is still to do."""
         self.touched = True
+        # Also without a cookie: what works at the first request only is found too late.
+        if self._waits and not self._loaded and self.failure is None and _in_task():
+            raise SessionNotLoaded(
+                "a task reads its session after `session = await mainstay.session()`, or anywhere "
+                "where `inbound.session.load` is `eager`"
+            )
         if not self._is_read():
             assert self.name is not None, "else there was nothing to read"
-            if self._waits and _in_task():
-                raise SessionNotLoaded(
-                    "a task reads its session after `session = await mainstay.session()`, or "
-                    "anywhere where `inbound.session.load` is `eager`"
-                )
             try:
                 self._take(self._door.load(self.name))
             except StoreUnavailable as error:
