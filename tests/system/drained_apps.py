@@ -16,6 +16,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mainstay import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.ratelimit import RateLimit
+from mainstay.spec.shed import Shed
+from mainstay.spec.units import Quota
 
 LONG_S = float(os.environ.get("LONG_S", "3"))
 service = Service(
@@ -167,3 +170,20 @@ def raw_threads(environ: Any, start_response: Any) -> list[bytes]:
 
 
 threads = threaded.wsgi(raw_threads)
+
+
+# --- more asked of it than it may do ---
+
+narrow_inbound = Inbound(
+    deadline_s=600,
+    shed=Shed(mode="fixed", limit=2, queue=2, wait_s=600),
+    rate_limit=(RateLimit(rate=Quota(count=30, per_s=3600)),),
+)
+narrow = Service(
+    Declaration(service="drained", app="drained_apps:narrow_app", inbound=narrow_inbound)
+)
+narrow_threads = Service(
+    Declaration(service="drained", app="drained_apps:narrow_threads_app", inbound=narrow_inbound)
+)
+narrow_app = narrow.asgi(Starlette(routes=[Route("/long", long)]))
+narrow_threads_app = narrow_threads.wsgi(raw_threads)
