@@ -102,3 +102,14 @@ def test_the_errors_of_a_store_survive_a_pickle() -> None:
     refused = pickle.loads(pickle.dumps(StoreRefused("OOM no room", code="OOM")))  # noqa: S301  Our own.
     assert (str(away), away.begun) == ("no answer", True)
     assert (str(refused), refused.begun, refused.code) == ("OOM no room", True, "OOM")
+
+
+def test_a_refusal_after_the_clock_was_set_back_does_not_last_until_it_has_caught_up() -> None:
+    """The bucket looks fuller than full; it stays full, and is emptied from now on."""
+    ask = Ask("one", every_s=1.0, burst=2)
+    hour_s = 3600.0
+    (due_s,), (answer,) = gcra_all([hour_s + 2.0], [ask], 0.0)
+    assert not answer.allowed
+    assert due_s == 2.0
+    _, (later,) = gcra_all([due_s], [ask], 1.0)
+    assert later.allowed

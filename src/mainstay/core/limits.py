@@ -125,13 +125,10 @@ def gcra_all(
         for due_s, ask in zip(dues_s, asks, strict=True)
     ]
     if not all(answer.allowed for _, answer in taken):
+        # A bucket that only looked fuller than full, to a clock that was set back, stays full: it
+        # would refuse until the clock has caught up.
         taken = [
-            (due_s, _look(due_s, now_s, ask) if answer.allowed else answer)
-            for due_s, ask, (_, answer) in zip(dues_s, asks, taken, strict=True)
+            gcra(due_s, now_s, ask.every_s, ask.burst, 0) if answer.allowed else (left_s, answer)
+            for due_s, ask, (left_s, answer) in zip(dues_s, asks, taken, strict=True)
         ]
     return tuple(due_s for due_s, _ in taken), tuple(answer for _, answer in taken)
-
-
-def _look(due_s: float, now_s: float, ask: Ask) -> Answer:
-    """Return the answer of a bucket that lets the call pass but was not taken from."""
-    return gcra(due_s, now_s, ask.every_s, ask.burst, 0)[1]

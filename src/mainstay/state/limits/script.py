@@ -24,6 +24,7 @@ for i = 1, #KEYS do
     due, held = now, 0
   elseif held > full then
     due, held = now + full, full
+    call('SET', KEYS[i], due, 'PX', full * 1000 - full * 1000 % 1 + 1)
   end
   if held <= args[3 * i] + 0 then
     due = due + step
