@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainstay.core.breakers import Told
 from mainstay.core.errors import PolicyMisused
-from mainstay.state.breakers import BREAKERS_MAX, SharedBreakers, Told, told_by
+from mainstay.state.breakers import BREAKERS_MAX, SharedBreakers, told_by
 from mainstay.state.valkey import Valkey
 from mainstay.testing import VirtualClock
 

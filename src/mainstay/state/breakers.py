@@ -10,9 +10,8 @@ import contextlib
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
+from mainstay.core.breakers import Told
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import PolicyMisused, StoreUnavailable
 from mainstay.state.valkey import Reply, Script, Valkey
@@ -42,19 +41,6 @@ for i = 1, #KEYS do
 end
 return told
 """)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What was told last about a circuit; as ``service.outbound.shared.Told``.
-
-    Attributes:
-        serial: Another one means that something new was told.
-        open_until_s: Monotonic seconds of this host; None: it closed.
-    """
-
-    serial: int
-    open_until_s: float | None
 
 
 class SharedBreakers:
@@ -239,13 +225,11 @@ class ValkeyBreakerState:
         self._breakers = breakers
         self._name = name
 
-    # Any: the service plane's own `Told`, which has the same fields and must not be imported here.
-
-    def read(self) -> Any:
+    def read(self) -> Told | None:
         """Return what was told last, or None: nothing, or nobody knows. Never waits."""
         return self._breakers.read(self._name)
 
-    def write(self, open_until_s: float | None) -> Any:
+    def write(self, open_until_s: float | None) -> Told:
         """Tell, as soon as Valkey is there; return it as ``read`` will. Never waits.
 
         Args:

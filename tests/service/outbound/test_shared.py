@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay import Breaker, Policy
+from mainstay.core.breakers import Told
 from mainstay.core.errors import CircuitOpen
 from mainstay.service.outbound.circuit import State
 from mainstay.service.outbound.events import CircuitChanged
 from mainstay.service.outbound.host_share import HostBreakerState, _told
-from mainstay.service.outbound.shared import EVERY_S, SharedBreakerState, Told
+from mainstay.service.outbound.shared import EVERY_S, SharedBreakerState
 from mainstay.testing import Recorder, VirtualClock
 
 

@@ -11,7 +11,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from mainstay.service.outbound.shared import Told
+from mainstay.core.breakers import Told
 
 _RECORD = struct.Struct("<4sQd")
 _CHECK = struct.Struct("<I")

@@ -5,26 +5,13 @@ others told is looked at now and then, before a call. Whatever goes wrong there,
 on alone: a store that is away rejects nobody and holds up nobody.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from mainstay.core.breakers import Told
 from mainstay.service.outbound.circuit import Change, Circuit, State
 
 EVERY_S = 0.05
 """So often a policy looks at what others told: a circuit that opens elsewhere is open here soon."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What was told last about a circuit.
-
-    Attributes:
-        serial: Another one means that something new was told.
-        open_until_s: Monotonic seconds of this host; None: it closed.
-    """
-
-    serial: int
-    open_until_s: float | None
 
 
 class SharedBreakerState(Protocol):
