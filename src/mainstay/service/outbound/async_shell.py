@@ -9,7 +9,7 @@ more.
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from mainstay.core.deadline import Scope, back, current, enter, new_scope, restore
 from mainstay.service.outbound.async_waits import wait_for_slot
@@ -25,18 +25,15 @@ from mainstay.service.outbound.course import (
 )
 from mainstay.service.outbound.hedging import run_special
 from mainstay.service.outbound.instead import instead
-from mainstay.service.outbound.plan import Shape
+from mainstay.service.outbound.plan import Planned, Shape
 from mainstay.service.outbound.sync_waits import turn_s
-
-if TYPE_CHECKING:
-    from mainstay.service.outbound.policy import Policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def aguard(  # noqa: C901, PLR0915  One frame.
-    policy: "Policy", fn: Callable[P, Awaitable[R]], shape: Shape | None = None
+    policy: Planned, fn: Callable[P, Awaitable[R]], shape: Shape | None = None
 ) -> Callable[P, Coroutine[Any, Any, R]]:
     """Return ``fn`` with the policy around it; the policy's plan is read at each call.
 

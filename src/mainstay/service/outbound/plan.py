@@ -157,6 +157,15 @@ class Plan:
         object.__setattr__(self, "shape", _SHAPES.setdefault(shape, shape))
 
 
+class Planned(Protocol):
+    """Whose plan a shell runs: a policy, of which the shells know nothing else."""
+
+    @property
+    def plan(self) -> Plan:
+        """The present one."""
+        ...
+
+
 def compile_plan(
     parts: Parts,
     *,

@@ -8,7 +8,7 @@ see ``specialised``.
 
 from collections.abc import Callable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from mainstay.core.deadline import Scope, back, current, enter, restore
 from mainstay.core.errors import PolicyMisused
@@ -23,18 +23,15 @@ from mainstay.service.outbound.course import (
     tell_success,
 )
 from mainstay.service.outbound.instead import instead_now
-from mainstay.service.outbound.plan import Plan, Shape
+from mainstay.service.outbound.plan import Plan, Planned, Shape
 from mainstay.service.outbound.sync_waits import turn_s, wait_for_slot
-
-if TYPE_CHECKING:
-    from mainstay.service.outbound.policy import Policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def guard(  # noqa: C901, PLR0915  One frame.
-    policy: "Policy", fn: Callable[P, R], shape: Shape | None = None
+    policy: Planned, fn: Callable[P, R], shape: Shape | None = None
 ) -> Callable[P, R]:
     """Return ``fn`` with the policy around it; the policy's plan is read at each call.
 
