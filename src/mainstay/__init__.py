@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from mainstay.process import Service
     from mainstay.service.inbound.exchange import Exchange
     from mainstay.service.inbound.health.document import Finding, Status
+    from mainstay.service.inbound.idempotency.attempt import idempotency
     from mainstay.service.inbound.perimeter.nonce import csp_nonce
+    from mainstay.service.inbound.sessions.session import session
     from mainstay.service.outbound.adapters.http_clients.options import Http
     from mainstay.service.outbound.attempt_timeout import AttemptTimeout
     from mainstay.service.outbound.balance.balancer import Balancer
@@ -54,8 +56,10 @@ __all__ = [
     "deadline",
     "degraded",
     "detach",
+    "idempotency",
     "keyed",
     "remaining_s",
+    "session",
 ]
 
 # Name -> module. Loaded on first use, so that `import mainstay` costs next to nothing.
@@ -85,8 +89,10 @@ _HOMES = {
     "deadline": "mainstay.service.outbound.context",
     "degraded": "mainstay.service.outbound.context",
     "detach": "mainstay.core.deadline",
+    "idempotency": "mainstay.service.inbound.idempotency.attempt",
     "keyed": "mainstay.service.outbound.context",
     "remaining_s": "mainstay.core.deadline",
+    "session": "mainstay.service.inbound.sessions.session",
 }
 
 

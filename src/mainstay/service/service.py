@@ -25,6 +25,7 @@ from mainstay.service.inbound.parts import Parts
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
 from mainstay.service.inbound.problem import Problems
 from mainstay.service.inbound.ratelimit.caller import LimitKey
+from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.background import Work
 from mainstay.service.inbound.stopping.closers import Close, Stage
 from mainstay.service.inbound.stopping.drain import Drain
@@ -119,13 +120,15 @@ class Service:
             perimeter=Perimeter(inbound),
             limits=parts.limits(self._limit_keys),
             admission=parts.admission(),
-            idempotency=parts.idempotency(),
+            idempotency=parts.idempotency(self._limit_keys),
             sessions=parts.sessions(),
             problems=Problems(inbound.errors.types),
             problem_errors=inbound.errors.app == "problem",
             observer=self._access_log(write_access) if inbound.access_log else None,
             complain=complain,
         )
+        if self._inbound.idempotency is not None:
+            drain.closers.add(self._inbound.idempotency.close, stage="pools")
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, env: str | None = None) -> "Service":
@@ -222,10 +225,23 @@ class Service:
 
         return register
 
+    @property
+    def sessions(self) -> Sessions:
+        """What keeps the sessions, to revoke them.
+
+        Raises:
+            ConfigInvalid: None are declared.
+        """
+        sessions = self._inbound.sessions
+        if sessions is None:
+            raise ConfigInvalid((f"{self.name} declares no `inbound.session`",))
+        return sessions
+
     def limit_key(self, what: str) -> Callable[[K], K]:
         """Return a decorator that makes a function tell whom a rate limit counts for.
 
         The function gets the ``Exchange`` and returns a text, or None where nobody is known.
+        Idempotency keys are those of the ``user``, too.
 
         Args:
             what: ``user`` or ``tenant``, as a limit's ``by`` has it.

@@ -1,12 +1,16 @@
 """The stores of one process, by their URLs: what stands on the same server shares one client."""
 
+from typing import TYPE_CHECKING
+
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid, PolicyMisused
-from mainstay.state.idempotency.postgres import PostgresRecords
 from mainstay.state.idempotency.valkey import ValkeyRecords
 from mainstay.state.limits.valkey import ValkeyLimits
 from mainstay.state.sessions.valkey import ValkeySessions
 from mainstay.state.valkey.client import Valkey
+
+if TYPE_CHECKING:
+    from mainstay.state.idempotency.postgres import PostgresRecords
 
 _POSTGRES = ("postgresql", "postgres")
 
@@ -39,7 +43,7 @@ class Stores:
         """
         return ValkeySessions(self._valkey(url))
 
-    def records(self, url: str) -> ValkeyRecords | PostgresRecords:
+    def records(self, url: str) -> "ValkeyRecords | PostgresRecords":
         """Return what keeps the answers to idempotency keys.
 
         Raises:
@@ -47,6 +51,9 @@ class Stores:
         """
         if url.partition("://")[0] not in _POSTGRES:
             return ValkeyRecords(self._valkey(url))
+        # Only here: who keeps nothing in PostgreSQL need not have psycopg.
+        from mainstay.state.idempotency.postgres import PostgresRecords  # noqa: PLC0415
+
         if url not in self._postgres:
             self._postgres[url] = PostgresRecords(url, clock=self._clock)
         return self._postgres[url]

@@ -12,12 +12,12 @@ from mainstay.core.deadline import back, current, enter
 from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.deadline import allowed_s
-from mainstay.service.inbound.exchange import Exchange, lookup
+from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, lookup
 from mainstay.service.inbound.failure import NO_TIME, OVERRAN
 from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
-from mainstay.service.inbound.inbound import EXCHANGE_KEY, Inbound
+from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.refusal import Refusal, Refused
 from mainstay.service.inbound.stopping.lifespan import Lifespan
@@ -193,9 +193,14 @@ class AsgiShell:
                 # A slot is for work that ends; a websocket that is open does none by itself.
                 admission.leave(flight, now_s)
             if isinstance(refusal, Refusal):
-                await self._close(flight, refusal, receive, send)
+                await receive()
+                await self._close(flight, refusal, send)
                 return
             await serve_websocket(self._app, scope, receive, send, flight, inbound.drain)
+        except Refused as error:
+            if flight.status:
+                raise
+            await self._close(flight, error.refusal, send)
         except BaseException as error:
             flight.error = type(error).__name__
             raise
@@ -204,9 +209,8 @@ class AsgiShell:
             if inbound.observer is not None:
                 inbound.observer.ended(flight, inbound.clock.monotonic_s())
 
-    async def _close(self, flight: Flight, refusal: Refusal, receive: Receive, send: Send) -> None:
+    async def _close(self, flight: Flight, refusal: Refusal, send: Send) -> None:
         """Refuse a handshake: as an answer where the server can, else by closing."""
-        await receive()
         if "websocket.http.response" in (flight.scope.get("extensions") or ()):
             await flight.refuse_handshake(refusal)
         else:

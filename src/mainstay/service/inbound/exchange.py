@@ -11,6 +11,9 @@ from typing import Any
 from mainstay.core.trace import Trace, arrive
 from mainstay.service.inbound.refusal import Refusal
 
+EXCHANGE_KEY = "mainstay.exchange"
+"""Where the exchange stands in a scope or environ."""
+
 TRACE_KEY = "mainstay.trace"
 
 LEFT_STATUS = 499

@@ -20,8 +20,6 @@ from mainstay.service.inbound.refusal import Refusal
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.drain import Drain
 
-EXCHANGE_KEY = "mainstay.exchange"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused(Event):

@@ -76,8 +76,12 @@ class Parts:
             service=self.declaration.service,
         )
 
-    def idempotency(self) -> Idempotency | None:
-        """Return what does the work of a repeated request once."""
+    def idempotency(self, keys: Mapping[str, LimitKey]) -> Idempotency | None:
+        """Return what does the work of a repeated request once.
+
+        Args:
+            keys: As in ``limits``; the user's own keys are apart from those of others.
+        """
         declared = self.declaration.inbound.idempotency
         if declared is None:
             return None
@@ -87,4 +91,5 @@ class Parts:
             clock=self.clock,
             events=self.events,
             service=self.declaration.service,
+            principal=lambda exchange: keys["user"](exchange) if "user" in keys else None,
         )

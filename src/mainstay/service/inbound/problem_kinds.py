@@ -121,8 +121,7 @@ KINDS: dict[str, ProblemKind] = {
     "store-unavailable": ProblemKind(
         503,
         "A store is not available",
-        "The request needs a store (of sessions or of idempotency keys) that doesn't answer. The "
-        "app did not see the request.",
+        "The request needs a store (of sessions or of idempotency keys) that doesn't answer.",
         "Wait as long as `Retry-After` says.",
     ),
     "deadline-exceeded": ProblemKind(

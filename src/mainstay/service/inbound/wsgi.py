@@ -7,11 +7,11 @@ from typing import Any
 from mainstay.core.deadline import back, current, enter, new_scope
 from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
 from mainstay.service.inbound.deadline import allowed_s
-from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
 from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
-from mainstay.service.inbound.inbound import EXCHANGE_KEY, Inbound
+from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.thread_flight import Environ, StartResponse, ThreadFlight, WsgiApp
 

@@ -246,7 +246,7 @@ class Admission:
         self._watch(now_s)
 
     def _decide(self, limiter: Limiter, in_flight: int, now_s: float) -> None:
-        limiter.decide(self._pressure.read, in_flight, now_s)
+        limiter.decide(self._pressure.read, in_flight, len(self._queue), now_s)
         limit = int(limiter.limit)
         all_bounds = bounds(limit, self._priorities.used)
         if limiter.probe is not None:

@@ -153,17 +153,18 @@ class Limiter:
             self._peak = in_flight
         return now_s >= self._decides_s
 
-    def decide(self, strain: Strain, in_flight: int, now_s: float) -> None:
+    def decide(self, strain: Strain, in_flight: int, waiting: int, now_s: float) -> None:
         """Set the limit by what was sampled, where there is enough of it.
 
         Args:
             strain: The second opinion, asked once a window: says ``cpu`` or ``loop-lag`` where
                 that is at its bound.
             in_flight: Requests in flight; with one that ends now.
+            waiting: Requests that wait for a place.
             now_s: The present time.
         """
         if self.probe is not None:
-            self._go_on_probing(self.probe, in_flight, now_s)
+            self._go_on_probing(self.probe, in_flight, waiting, now_s)
         elif self._first_s == math.inf:
             # What went before the first answer was no traffic.
             self._first_s = self._began_s = now_s
@@ -265,10 +266,12 @@ class Limiter:
             ends_s=now_s + max(WINDOW_S, _PROBE_PATIENCE * self._probe_s()),
         )
 
-    def _go_on_probing(self, probe: Probe, in_flight: int, now_s: float) -> None:
+    def _go_on_probing(self, probe: Probe, in_flight: int, waiting: int, now_s: float) -> None:
         is_done = probe.go_on(in_flight, self.done, now_s)
         self.done = 0
-        if not is_done and now_s < probe.ends_s:
+        # When the pressure has gone, to go on would turn away some who find room now.
+        is_calm = not waiting and in_flight <= probe.limit
+        if not is_done and not is_calm and now_s < probe.ends_s:
             return
         if probe.done >= SAMPLES_MIN:
             baseline_s = max(_LATENCY_S_MIN, probe.area_s / probe.done)

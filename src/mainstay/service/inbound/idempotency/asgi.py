@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
@@ -14,7 +15,6 @@ from mainstay.service.inbound.refusal import Refused
 if TYPE_CHECKING:
     from mainstay.service.inbound.idempotency.idempotency import Idempotency
 
-EXCHANGE_KEY = "mainstay.exchange"
 ATTEMPT_KEY = "mainstay.idempotency"
 
 # Messages that end an answer without showing its body: a file that the server sends by itself.

@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from mainstay.core.errors import StoreUnavailable
+from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
-from mainstay.service.inbound.idempotency.asgi import ATTEMPT_KEY, EXCHANGE_KEY
+from mainstay.service.inbound.idempotency.asgi import ATTEMPT_KEY
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
 from mainstay.service.inbound.refusal import Refused
 

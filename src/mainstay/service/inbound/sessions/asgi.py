@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.refusal import RawHeaders, Refused
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session
@@ -11,7 +12,6 @@ from mainstay.service.inbound.sessions.session import Session, enter_session, le
 if TYPE_CHECKING:
     from mainstay.service.inbound.sessions.sessions import Sessions
 
-EXCHANGE_KEY = "mainstay.exchange"
 SESSION_KEY = "session"
 """Where Starlette and what stands on it look for one."""
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.refusal import Refused
-from mainstay.service.inbound.sessions.asgi import EXCHANGE_KEY
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session
 
