@@ -54,11 +54,11 @@ class Shown:
             self.now_s += latency_s / in_flight
             limiter.done += 1
             limiter.sample(latency_s, in_flight, self.now_s)
-        limiter.decide(lambda _: self.strain, in_flight, self.now_s)
+        limiter.decide(lambda _: self.strain, in_flight, 1, self.now_s)
         while limiter.limit == limit and limiter._count != 0:
             # It looks again a little later.
             self.now_s += WINDOW_S / 4
-            limiter.decide(lambda _: self.strain, in_flight, self.now_s)
+            limiter.decide(lambda _: self.strain, in_flight, 1, self.now_s)
         return limiter.limit
 
 
@@ -146,7 +146,7 @@ def test_requests_that_differ_much_take_more_answers_to_judge() -> None:
         shown.now_s += WINDOW_S
         limiter.done += 1
         limiter.sample(BASE_S * (20 if nth == 0 else 0.5), 100, shown.now_s)
-    limiter.decide(no_strain, 100, shown.now_s)
+    limiter.decide(no_strain, 100, 1, shown.now_s)
     assert limiter.limit == 100
 
 
@@ -154,7 +154,7 @@ def test_what_takes_too_long_to_come_together_is_forgotten() -> None:
     shown = Shown()
     limiter = shown.limiter
     limiter.sample(50 * BASE_S, 100, shown.now_s)
-    limiter.decide(no_strain, 1, shown.now_s + 61.0)
+    limiter.decide(no_strain, 1, 1, shown.now_s + 61.0)
     shown.now_s += 61.0
     assert shown.window(BASE_S, in_flight=60) > 100
 
@@ -195,7 +195,7 @@ class Probed(Shown):
         while self.limiter.probe is not None and self.now_s < ends_s:
             self.now_s += latency_s / probe.limit
             self.limiter.done += 1
-            self.limiter.decide(no_strain, probe.limit, self.now_s)
+            self.limiter.decide(no_strain, probe.limit, 1, self.now_s)
 
 
 def test_without_pressure_nothing_is_measured() -> None:
@@ -243,10 +243,21 @@ def test_what_is_in_flight_from_before_is_not_measured() -> None:
     for in_flight in range(100, probe.limit, -1):
         probed.now_s += 0.01
         probed.limiter.done += 1
-        probed.limiter.decide(no_strain, in_flight, probed.now_s)
+        probed.limiter.decide(no_strain, in_flight, 1, probed.now_s)
     assert probe.done == 0
     probed.run(BASE_S)
     assert probed.limiter.baseline_s == pytest.approx(BASE_S)
+
+
+def test_a_measurement_ends_when_nobody_waits_any_more() -> None:
+    probed = Probed(limit_max=100)
+    probed.begin(1.2 * BASE_S)
+    probe, baseline_s = probed.limiter.probe, probed.limiter.baseline_s
+    assert probe is not None
+    for waiting in (1, 0):
+        probed.limiter.decide(no_strain, probe.limit, waiting, probed.now_s + 0.01)
+        assert (probed.limiter.probe is None) == (not waiting)
+    assert probed.limiter.baseline_s == baseline_s
 
 
 def test_a_measurement_that_gets_nowhere_ends() -> None:
@@ -255,7 +266,7 @@ def test_a_measurement_that_gets_nowhere_ends() -> None:
     baseline_s = probed.limiter.baseline_s
     for _ in range(1_000):
         probed.now_s += 0.1
-        probed.limiter.decide(no_strain, 100, probed.now_s)
+        probed.limiter.decide(no_strain, 100, 1, probed.now_s)
         if probed.limiter.probe is None:
             break
     assert probed.limiter.probe is None
@@ -295,7 +306,7 @@ def test_whatever_it_is_shown_it_stays_a_limit(
         limiter.done += 1
         limiter.pressed = pressed
         if limiter.sample(latency_s, in_flight, now_s) or limiter.probe is not None:
-            limiter.decide(lambda _, strain=strain: strain, in_flight, now_s)  # type: ignore[misc]
+            limiter.decide(lambda _, strain=strain: strain, in_flight, 1, now_s)  # type: ignore[misc]
         assert 3 <= limiter.limit <= 1_000
         assert 0 <= limiter.baseline_s < math.inf
         assert limiter.probe is None or 1 <= limiter.probe.limit <= limiter.limit
