@@ -93,6 +93,36 @@ def everything() -> World:
     return system(declaration), topology
 
 
+def bytewise() -> World:
+    """A store that its services reach by TCP, one of them in two versions and public as well."""
+    web = Declaration(service="web", app="a:b", edge=Edge(port=8080))
+    store = Declaration(
+        service="store", command=("serve", "$PORT"), edge=Edge(protocol="valkey", retry=None)
+    )
+    queue = Declaration(
+        service="queue",
+        command=("serve", "$PORT"),
+        edge=Edge(
+            port=4222,
+            protocol="nats",
+            retry=EdgeRetry(attempts=3),
+            balance=Balance(policy="maglev"),
+            weights=(("1.0", 90), ("1.1", 10)),
+        ),
+    )
+    topology = Topology(
+        endpoints=(
+            ("web", endpoints(9000, 2)),
+            ("store", endpoints(9100, 1)),
+            ("queue", (*endpoints(9200, 2, "1.0"), *endpoints(9202, 1, "1.1"))),
+        ),
+        internal_ports=(("store", 9901), ("queue", 9902)),
+        # Whatever was found: a store that is asked in HTTP takes it for an attack.
+        checks=(("web", "http"), ("store", "http"), ("queue", "tcp")),
+    )
+    return system(web, store, queue), topology
+
+
 def balanced(policy: str) -> World:
     declaration = Declaration(
         service="web", app="a:b", edge=Edge(port=8080, balance=Balance(policy=policy))
@@ -126,6 +156,7 @@ def many(count: int, first_port: int = 20_000) -> World:
 def worlds() -> dict[str, World]:
     """All of the above by name, the large one left out."""
     found = {"smallest": smallest(), "shop": shop(), "everything": everything(), "off": off()}
+    found["bytewise"] = bytewise()
     return found | {policy: balanced(policy) for policy in BALANCE_POLICIES}
 
 

@@ -15,7 +15,7 @@ from mainstay.edge.protojson import JsonValue, seconds
 from mainstay.edge.resources import Resources, discoveries
 
 GOLDEN = Path(__file__).parent / "golden"
-GOLDEN_WORLDS = ("smallest", "shop", "everything")
+GOLDEN_WORLDS = ("smallest", "shop", "everything", "bytewise")
 
 
 def compare(name: str, found: JsonValue) -> None:

@@ -163,6 +163,8 @@ class Maker:
             run["server"], run["interface"] = "granian", "auto"
         if isinstance(top.get("edge"), dict):
             top["edge"].pop("timeout", None)
+            # An `app` speaks http.
+            top["edge"].pop("protocol", None)
         top["inbound"] = inbound = {**(top.get("inbound") or {}), "deadline": "1d"}
         if isinstance(inbound.get("headers"), dict):
             # What may be preloaded or only reported hangs on other keys.

@@ -295,12 +295,12 @@ class Site:
         self._engine.apply(system, self._launchpad())
 
     def _launchpad(self) -> Launchpad:
-        return Launchpad(
-            state=self._state,
-            environ=self._environ,
-            env_name=self._env,
-            urls={name: f"http://{HOST}:{port}" for name, port in self._internal_ports.items()},
-        )
+        urls = {
+            member.name: f"{member.declaration.edge.protocol}://{HOST}:{port}"
+            for member in self._system.members
+            if (port := self._internal_ports.get(member.name)) is not None
+        }
+        return Launchpad(state=self._state, environ=self._environ, env_name=self._env, urls=urls)
 
     def _resources(self, system: System, topology: Topology) -> Resources:
         declared = {member.name for member in system.members}

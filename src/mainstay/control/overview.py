@@ -39,7 +39,7 @@ def _service(
         state=_state(held, engine, replicas),
         version=declaration.version,
         url=public_url(declaration.edge),
-        internal_url=_url("127.0.0.1", internal_port),
+        internal_url=_url(declaration.edge.protocol, "127.0.0.1", internal_port),
         wanted=held.wishes.replicas,
         ready=sum(one.phase is Phase.READY for one in there),
         restarts=held.deaths,
@@ -60,15 +60,15 @@ def _state(held: RunningService, engine: LocalEngine, replicas: Iterable[Replica
 
 def public_url(edge: Edge) -> str | None:
     """Return where clients reach a service, or None where only other services do."""
-    return _url(edge.host, edge.port)
+    return _url(edge.protocol, edge.host, edge.port)
 
 
-def _url(host: str, port: int | None) -> str | None:
+def _url(scheme: str, host: str, port: int | None) -> str | None:
     if port is None:
         return None
     # A listener on every address is reached by any of them; this one exists.
     shown = "127.0.0.1" if host in ANY_ADDRESS else host
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
 
 
 def _replica(replica: RunningReplica, monitor: Monitor, now_s: float) -> ReplicaStatus:

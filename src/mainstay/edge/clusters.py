@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from mainstay.edge.protojson import JsonObject, JsonValue, any_of, extension, seconds
 from mainstay.edge.topology import Endpoint, Topology
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.edge import Edge, Ejection, HealthCheck
+from mainstay.spec.edge import HTTP, Edge, Ejection, HealthCheck
 
 CONNECT_TIMEOUT_S = 2.0
 """Replicas are on this machine: a connection that takes long meets a full backlog, which drops it,
@@ -69,9 +69,10 @@ def compile_clusters(declaration: Declaration, topology: Topology) -> Iterator[J
     """
     endpoints = topology.endpoints_of(declaration.service)
     versions = sorted({endpoint.version for endpoint in endpoints}) or [declaration.version]
-    health = health_check(
-        declaration.edge.health, topology.check_of(declaration.service), declaration.service
-    )
+    edge = declaration.edge
+    # What would not know HTTP is never asked in it, whatever was found.
+    found = topology.check_of(declaration.service) if edge.protocol == HTTP else edge.check_kind
+    health = health_check(edge.health, found, declaration.service)
     for version in versions:
         yield _cluster(
             declaration,
@@ -107,9 +108,7 @@ def _cluster(
         "ignore_health_on_host_removal": True,
         "circuit_breakers": {"thresholds": [_thresholds(edge)]},
         **({"outlier_detection": outlier_detection(edge.eject)} if edge.eject else {}),
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": _protocol(declaration)
-        },
+        **_protocol(declaration),
     }
 
 
@@ -209,7 +208,7 @@ def _thresholds(edge: Edge) -> JsonObject:
         "max_pending_requests": limits.pending,
         "max_requests": limits.requests,
     }
-    if edge.retry is not None:
+    if edge.retry is not None and edge.protocol == HTTP:
         thresholds["retry_budget"] = {
             "budget_percent": {"value": edge.retry.budget * PERCENT},
             "min_retry_concurrency": RETRIES_MIN,
@@ -218,11 +217,18 @@ def _thresholds(edge: Edge) -> JsonObject:
 
 
 def _protocol(declaration: Declaration) -> JsonObject:
+    if declaration.edge.protocol != HTTP:
+        return {}
     idle_s = IDLE_TIMEOUT_S if declaration.command is None else COMMAND_IDLE_TIMEOUT_S
-    return any_of(
+    options = any_of(
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         {
             "common_http_protocol_options": {"idle_timeout": seconds(idle_s)},
             "explicit_http_config": {"http_protocol_options": {}},
         },
     )
+    return {
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options
+        }
+    }

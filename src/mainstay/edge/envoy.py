@@ -6,6 +6,7 @@ from mainstay.edge.resources import Resources
 from mainstay.edge.routes import route_configuration
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import System
+from mainstay.spec.edge import HTTP
 
 
 def compile_edge(system: System, topology: Topology) -> Resources:
@@ -22,7 +23,11 @@ def compile_edge(system: System, topology: Topology) -> Resources:
             for declaration in declarations
             for cluster in compile_clusters(declaration, topology)
         ),
-        routes=(route_configuration(declarations, topology),),
+        routes=(
+            route_configuration(
+                [one for one in declarations if one.edge.protocol == HTTP], topology
+            ),
+        ),
         listeners=tuple(
             listener
             for declaration in declarations

@@ -15,9 +15,10 @@ from mainstay.edge.private_paths import LISTENER_HEADER, PUBLIC
 from mainstay.edge.problems import local_replies
 from mainstay.edge.protojson import JsonObject, JsonValue, any_of, extension, seconds
 from mainstay.edge.routes import PEER_HEADER, ROUTES_NAME, SERVICE_HEADER, route_timeout_s
+from mainstay.edge.tcp import tcp_proxy
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.edge import EdgeLimits
+from mainstay.spec.edge import HTTP, EdgeLimits
 
 LOOPBACK = "127.0.0.1"
 ROUTES_FILE = "./rds.json"
@@ -46,6 +47,7 @@ written from what Envoy knows itself."""
 
 _PEER = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"
 _STAT_PREFIX = "service-"
+_HCM_NAME = "envoy.filters.network.http_connection_manager"
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
@@ -61,18 +63,34 @@ def service_of_stat_prefix(prefix: str) -> str | None:
     return service if service != prefix else None
 
 
+def asks_for_routes(listener: JsonObject) -> bool:
+    """Return whether Envoy needs the routes before it opens a listener: one that speaks HTTP."""
+    match listener:
+        case {"filter_chains": [{"filters": [*_, {"name": name}]}]}:
+            return name == _HCM_NAME
+        case _:
+            return False
+
+
 def compile_listeners(declaration: Declaration, topology: Topology) -> Iterator[JsonObject]:
     """Yield the public and the internal listener of a service, where it has them."""
     edge = declaration.edge
     if edge.port is not None:
-        yield _listener(declaration, PUBLIC, edge.host, edge.port)
+        yield _listener(declaration, topology, PUBLIC, edge.host, edge.port)
     internal_port = topology.internal_port_of(declaration.service)
     if internal_port is not None:
-        yield _listener(declaration, "internal", LOOPBACK, internal_port)
+        yield _listener(declaration, topology, "internal", LOOPBACK, internal_port)
 
 
-def _listener(declaration: Declaration, kind: str, host: str, port: int) -> JsonObject:
+def _listener(
+    declaration: Declaration, topology: Topology, kind: str, host: str, port: int
+) -> JsonObject:
     name = f"{declaration.service}/{kind}"
+    carrier = (
+        _connection_manager(declaration, kind)
+        if declaration.edge.protocol == HTTP
+        else tcp_proxy(declaration, stat_prefix(declaration.service), topology)
+    )
     return {
         **any_of("envoy.config.listener.v3.Listener"),
         # With its address, so that moving it is one that comes and one that goes.
@@ -81,14 +99,7 @@ def _listener(declaration: Declaration, kind: str, host: str, port: int) -> Json
         # With it a second proxy of the same user could share the port unseen.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
-        "filter_chains": [
-            {
-                "filters": [
-                    _connection_limit(name, declaration.edge.limits),
-                    _connection_manager(declaration, kind),
-                ]
-            }
-        ],
+        "filter_chains": [{"filters": [_connection_limit(name, declaration.edge.limits), carrier]}],
     }
 
 
@@ -128,7 +139,7 @@ def _connection_manager(declaration: Declaration, kind: str) -> JsonObject:
     }
     if edge.access_log:
         fields["access_log"] = [access_log(service, kind)]
-    return extension("envoy.filters.network.http_connection_manager", _HCM, fields)
+    return extension(_HCM_NAME, _HCM, fields)
 
 
 def _router(kind: str) -> JsonObject:

@@ -14,6 +14,7 @@ from mainstay.core.errors import EdgeRefused, EdgeUnavailable, PartMissing
 from mainstay.edge.admin import Admin
 from mainstay.edge.binary import validate
 from mainstay.edge.files import read_discovery, read_text
+from mainstay.edge.listeners import asks_for_routes
 from mainstay.edge.moves import Address
 from mainstay.edge.protojson import JsonValue
 from mainstay.edge.resources import Discovery, Kind, Resources, discoveries
@@ -123,12 +124,13 @@ async def wait_until_served(
     """
     give_up_s = clock.monotonic_s() + timeout_s
     files = discoveries(resources)
+    needs_routes = any(map(asks_for_routes, resources.listeners))
 
     def served(now: Uptake) -> bool:
         refused = [file.kind for file in files if now.rejected.get(file.kind)]
         if refused:
             raise FileRefused(refused[0])
-        asked = not resources.listeners or Kind.ROUTES in now.versions
+        asked = not needs_routes or Kind.ROUTES in now.versions
         return asked and now.serves_all(files)
 
     try:

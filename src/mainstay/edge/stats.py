@@ -12,7 +12,9 @@ from mainstay.edge.protojson import JsonObject, JsonValue
 
 REPLICAS_TARGET = "/clusters?format=json"
 SERVICES_TARGET = (
-    "/stats?format=json&filter=%5Ehttp%5C.service-.*%5C.downstream_rq_(total|5xx|active|time)%24"
+    "/stats?format=json&filter="
+    "%5Ehttp%5C.service-.*%5C.downstream_rq_(total|5xx|active|time)%24"
+    "|%5Etcp%5C.service-.*%5C.downstream_cx_total%24"
 )
 
 _WHY = {
@@ -63,7 +65,8 @@ class ServiceStats:
 
     Attributes:
         service: Its name.
-        requests: That arrived at its listeners, from outside and from other services.
+        requests: That arrived at its listeners, from outside and from other services; of a
+            service that speaks no HTTP, the connections.
         errors: Answered with 5xx, by a replica or by the edge.
         active: In flight now.
         p50_ms: Median latency seen by clients, in the last two seconds that had requests counted
@@ -116,7 +119,7 @@ def parse_stats(services: bytes, replicas: bytes) -> EdgeStats:
         services=tuple(
             ServiceStats(
                 service=service,
-                requests=counts.get("total", 0),
+                requests=counts.get("total", counts.get("connections", 0)),
                 errors=counts.get("5xx", 0),
                 active=counts.get("active", 0),
                 p50_ms=quantiles.get(50.0),
@@ -143,11 +146,13 @@ def _services(body: bytes) -> dict[str, tuple[dict[str, int], dict[float, float]
 
 
 def _split(name: str) -> tuple[str | None, str]:
-    # http.service-<name>.downstream_rq_<word>: a service's name has no dot.
+    # http.service-<name>.downstream_rq_<word>, or tcp.service-<name>.downstream_cx_total: a
+    # service's name has no dot.
     parts = name.split(".")
     if len(parts) != 3:  # noqa: PLR2004  As just shown.
         return None, ""
-    return service_of_stat_prefix(parts[1]), parts[2].removeprefix("downstream_rq_")
+    word = "connections" if parts[0] == "tcp" else parts[2].removeprefix("downstream_rq_")
+    return service_of_stat_prefix(parts[1]), word
 
 
 def _quantiles(histograms: JsonValue) -> Iterator[tuple[str, dict[float, float]]]:

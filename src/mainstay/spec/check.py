@@ -2,9 +2,11 @@
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from mainstay.spec.address import url_variable
-from mainstay.spec.declaration import System
+from mainstay.spec.declaration import Declaration, System
+from mainstay.spec.dependency import Dependency
 from mainstay.spec.faults import Fault, fault_at, nearest, shown
 from mainstay.spec.hierarchy import hierarchy_faults
 from mainstay.spec.idempotency import idempotency_faults
@@ -135,14 +137,28 @@ def _without_timeout(system: System, declared: tuple[Declared, ...]) -> Iterator
 def _rate_limits(system: System, declared: tuple[Declared, ...]) -> Iterator[Fault]:
     for member, its in zip(system.members, declared, strict=True):
         limits = member.declaration.inbound.rate_limit or ()
-        yield from rate_limit_faults(limits, member.declaration.dependencies, its)
+        yield from rate_limit_faults(limits, _addressed(system, member.declaration), its)
 
 
 def _remembering(system: System, declared: tuple[Declared, ...]) -> Iterator[Fault]:
     for member, its in zip(system.members, declared, strict=True):
-        inbound, dependencies = member.declaration.inbound, member.declaration.dependencies
+        inbound, dependencies = member.declaration.inbound, _addressed(system, member.declaration)
         yield from idempotency_faults(inbound.idempotency, dependencies, its)
         yield from session_faults(inbound.session, dependencies, its)
+
+
+def _addressed(system: System, declaration: Declaration) -> list[tuple[str, Dependency]]:
+    """Return the dependencies; those that are services of the system with the URL they will have.
+
+    The host and the port are the engine's to choose; the scheme is known.
+    """
+    protocols = {member.name: member.declaration.edge.protocol for member in system.members}
+    return [
+        (name, replace(one, url=f"{protocols[one.service]}://{one.service}"))
+        if one.service in protocols
+        else (name, one)
+        for name, one in declaration.dependencies
+    ]
 
 
 def _shedding(system: System, declared: tuple[Declared, ...]) -> Iterator[Fault]:

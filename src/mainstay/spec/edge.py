@@ -29,6 +29,10 @@ BALANCE_POLICIES = (
     "random",
     "least_response_time",
 )
+HTTP = "http"
+PROTOCOLS = (
+    HTTP, "tcp", "valkey", "redis", "memcached", "postgresql", "mysql", "nats", "amqp",
+)  # fmt: skip
 RETRY_CONDITIONS = ("connect", "reset_before_request", "reset", "503", "5xx", "gateway")
 
 
@@ -223,6 +227,14 @@ class Edge:
         default="127.0.0.1",
         doc="Address that `port` is opened on: loopback by default; 0.0.0.0 opens it to all.",
     )
+    protocol: str = key(
+        "protocol",
+        Choice(PROTOCOLS),
+        default=HTTP,
+        doc="What the service speaks. All but http is carried byte for byte (TCP), and is the "
+        "scheme of the URL that its callers get: valkey://127.0.0.1:20123. Of `edge`, what is "
+        "about requests means nothing to it then; `retry` is for connections.",
+    )
     balance: Balance = key(
         "balance",
         Section(Balance, shorthand="policy"),
@@ -265,3 +277,8 @@ class Edge:
     access_log: bool = key(
         "access_log", Flag(), default=True, doc="One JSON line for each request at the edge."
     )
+
+    @property
+    def check_kind(self) -> str:
+        """How a replica is asked: as declared, and by TCP where it would not know HTTP."""
+        return "tcp" if self.protocol != HTTP else self.health.kind

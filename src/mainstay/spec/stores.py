@@ -37,7 +37,10 @@ def store_faults(
         sentence = f"unknown dependency {name}; {hint}"
         yield fault_at(declared.place(path), path, sentence, found=shown(name), nearest=meant)
         return
-    url = "" if dependency.url is None else reveal(dependency.url)
+    if dependency.url is None:
+        # A service that is not known here: whoever starts the process says where it is.
+        return
+    url = reveal(dependency.url)
     if url.partition("://")[0] not in schemes:
         expected = f"a dependency whose url is {', '.join(schemes[:-1])} or {schemes[-1]}"
         sentence = f"{name} can't be the store; expected {expected}"

@@ -193,12 +193,12 @@ class Replicas:
 
     async def _await_ready(self, member: Member, replica: RunningReplica) -> None:
         assert replica.process is not None
-        health = member.declaration.edge.health
+        edge = member.declaration.edge
         ready = asyncio.ensure_future(
             replica.until_ready(
-                path=health.path,
-                kind=health.kind,
-                timeout_s=health.timeout_s,
+                path=edge.health.path,
+                kind=edge.check_kind,
+                timeout_s=edge.health.timeout_s,
                 wrapped=member.declaration.app is not None,
             )
         )
