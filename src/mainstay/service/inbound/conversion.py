@@ -33,6 +33,20 @@ _WERKZEUG = re.compile(
 )
 
 
+_TAGS = re.compile(rb"<[^>]{0,200}>")
+_UNHANDLED_BYTES_MAX = 1000
+# What frameworks answer for an error that nobody handled, and that they tell of in the log alone.
+_UNHANDLED = frozenset(
+    (
+        b"500 Internal Server Error Internal Server Error The server encountered an internal error "
+        b"and was unable to complete your request. Either the server is overloaded or there is an "
+        b"error in the application.",  # Flask and Quart.
+        b"Server Error (500) Server Error (500)",  # Django.
+        b'{"status_code":500,"detail":"Internal Server Error"}',  # Litestar.
+    )
+)
+
+
 class Told(NamedTuple):
     """What an error says.
 
@@ -60,6 +74,31 @@ def is_convertible(status: int, content_type: str | None) -> bool:
     if media in _PROBLEM_TYPES:
         return False
     return status >= _SERVER_ERROR or media in _READ_TYPES
+
+
+def is_page_asked_for(status: int, content_type: str | None, accept: bytes | None) -> bool:
+    """Return whether an error is the app's own page, for a client that shows pages.
+
+    Browsers say that they take ``text/html``; programs that mean any type don't. A 500 is never
+    one: frameworks write theirs in debug modes, with everything in it.
+    """
+    return (
+        status != _SERVER_ERROR
+        and accept is not None
+        and _media(content_type) == "text/html"
+        and b"text/html" in accept
+    )
+
+
+def is_unhandled(body: bytes) -> bool:
+    """Return whether a 500 is what a framework says when the app raised and nobody handled it.
+
+    FastAPI and Starlette raise it again. Flask, Quart, Django and Litestar answer with words that
+    are always the same; a page of the app's own has other ones.
+    """
+    if len(body) > _UNHANDLED_BYTES_MAX:
+        return False
+    return b" ".join(_TAGS.sub(b" ", body).split()) in _UNHANDLED
 
 
 def told(status: int, content_type: str | None, body: bytes) -> Told | None:

@@ -153,6 +153,7 @@ class Flight(Exchange):
             b"".join(message.get("body", b"") for message in held[1:]),
             self.trace.trace_id,
             self.request_id,
+            accept=self.get(b"accept"),
         )
         if document is not None:
             kept = [

@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from json.encoder import encode_basestring_ascii as quoted
 
-from mainstay.service.inbound.conversion import Told, is_convertible, told
+from mainstay.service.inbound.conversion import (
+    Told,
+    is_convertible,
+    is_page_asked_for,
+    told,
+)
 from mainstay.service.inbound.problem_kinds import KINDS
 from mainstay.service.inbound.refusal import Refusal
 from mainstay.spec.perimeter import PROBLEM_TYPES
@@ -60,6 +65,8 @@ class Problems:
         body: bytes,
         trace_id: str,
         request_id: str | None,
+        *,
+        accept: bytes | None = None,
     ) -> bytes | None:
         """Return the problem document for an error that the app answered by itself.
 
@@ -72,12 +79,16 @@ class Problems:
             body: The whole of it, not encoded.
             trace_id: Finds the request in logs and traces.
             request_id: Likewise; None leaves it out.
+            accept: What the client takes, as it said.
 
         Returns:
             The document; None where the answer should stay as it is, because it is a problem
-            already, or a 4xx in a form of the app's own (``application/xml``).
+            already, a 4xx in a form of the app's own (``application/xml``), or a page for a
+            browser.
         """
         if not is_convertible(status, content_type):
+            return None
+        if is_page_asked_for(status, content_type, accept):
             return None
         found = told(status, content_type, body)
         if found is None:

@@ -239,7 +239,12 @@ class ThreadFlight(Exchange):
             (value for name, value in self._headers if name.lower() == "content-type"), None
         )
         document = self._inbound.problems.convert(
-            self.status, kind, b"".join(parts), self.trace.trace_id, self.request_id
+            self.status,
+            kind,
+            b"".join(parts),
+            self.trace.trace_id,
+            self.request_id,
+            accept=self.get(b"accept"),
         )
         _close(body)
         if document is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
 from flask import Flask
 from flask import request as flask_request
 
@@ -23,6 +24,8 @@ INBOUND = Inbound(
     cors=Cors(origins=(ORIGIN,)),
     errors=Errors(app="problem"),
 )
+
+PAGE = "<h1>Our own page</h1>"
 
 Chunks = tuple[bytes, ...]
 Answer = tuple[int, dict[str, str], bytes]
@@ -53,6 +56,10 @@ def fastapi_app() -> FastAPI:
     async def conflict() -> None:
         raise HTTPException(409, {"message": "Only three are left.", "left": 3})
 
+    @app.get("/page/{status}")
+    async def page(status: int) -> HTMLResponse:
+        return HTMLResponse(PAGE, status)
+
     return app
 
 
@@ -70,6 +77,10 @@ def flask_app() -> Flask:
     @app.get("/conflict")
     def conflict() -> tuple[dict[str, Any], int]:
         return {"message": "Only three are left.", "left": 3}, 409
+
+    @app.get("/page/<int:status>")
+    def page(status: int) -> tuple[str, int]:
+        return PAGE, status
 
     return app
 
@@ -224,3 +235,24 @@ def test_the_apps_own_errors_become_problems(ask: Ask) -> None:
     document = json.loads(body)
     assert (document["detail"], document["left"]) == ("Only three are left.", 3)
     assert json.loads(ask("GET", "/nowhere")[2])["title"] == "Not Found"
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_page_for_people_stays_a_page_for_those_who_look_at_it(ask: Ask, status: int) -> None:
+    found, headers, body = ask("GET", f"/page/{status}", BROWSER)
+    assert (found, body.decode()) == (status, PAGE)
+    assert headers["content-type"].startswith("text/html")
+    for program in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        found, headers, body = ask("GET", f"/page/{status}", program)
+        assert (found, json.loads(body)["status"]) == (status, status)
+        assert headers["content-type"] == "application/problem+json"
+
+
+def test_a_500_is_never_a_page(ask: Ask) -> None:
+    """A framework's page of that status may hold everything."""
+    _, headers, body = ask("GET", "/page/500", BROWSER)
+    assert headers["content-type"] == "application/problem+json"
+    assert PAGE.encode() not in body
