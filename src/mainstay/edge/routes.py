@@ -92,7 +92,7 @@ def _route(declaration: Declaration, topology: Topology, *, repeatable: bool) ->
         {"name": "upgrade", "present_match": True, "invert_match": True},
     ]
     action: dict[str, JsonValue] = {
-        **_target(declaration, topology),
+        **target(declaration, topology),
         "timeout": seconds(timeout_s),
     }
     if edge.balance.policy in ("ring_hash", "maglev"):
@@ -116,7 +116,8 @@ def route_timeout_s(declaration: Declaration) -> float:
     return declaration.inbound.deadline_s + TIMEOUT_GRACE_S
 
 
-def _target(declaration: Declaration, topology: Topology) -> JsonObject:
+def target(declaration: Declaration, topology: Topology) -> JsonObject:
+    """Return where requests or connections go: a cluster, or several by their weights."""
     shares = split(declaration, topology)
     if len(shares) == 1:
         return {"cluster": cluster_name(declaration.service, shares[0][0])}

@@ -4,9 +4,8 @@ Nothing here knows a request. A connection goes to one replica and ends with it:
 it closed opens another, which goes to whoever is there then.
 """
 
-from mainstay.edge.clusters import cluster_name
 from mainstay.edge.protojson import JsonObject, JsonValue, extension, seconds
-from mainstay.edge.routes import split
+from mainstay.edge.routes import target
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import Declaration
 
@@ -20,7 +19,7 @@ def tcp_proxy(declaration: Declaration, stat_prefix: str, topology: Topology) ->
     edge = declaration.edge
     fields: dict[str, JsonValue] = {
         "stat_prefix": stat_prefix,
-        **_target(declaration, topology),
+        **target(declaration, topology),
         "idle_timeout": seconds(IDLE_S),
         "max_connect_attempts": edge.retry.attempts if edge.retry is not None else 1,
     }
@@ -31,14 +30,3 @@ def tcp_proxy(declaration: Declaration, stat_prefix: str, topology: Topology) ->
         "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         fields,
     )
-
-
-def _target(declaration: Declaration, topology: Topology) -> JsonObject:
-    shares = split(declaration, topology)
-    if len(shares) == 1:
-        return {"cluster": cluster_name(declaration.service, shares[0][0])}
-    clusters: list[JsonObject] = [
-        {"name": cluster_name(declaration.service, version), "weight": weight}
-        for version, weight in shares
-    ]
-    return {"weighted_clusters": {"clusters": clusters}}
