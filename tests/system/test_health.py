@@ -116,13 +116,15 @@ async def test_connections_that_say_nothing_keep_no_probe_out(
     if hard < 8192:
         pytest.skip("this process may not open enough files")
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    idle: list[asyncio.StreamWriter] = []
     try:
         one = serve(f"drained_apps:{app}", "--server", server)
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
         await asyncio.to_thread(one.ready)
-        idle = [await asyncio.open_connection("127.0.0.1", one.port) for _ in range(1500)]
+        while len(idle) < 1500:
+            idle.append((await asyncio.open_connection("127.0.0.1", one.port))[1])
         assert (await asyncio.to_thread(one.ask, "/health/ready"))[0] == 200
-        for _, writer in idle:
-            writer.close()
     finally:
+        for writer in idle:
+            writer.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
