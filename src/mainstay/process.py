@@ -4,10 +4,15 @@ The planes don't know each other: ``service`` names ports, ``state`` has what fi
 takes ``mainstay.Service`` gets both.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 
-from mainstay.core.clock import Clock
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.service import service
+from mainstay.service.inbound.idempotency.records import Records
+from mainstay.service.inbound.ratelimit.store import LimitStore
+from mainstay.service.inbound.sessions.records import SessionRecords
+from mainstay.service.outbound.shared import BreakerStore
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration
 
@@ -37,20 +42,54 @@ class Service(service.Service):
         write_access: Callable[[bytes], object] | None = None,
         stores: Stores | None = None,
     ) -> None:
-        if stores is None and _names_a_store(declaration):
-            # Only here: most services name none, and start without it.
-            from mainstay.state.stores import Stores as StateStores  # noqa: PLC0415
-
-            stores = StateStores() if clock is None else StateStores(clock=clock)
         super().__init__(
-            declaration, clock=clock, environ=environ, write_access=write_access, stores=stores
+            declaration,
+            clock=clock,
+            environ=environ,
+            write_access=write_access,
+            stores=LateStores(clock or SYSTEM_CLOCK) if stores is None else stores,
         )
 
 
-def _names_a_store(declaration: Declaration) -> bool:
-    inbound = declaration.inbound
-    return (
-        inbound.idempotency is not None
-        or inbound.session is not None
-        or any(limit.store is not None for limit in inbound.rate_limit or ())
-    )
+class LateStores:
+    """The stores of ``mainstay.state``, which is imported when the first is asked for.
+
+    Most services name none, and start without it; a live change may name the first.
+
+    Args:
+        clock: Where time comes from.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stores: Stores | None = None
+
+    def limits(self, url: str) -> LimitStore:
+        """Return what counts requests for all replicas."""
+        return self._made().limits(url)
+
+    def records(self, url: str) -> Records:
+        """Return what keeps the answers to idempotency keys."""
+        return self._made().records(url)
+
+    def sessions(self, url: str) -> SessionRecords:
+        """Return what keeps sessions."""
+        return self._made().sessions(url)
+
+    def breakers(self, url: str) -> BreakerStore:
+        """Return where circuits tell each other."""
+        return self._made().breakers(url)
+
+    def close(self) -> None:
+        """Close all that were made."""
+        if self._stores is not None:
+            self._stores.close()
+
+    def _made(self) -> Stores:
+        with self._lock:
+            if self._stores is None:
+                from mainstay.state.stores import Stores as StateStores  # noqa: PLC0415
+
+                self._stores = StateStores(clock=self._clock)
+            return self._stores

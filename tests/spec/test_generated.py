@@ -87,6 +87,12 @@ def _put_shed_right(inbound: dict[str, Any]) -> None:
             inbound["shed"].pop(name, None)
 
 
+def _put_breaker_right(breaker: Any) -> None:
+    """Which of the other dependencies may be a store hangs on its URL. Any: raw YAML."""
+    if isinstance(breaker, dict) and breaker.get("share") not in {None, "off"}:
+        breaker["share"] = "host"
+
+
 class Maker:
     """Makes documents from a source of chance."""
 
@@ -186,6 +192,7 @@ class Maker:
             # A service would be unknown here, and what calls may take must fit under a day.
             dependency.pop("service", None)
             dependency["url"] = self.rng.choice(TEXTS["a URL such as"])
+            _put_breaker_right(dependency.get("breaker"))
             if isinstance(balance := dependency.get("balance"), dict):
                 dependency["url"] = "https://x.example/y"
                 # No endpoint may be there twice.

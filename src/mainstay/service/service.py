@@ -91,7 +91,7 @@ class Service:
         )
         # Filled by ``limit_key``, also after the app was wrapped.
         self._limit_keys: dict[str, LimitKey] = {}
-        stores = NoStores() if stores is None else stores
+        self._stores = stores = NoStores() if stores is None else stores
         drain.closers.add(stores.close, stage="pools")
         parts = Parts(
             declaration=declaration,
@@ -176,12 +176,18 @@ class Service:
             name: As declared under ``dependencies``, or the name of the service it names.
 
         Raises:
-            ConfigInvalid: It is not declared.
+            ConfigInvalid: It is not declared, or there is no such store for its breaker.
+            PartMissing: The library for that store is not installed.
         """
         known, _ = find_dependency(name, self.declaration)
         if known not in self._dependencies:
             made = DependencyPolicy(
-                known, self.declaration, self._environ, clock=self._clock, events=self.events
+                known,
+                self.declaration,
+                self._environ,
+                clock=self._clock,
+                events=self.events,
+                stores=self._stores,
             )
             # Of two threads that made one at the same time, the first one's stays.
             self._dependencies.setdefault(known, made)
@@ -202,7 +208,16 @@ class Service:
             policy.take(declaration)
 
     def check(
-        self, name: str, *, critical: bool = True, timeout_s: float | None = None
+        self,
+        name: str,
+        *,
+        critical: bool = True,
+        timeout_s: float | None = None,
+        interval_s: float | None = None,
+        failures: int | None = None,
+        successes: int | None = None,
+        groups: tuple[str, ...] = (),
+        affects: tuple[str, ...] = (),
     ) -> Callable[[F], F]:
         """Return a decorator that makes a function one of the service's health checks.
 
@@ -213,14 +228,34 @@ class Service:
             name: Its key in the answer of health.
             critical: Whether the service is not ready when it fails.
             timeout_s: How long it may take; None takes ``inbound.health.timeout``.
+            interval_s: From one answer to the next question; None takes what
+                ``inbound.health.services`` says, as do the next two.
+            failures: Failures in a row until it counts as failed.
+            successes: Good answers in a row until it counts as passed again.
+            groups: Groups that it belongs to, asked below ``/health/group/``.
+            affects: Paths of the service that suffer while it fails.
 
         Raises:
             ValueError: The name is taken, or there are too many checks.
         """
-        timeout_s = self.declaration.inbound.health.timeout_s if timeout_s is None else timeout_s
+        health = self.declaration.inbound.health
+        usual = health.services
+        self._inbound.probes.serve_groups(groups)
 
         def register(function: F) -> F:
-            self._board.add(Check(name=name, run=function, critical=critical, timeout_s=timeout_s))
+            self._board.add(
+                Check(
+                    name=name,
+                    run=function,
+                    critical=critical,
+                    timeout_s=health.timeout_s if timeout_s is None else timeout_s,
+                    interval_s=usual.interval_s if interval_s is None else interval_s,
+                    failures=usual.failures if failures is None else failures,
+                    successes=usual.successes if successes is None else successes,
+                    groups=groups,
+                    affects=affects,
+                )
+            )
             return function
 
         return register

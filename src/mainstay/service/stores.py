@@ -6,6 +6,7 @@ from mainstay.core.errors import ConfigInvalid
 from mainstay.service.inbound.idempotency.records import Records
 from mainstay.service.inbound.ratelimit.store import LimitStore
 from mainstay.service.inbound.sessions.records import SessionRecords
+from mainstay.service.outbound.shared import BreakerStore
 
 
 class Stores(Protocol):
@@ -27,6 +28,10 @@ class Stores(Protocol):
         """Return what keeps sessions."""
         ...
 
+    def breakers(self, url: str) -> BreakerStore:
+        """Return where circuits tell each other: the same at each call."""
+        ...
+
     def close(self) -> None:
         """Close all that were made."""
         ...
@@ -44,6 +49,10 @@ class NoStores:
         raise _missing(url)
 
     def sessions(self, url: str) -> SessionRecords:
+        """Raise ConfigInvalid."""
+        raise _missing(url)
+
+    def breakers(self, url: str) -> BreakerStore:
         """Raise ConfigInvalid."""
         raise _missing(url)
 

@@ -12,6 +12,7 @@ from mainstay.spec.hierarchy import hierarchy_faults
 from mainstay.spec.idempotency import idempotency_faults
 from mainstay.spec.ratelimit import rate_limit_faults
 from mainstay.spec.sessions import session_faults
+from mainstay.spec.sharing import sharing_faults
 from mainstay.spec.shed import shed_faults
 from mainstay.spec.sources import Declared
 
@@ -39,6 +40,7 @@ def system_faults(
     yield from _without_timeout(system, declared)
     yield from _rate_limits(system, declared)
     yield from _remembering(system, declared)
+    yield from _sharing(system, declared)
     yield from _shedding(system, declared)
     if doubles:
         # Who calls whom is not known while a name means two services.
@@ -145,6 +147,11 @@ def _remembering(system: System, declared: tuple[Declared, ...]) -> Iterator[Fau
         inbound, dependencies = member.declaration.inbound, _addressed(system, member.declaration)
         yield from idempotency_faults(inbound.idempotency, dependencies, its)
         yield from session_faults(inbound.session, dependencies, its)
+
+
+def _sharing(system: System, declared: tuple[Declared, ...]) -> Iterator[Fault]:
+    for member, its in zip(system.members, declared, strict=True):
+        yield from sharing_faults(_addressed(system, member.declaration), its)
 
 
 def _addressed(system: System, declaration: Declaration) -> list[tuple[str, Dependency]]:

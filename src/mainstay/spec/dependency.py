@@ -21,6 +21,9 @@ DEPENDENCY_NAME = Text(
 )
 
 
+HOST = "host"
+"""In place of a store: the processes of this host. So no dependency named `host` can be one."""
+
 PERCENTILE = Text(what="a percentile such as p95", pattern=r"p[0-9]{1,2}(?:\.[0-9]{1,3})?")
 STATUS = Whole(minimum=400, maximum=599)
 
@@ -152,6 +155,15 @@ class Breaker:
     )
     shadow: bool = key(
         "shadow", Flag(), default=False, doc="Count and report, but reject nothing: to try it out."
+    )
+    share: str | None = key(
+        "share",
+        Either((Choice((HOST,)), DEPENDENCY_NAME)),
+        default=None,
+        off=True,
+        doc="Who else need not find out: `host`, the service's processes on this machine; or, "
+        "through the dependency of that name, those on all machines: its url is valkey or redis. "
+        "While nobody can be told, each process is on its own.",
     )
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid, PolicyMisused
+from mainstay.state.breakers import SharedBreakers
 from mainstay.state.idempotency.valkey import ValkeyRecords
 from mainstay.state.limits.valkey import ValkeyLimits
 from mainstay.state.sessions.valkey import ValkeySessions
@@ -26,6 +27,7 @@ class Stores:
         self._clock = clock
         self._valkeys: dict[str, Valkey] = {}
         self._postgres: dict[str, PostgresRecords] = {}
+        self._breakers: dict[str, SharedBreakers] = {}
 
     def limits(self, url: str) -> ValkeyLimits:
         """Return what counts requests for all replicas.
@@ -58,8 +60,20 @@ class Stores:
             self._postgres[url] = PostgresRecords(url, clock=self._clock)
         return self._postgres[url]
 
+    def breakers(self, url: str) -> SharedBreakers:
+        """Return where circuits tell each other: the same at each call, since each has a thread.
+
+        Raises:
+            ConfigInvalid: The URL leads to no Valkey.
+        """
+        if url not in self._breakers:
+            self._breakers[url] = SharedBreakers(self._valkey(url), clock=self._clock)
+        return self._breakers[url]
+
     def close(self) -> None:
         """Close all that were made."""
+        for breakers in self._breakers.values():
+            breakers.close()
         for valkey in self._valkeys.values():
             valkey.close()
         for records in self._postgres.values():

@@ -41,6 +41,9 @@ class MemoryStores:
     def sessions(self, url: str) -> MemorySessions:
         return self.remembered
 
+    def breakers(self, url: str) -> Any:
+        raise AssertionError(url)
+
     def close(self) -> None:
         self.kept = MemoryRecords()
 

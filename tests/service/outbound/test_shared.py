@@ -128,9 +128,48 @@ def test_the_file_is_private_and_a_link_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_missing_is_as_good_as_nothing_told(tmp_path: Path) -> None:
-    state = HostBreakerState(tmp_path / "missing" / "payments")
+    state = HostBreakerState(tmp_path / "missing" / "run" / "payments")
     assert state.read() is None
     assert state.write(5.0) is None
+
+
+def test_the_folder_is_made_private(tmp_path: Path) -> None:
+    assert HostBreakerState(tmp_path / "run" / "payments").write(5.0) is not None
+    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == 0o700
+
+
+def test_a_file_that_was_removed_is_made_anew_and_found_by_all(tmp_path: Path) -> None:
+    """Who cleans temporary folders must not leave two halves that don't hear each other."""
+    path = tmp_path / "run" / "payments"
+    one, other = HostBreakerState(path), HostBreakerState(path)
+    one.write(5.0)
+    assert other.read() is not None
+    path.unlink()
+    path.parent.rmdir()
+    told = one.write(6.0)
+    assert told is not None
+    assert other.read() == told
+
+
+def test_a_file_that_others_may_write_or_that_has_two_names_is_not_used(tmp_path: Path) -> None:
+    """In a folder of somebody else, the name may lead to a file of ours that is no circuit's."""
+    path, precious = tmp_path / "payments", tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    precious.chmod(0o600)
+    path.hardlink_to(precious)
+    state = HostBreakerState(path)
+    assert (state.read(), state.write(5.0)) == (None, None)
+    assert precious.read_bytes() == b"precious"
+    path.unlink()
+    path.touch()
+    path.chmod(0o622)
+    assert (state.read(), state.write(5.0)) == (None, None)
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    assert (state.read(), state.write(5.0)) == (None, None)
+    path.unlink()
+    assert state.write(5.0) == state.read() is not None
+    assert precious.read_bytes() == b"precious"
 
 
 def test_a_file_that_is_cut_short_is_as_good_as_nothing_told(tmp_path: Path) -> None:

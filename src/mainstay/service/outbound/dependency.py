@@ -16,7 +16,11 @@ from mainstay.service.outbound.balance.balancing import (
 )
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.fallback import NOTHING, Fallback
+from mainstay.service.outbound.plan import with_share
 from mainstay.service.outbound.policy import Policy
+from mainstay.service.outbound.shared import Share
+from mainstay.service.outbound.sharing import Sharing, declared_sharing, shared_state
+from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.timeouts import ResolvedTimeouts, resolve_timeouts
@@ -36,15 +40,25 @@ class DependencyPolicy(Policy):
         environ: Where the engine says where the dependency is.
         clock: Where time comes from.
         events: Who hears what is decided.
+        stores: Makes the store through which its breaker is shared; None: there are none.
 
     Attributes:
         declared: What the declaration says about it.
 
     Raises:
-        ConfigInvalid: It is not declared.
+        ConfigInvalid: It is not declared, or there is no such store for its breaker.
+        PartMissing: The library for that store is not installed.
     """
 
-    __slots__ = ("_balanced", "_declaration", "_environ", "declared")
+    __slots__ = (
+        "_balanced",
+        "_declaration",
+        "_environ",
+        "_share",
+        "_sharing",
+        "_stores",
+        "declared",
+    )
 
     def __init__(
         self,
@@ -54,12 +68,15 @@ class DependencyPolicy(Policy):
         *,
         clock: Clock,
         events: Listeners,
+        stores: Stores | None = None,
     ) -> None:
         self._declaration = declaration
         self._environ = environ
+        self._stores = NoStores() if stores is None else stores
         self._balanced: tuple[Balancing, OnDemandBalancer] | None = None
         name, self.declared = find_dependency(name, declaration)
         parts = declared_parts(self.declared, deadline_s=declaration.inbound.deadline_s)
+        self._sharing = declared_sharing(name, declaration, environ)
         super().__init__(
             name=name,
             fallback=parts.fallback,
@@ -72,7 +89,9 @@ class DependencyPolicy(Policy):
             hedge=parts.hedge,
             clock=clock,
             events=events,
+            shared=None if self._sharing is None else shared_state(self._sharing, self._stores),
         )
+        self._share = self.plan.share
 
     @property
     def url(self) -> str:
@@ -132,18 +151,39 @@ class DependencyPolicy(Policy):
 
         Raises:
             ConfigInvalid: The dependency is not declared any more, or nobody says where the
-                endpoints are; then nothing has changed.
+                endpoints are, or there is no such store for its breaker; then nothing has changed.
+            PartMissing: The library for that store is not installed; as above.
         """
         _, declared = find_dependency(self.name, declaration)
         parts = declared_parts(declared, deadline_s=declaration.inbound.deadline_s)
         balancing = declared_balancing(self.name, declaration, self._environ)
+        sharing = declared_sharing(self.name, declaration, self._environ)
+        share = self._share_of(sharing)
         self.update(parts)
+        self._share_through(share)
+        self._sharing, self._share = sharing, share
         self.declared = declared
         self._declaration = declaration
         if self._balanced is not None and balancing is not None:
             old, balancer = self._balanced
             rebalance(balancer, old, balancing, clock=self.plan.clock, events=self.events)
             self._balanced = balancing, balancer
+
+    def _share_of(self, sharing: Sharing | None) -> Share | None:
+        """Return through what the circuit is shared: as until now, where that stays the same."""
+        if sharing is None:
+            return None
+        if sharing == self._sharing:
+            return self._share
+        return Share(shared_state(sharing, self._stores))
+
+    def _share_through(self, share: Share | None) -> None:
+        if self.plan.share is share:
+            return
+        with self._lock:
+            self._adopt(with_share(self.plan, share))
+        if share is not None and self.plan.circuit is not None:
+            share.begin(self.plan.circuit)
 
     def _http(self) -> "Http":
         """Return what HTTP clients need to know: where it is, and how long to wait for it."""

@@ -244,6 +244,11 @@ def with_fallback(plan: Plan, fallback: Fallback) -> Plan:
     return replace(plan, fallback=fallback, last_good=last_good, observed=observed)
 
 
+def with_share(plan: Plan, share: Share | None) -> Plan:
+    """Return the plan whose circuit tells others through ``share``; None: alone."""
+    return replace(plan, share=share if plan.circuit else None)
+
+
 def for_once(plan: Plan) -> Plan:
     """Return the plan for calls that must not be made twice, sharing all state with ``plan``."""
     if plan.retry is None and plan.hedge is None:

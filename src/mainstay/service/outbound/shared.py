@@ -30,6 +30,18 @@ class SharedBreakerState(Protocol):
         ...
 
 
+class BreakerStore(Protocol):
+    """Where circuits of many dependencies tell each other."""
+
+    def of(self, name: str) -> SharedBreakerState:
+        """Return the circuit of that name: the same for all who ask for it.
+
+        Raises:
+            PolicyMisused: There are too many, or the name is none.
+        """
+        ...
+
+
 class Share:
     """The share of one policy. Used by its calls, from any thread."""
 
@@ -58,6 +70,11 @@ class Share:
             # No circuit opens for so long: it was told before the machine was started anew.
             return None
         return circuit.adopt(open_until_s=until_s, now_s=now_s)
+
+    def begin(self, circuit: Circuit) -> None:
+        """Tell of a circuit that is open already, having been alone until now."""
+        if circuit.state is State.OPEN:
+            self.tell(circuit)
 
     def tell(self, circuit: Circuit) -> None:
         """Tell others of a transition."""
