@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from mainstay.service.inbound.conversion import is_convertible
+from mainstay.service.inbound.conversion import is_convertible, is_unhandled
 from mainstay.service.inbound.problem import Problems
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
@@ -252,3 +252,21 @@ def test_faults_are_bounded() -> None:
 def test_places_are_pointers(location: list[object], place: dict[str, str]) -> None:
     body = json.dumps({"detail": [{"loc": location, "msg": "wrong", "type": "x"}]}).encode()
     assert problem((422, "application/json", body))["errors"] == [{"detail": "wrong", **place}]
+
+
+@pytest.mark.parametrize(
+    ("body", "unhandled"),
+    [
+        (b'{"status_code":500,"detail":"Internal Server Error"}', True),
+        (b"<title>Server Error (500)</title><h1>Server Error (500)</h1><p></p>", True),
+        (b"<h1>Server Error (500)</h1><p>Call Ann.</p>", False),
+        (b"", False),
+        (b"Internal Server Error", False),
+        (b"<" * 100_000, False),
+    ],
+)
+def test_what_frameworks_say_of_an_error_that_nobody_handled(
+    body: bytes, *, unhandled: bool
+) -> None:
+    """Nothing is lost with it; what the framework really says is in tests/contract/frameworks."""
+    assert is_unhandled(body) is unhandled

@@ -32,15 +32,17 @@ _WERKZEUG = re.compile(
     re.IGNORECASE,
 )
 
-
 _TAGS = re.compile(rb"<[^>]{0,200}>")
 _UNHANDLED_BYTES_MAX = 1000
 # What frameworks answer for an error that nobody handled, and that they tell of in the log alone.
 _UNHANDLED = frozenset(
     (
-        b"500 Internal Server Error Internal Server Error The server encountered an internal error "
-        b"and was unable to complete your request. Either the server is overloaded or there is an "
-        b"error in the application.",  # Flask and Quart.
+        # Flask and Quart.
+        (
+            b"500 Internal Server Error Internal Server Error The server encountered an internal "
+            b"error and was unable to complete your request. Either the server is overloaded or "
+            b"there is an error in the application."
+        ),
         b"Server Error (500) Server Error (500)",  # Django.
         b'{"status_code":500,"detail":"Internal Server Error"}',  # Litestar.
     )

@@ -142,18 +142,15 @@ class Flight(Exchange):
             # Whatever the framework made of it: FastAPI's own answer is a 400.
             await self._answer(self._counted.refusal)
             return
-        if not self._inbound.problem_errors or not self.finished:
+        if not self.finished:
             await self._release()
             return
         headers = _lowered(held[0].get("headers", ()))
         kind = next((value for name, value in headers if name == b"content-type"), None)
-        document = self._inbound.problems.convert(
-            self.status,
+        document = self._inbound.document_of(
+            self,
             None if kind is None else kind.decode("latin-1"),
             b"".join(message.get("body", b"") for message in held[1:]),
-            self.trace.trace_id,
-            self.request_id,
-            accept=self.get(b"accept"),
         )
         if document is not None:
             kept = [

@@ -9,7 +9,9 @@ from mainstay.core.clock import Clock
 from mainstay.core.events import Event, Listeners
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.client import Trust
+from mainstay.service.inbound.conversion import is_unhandled
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.failure import FAILED
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.observer import Observer
@@ -88,3 +90,31 @@ class Inbound:
                     trace_id=exchange.trace.trace_id,
                 )
             )
+
+    def document_of(
+        self, exchange: Exchange, content_type: str | None, body: bytes
+    ) -> bytes | None:
+        """Return the problem document in place of an error that the app answered by itself.
+
+        Args:
+            exchange: Its answer has begun, with a status of 400 and above.
+            content_type: As the app sent it; None where it sent none.
+            body: The whole of it, not encoded.
+
+        Returns:
+            The document; None where the answer should stay as it is.
+        """
+        trace_id, request_id = exchange.trace.trace_id, exchange.request_id
+        if exchange.status == FAILED.status and is_unhandled(body):
+            self.refused(exchange, FAILED)
+            return self.problems.render(FAILED, trace_id, request_id)
+        if not self.problem_errors:
+            return None
+        return self.problems.convert(
+            exchange.status,
+            content_type,
+            body,
+            trace_id,
+            request_id,
+            accept=exchange.get(b"accept"),
+        )

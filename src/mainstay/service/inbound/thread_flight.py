@@ -105,7 +105,9 @@ class ThreadFlight(Exchange):
         if late or (self._counted is not None and self._counted.exceeded):
             _close(body)
             return self.refuse(OVERRAN if late or self._counted is None else self._counted.refusal)
-        if self._inbound.problem_errors and self.status >= _ERRORS_FROM:
+        if self.status >= _ERRORS_FROM and (
+            self._inbound.problem_errors or self.status == FAILED.status
+        ):
             body = self._converted(body)
         if type(body) is list or type(body) is tuple:
             for part in body:
@@ -238,14 +240,7 @@ class ThreadFlight(Exchange):
         kind = next(
             (value for name, value in self._headers if name.lower() == "content-type"), None
         )
-        document = self._inbound.problems.convert(
-            self.status,
-            kind,
-            b"".join(parts),
-            self.trace.trace_id,
-            self.request_id,
-            accept=self.get(b"accept"),
-        )
+        document = self._inbound.document_of(self, kind, b"".join(parts))
         _close(body)
         if document is None:
             return parts
