@@ -24,19 +24,20 @@ class TaskWaiter:
 
     def settle(self, *, granted: bool) -> bool:
         """Say how the wait ended; False: its loop was closed, and the task with it."""
+        # First of all: a task that is thrown away in this moment must know what it has.
+        self.granted = granted
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
             running = None
         if running is self._loop:
             self.wake()
-        else:
-            try:
-                self._loop.call_soon_threadsafe(self.wake)
-            except RuntimeError:
-                self.granted = False
-                return False
-        self.granted = granted
+            return True
+        try:
+            self._loop.call_soon_threadsafe(self.wake)
+        except RuntimeError:
+            self.granted = False
+            return False
         return True
 
     def wake(self) -> None:
