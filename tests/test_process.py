@@ -1,18 +1,23 @@
 """The rooms joined in the process of a user's service."""
 
+import subprocess
+import sys
+
 import pytest
 
 import mainstay
 from mainstay.core.errors import ConfigInvalid
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.dependency import Dependency
+from mainstay.spec.dependency import Breaker, Dependency
 from mainstay.spec.idempotency import Idempotency
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.ratelimit import RateLimit
 from mainstay.spec.units import Quota
+from mainstay.state.breakers import SharedBreakers
 from mainstay.state.idempotency.postgres import PostgresRecords
 from mainstay.state.idempotency.valkey import ValkeyRecords
+from mainstay.state.stores import Stores
 
 
 def declared(url: str, **inbound: object) -> Declaration:
@@ -54,3 +59,50 @@ def test_a_url_that_leads_to_no_store_is_refused() -> None:
         mainstay.Service(
             declared("https://example.org", idempotency=Idempotency(store="store")), environ={}
         )
+
+
+def test_a_live_change_may_name_the_first_store() -> None:
+    """Nothing is connected to: a store that is away leaves each circuit on its own."""
+
+    def sharing(share: str | None) -> Declaration:
+        store = Dependency(url="valkey://127.0.0.1:1")
+        payments = Dependency(url="http://p", breaker=Breaker(failures=1, share=share))
+        return Declaration(
+            service="shop", app="shop:app", dependencies=(("store", store), ("payments", payments))
+        )
+
+    service = mainstay.Service(sharing(None), environ={})
+    payments = service.dependency("payments")
+    assert payments.plan.share is None
+    service.take_dependencies(sharing("store"))
+    assert payments.plan.share is not None
+    assert payments.call(int) == 0
+    service._stores.close()
+
+
+def test_circuits_of_one_store_have_one_thread() -> None:
+    stores = Stores()
+    breakers = stores.breakers("valkey://127.0.0.1:1")
+    assert type(breakers) is SharedBreakers
+    assert stores.breakers("valkey://127.0.0.1:1") is breakers
+    assert stores.breakers("valkey://127.0.0.1:1/2") is not breakers
+    breakers.of("shop.payments").write(None)
+    worker = breakers._thread
+    assert worker is not None
+    stores.close()
+    worker.join(60)
+    assert not worker.is_alive()
+    with pytest.raises(ConfigInvalid):
+        stores.breakers("https://example.org")
+
+
+def test_a_service_without_stores_starts_without_their_room() -> None:
+    code = (
+        "import sys, mainstay; from mainstay.spec.declaration import Declaration;"
+        "mainstay.Service(Declaration(service='shop', app='shop:app'))._stores.close();"
+        "print([name for name in sys.modules if name.startswith('mainstay.state')])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert said.stdout == "[]\n"
