@@ -11,6 +11,7 @@ from mainstay.control.engines.local.probe import (
     ANSWER_BYTES_MAX,
     BODY_BYTES_MAX,
     Outcome,
+    listens,
     probe,
     read_answer,
     request_bytes,
@@ -137,3 +138,22 @@ def test_a_path_cannot_smuggle(path: str) -> None:
 
 def test_an_ipv6_host_is_bracketed() -> None:
     assert b"Host: [::1]:8080\r\n" in request_bytes("::1", 8080, "/")
+
+
+async def test_who_only_knocks_says_nothing() -> None:
+    """A Valkey that hears `Host:` takes it for an attack."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            heard.put_nowait(await reader.read())
+        except ConnectionError:
+            heard.put_nowait(b"")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        assert await listens("127.0.0.1", port, LONG_S)
+        assert await heard.get() == b""
+    assert not await listens("127.0.0.1", port, LONG_S)

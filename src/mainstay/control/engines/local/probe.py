@@ -92,6 +92,20 @@ async def probe(host: str, port: int, path: str, timeout_s: float) -> Probe:
     return verdict(bytes(raw))
 
 
+async def listens(host: str, port: int, timeout_s: float) -> bool:
+    """Look whether anybody accepts a connection, and say nothing.
+
+    What speaks no HTTP takes a request for an attack, or for a question that it tries to answer.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.transport.abort()
+    return True
+
+
 def request_bytes(host: str, port: int, path: str) -> bytes:
     """Return the request.
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from mainstay.control.engines.local.launching import HOST
 from mainstay.control.engines.local.plan import Phase, Replica
-from mainstay.control.engines.local.probe import Outcome, probe
+from mainstay.control.engines.local.probe import Outcome, listens, probe
 from mainstay.control.processes.process import LocalProcess
 
 PROBE_PAUSE_S: Final = 0.05
@@ -75,12 +75,14 @@ class RunningReplica:
             wrapped: Whether Mainstay serves the app, so that a port that is open and gives no
                 answer means: not yet. Of any other program it is all that is asked.
         """
+        while kind == "tcp":
+            if await listens(HOST, self.port, timeout_s):
+                return "tcp"
+            await asyncio.sleep(PROBE_PAUSE_S)
         while True:
             outcome = (await probe(HOST, self.port, path, timeout_s)).outcome
-            if outcome is Outcome.READY and kind != "tcp":
+            if outcome is Outcome.READY:
                 return "http"
-            if kind == "tcp" and outcome is not Outcome.REFUSED:
-                return "tcp"
             silent = outcome is Outcome.HUNG and not wrapped
             if kind == "auto" and (outcome is Outcome.TCP_ONLY or silent):
                 return "tcp"
