@@ -7,10 +7,10 @@ BENCH := .venv-bench
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test check lint types floors format lock wheel clean bench bench-stack mutation
+.PHONY: help demo test check lint types floors format lock wheel clean bench bench-inbound bench-stack mutation
 
 help:  ## Show what can be made.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Run the shop behind Envoy, kill a replica under load, restart another service.
 	@$(BIN)/python examples/demo.py
@@ -50,6 +50,12 @@ bench: $(BENCH)/.done  ## Measure calls that leave beside what others use for th
 
 bench-stack: $(BENCH)/.done  ## Measure what the wrapper costs FastAPI, Starlette and Flask, in real servers.
 	@$(BENCH)/bin/python bench/stack.py --peers
+
+bench-inbound: $(BENCH)/.done  ## Measure overload, probes and rate limits; take half an hour and touch nothing.
+	@$(BENCH)/bin/python bench/overload.py
+	@$(BENCH)/bin/python -m bench.health
+	@$(BENCH)/bin/python bench/inbound_limits.py
+	@$(BENCH)/bin/python bench/rate_limits.py
 
 mutation: $(BENCH)/.done  ## Tell how much the tests would notice, by small changes of what was committed.
 	@$(BENCH)/bin/python -m bench.mutation

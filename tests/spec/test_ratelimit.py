@@ -9,7 +9,8 @@ from mainstay.spec.faults import Fault
 from mainstay.spec.kinds import Mismatch
 from mainstay.spec.load import Loaded
 from mainstay.spec.quantities import quota
-from mainstay.spec.ratelimit import ROUTE, RateLimit
+from mainstay.spec.ratelimit import RateLimit
+from mainstay.spec.routes import ROUTE
 from mainstay.spec.units import Quota
 
 Load = Callable[..., Loaded]

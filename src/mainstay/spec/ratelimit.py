@@ -9,6 +9,7 @@ from mainstay.spec.faults import Fault, fault_at, shown
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Flag, ListOf, MapOf, Text, Whole
 from mainstay.spec.quantities import quota
+from mainstay.spec.routes import ROUTE
 from mainstay.spec.sources import Declared
 from mainstay.spec.stores import store_faults
 from mainstay.spec.units import Quota
@@ -19,11 +20,6 @@ LIMITS_MAX = 16
 LIMIT_NAME = Text(
     what="a limit's name: lower-case letters, digits, dashes and underscores, at most 40",
     pattern=r"[a-z](?:[a-z0-9_-]{0,38}[a-z0-9])?",
-)
-ROUTE = Text(
-    what="a path such as /login or /users/*/avatar, at most one * between two slashes",
-    pattern=r"(?:/[!-)+-.0->@-~]*\*?[!-)+-.0->@-~]*)+",
-    maximum=200,
 )
 BY = Text(
     what="client_ip, header:NAME, user, tenant, route or service",

@@ -8,7 +8,7 @@ from mainstay.spec.faults import Fault, fault_at
 from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, ListOf, Section, Whole
 from mainstay.spec.quantities import duration, percentage
-from mainstay.spec.ratelimit import ROUTE
+from mainstay.spec.routes import ROUTE
 from mainstay.spec.sources import Declared
 
 PRIORITIES = ("critical", "high", "medium", "low")

@@ -1,7 +1,7 @@
 """Which request matters more: by its path, or by what a trusted peer says. Pure."""
 
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.ratelimit.routes import Routes
+from mainstay.service.inbound.routes import Routes
 from mainstay.spec.shed import PRIORITIES, Shed
 
 CRITICAL, HIGH, MEDIUM, LOW = range(len(PRIORITIES))

@@ -13,8 +13,9 @@ from mainstay.service.inbound.ratelimit.caller import (
     by_nobody,
 )
 from mainstay.service.inbound.ratelimit.memory import Rule, Take
-from mainstay.service.inbound.ratelimit.routes import Routes
-from mainstay.spec.ratelimit import BY, LIMIT_NAME, ROUTE, RateLimit
+from mainstay.service.inbound.routes import Routes
+from mainstay.spec.ratelimit import BY, LIMIT_NAME, RateLimit
+from mainstay.spec.routes import ROUTE
 from mainstay.spec.units import Quota
 
 _HEADER = "header:"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.inbound.ratelimit.routes import Routes
+from mainstay.service.inbound.routes import Routes
 
 PATTERNS = ("/login", "/users/*/avatar", "/reports/*.csv", "/v1/", "/é+(x)")
 

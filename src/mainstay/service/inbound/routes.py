@@ -1,4 +1,4 @@
-"""Which paths a limit is for. Pure."""
+"""Which of a few patterns a path is under: for rate limits, and for priorities. Pure."""
 
 import re
 from collections.abc import Sequence
