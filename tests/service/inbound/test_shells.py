@@ -518,3 +518,46 @@ def test_wsgi_paths_are_shown_as_text(
 
     make_service().wsgi(app)(environ(raw), Recorder())
     assert lines.parsed[0]["path"] == shown
+
+
+async def test_asgi_a_stream_of_events_holds_no_place(make_service: MakeService) -> None:
+    """It would hold it for hours, and the limit would learn that answers take none."""
+    service = make_service()
+    admission = service._inbound.admission
+    assert admission is not None
+    held: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        held.append(admission.stats().in_flight)
+        kind = (b"content-type", b"text/event-stream; charset=utf-8")
+        await send({"type": "http.response.start", "status": 200, "headers": [kind]})
+        held.append(admission.stats().in_flight)
+        await send({"type": "http.response.body", "body": b"data: 1\n\n"})
+
+    await service.asgi(app)(scope_of("http"), _nothing, _silent)
+    assert held == [1, 0]
+    assert admission.stats().in_flight == 0
+
+
+@pytest.mark.parametrize("outermost", [True, False])
+async def test_asgi_a_cancelled_request_gives_everything_back(
+    make_service: MakeService, *, outermost: bool
+) -> None:
+    """A server that cancels for a client that left need not hear of it; anybody else must."""
+    service = make_service()
+    begun = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    shell = service.asgi(app)
+    shell.outermost = outermost
+    task = asyncio.ensure_future(shell(scope_of("http"), _nothing, _silent))
+    await begun.wait()
+    task.cancel()
+    (ended,) = await asyncio.gather(task, return_exceptions=True)
+    assert isinstance(ended, asyncio.CancelledError) is not outermost
+    assert service._inbound.admission is not None
+    assert service._inbound.admission.stats().in_flight == 0
+    assert not service._inbound.drain.flights

@@ -35,11 +35,16 @@ class AsgiShell:
     Args:
         app: The wrapped app.
         inbound: The parts of the service.
+
+    Attributes:
+        outermost: Whether a server alone calls it, and cancels for clients that have left: then a
+            request that was cancelled just ends. Granian would print a traceback for each.
     """
 
     def __init__(self, app: AsgiApp, inbound: Inbound) -> None:
         self.wrapped = app
         self.inbound = inbound
+        self.outermost = False
         self._app = app if inbound.sessions is None else inbound.sessions.asgi(app)
         self._keyed_app, self._keyed = self._app, frozenset[str]()
         if inbound.idempotency is not None:
@@ -69,7 +74,6 @@ class AsgiShell:
         now_s = self._arrive(flight, scope)
         flights, limits, admission = inbound.drain.flights, inbound.limits, inbound.admission
         flights.add(flight)
-        admitted = False
         trace_token = enter_trace(flight)
         scope_token = None
         try:
@@ -80,10 +84,10 @@ class AsgiShell:
             if refusal is None and flight.expires_s <= now_s:
                 refusal = NO_TIME
             if refusal is None and admission is not None:
-                admitted = admission.enter(flight)
-                if not admitted:
+                flight.admitted = admission.enter(flight)
+                if not flight.admitted:
                     refusal = await admission.wait(flight)
-                    admitted = refusal is None
+                    flight.admitted = refusal is None
             if refusal is not None:
                 await self._turn_away(flight, refusal)
                 return
@@ -105,7 +109,8 @@ class AsgiShell:
                 await flight.refuse(OVERRAN)
             else:
                 flight.error = "CancelledError"
-                raise
+                if not self.outermost:
+                    raise
         except Refused as error:
             await flight.refuse(error.refusal)
         except Exception as error:  # noqa: BLE001  Whatever the app raises, its client gets an answer.
@@ -121,8 +126,8 @@ class AsgiShell:
             leave_trace(trace_token)
             flights.discard(flight)
             ended_s = inbound.clock.monotonic_s()
-            if admitted and admission is not None:
-                admission.leave(flight, ended_s)
+            if flight.admitted:
+                flight.leave(ended_s)
             if inbound.observer is not None:
                 inbound.observer.ended(flight, ended_s)
             # The scope leads to the flight and the flight to the scope: a circle for the collector
@@ -143,6 +148,7 @@ class AsgiShell:
                 flight.client = inbound.trust.client(peer, forwarded)
             named = get(b"x-request-id")
         flight.rng = rng = inbound.rng
+        flight.below = inbound.below
         flight.span_id = None
         request_id = None if named is None else request_id_of(named)
         if request_id is None:
@@ -179,19 +185,18 @@ class AsgiShell:
         flight.expires_s = math.inf
         token = enter_trace(flight)
         limits, admission = inbound.limits, inbound.admission
-        admitted = False
         try:
             refusal = inbound.perimeter.ask(flight)
             if refusal is None and limits is not None:
                 refusal = await limits.aask(flight) if limits.waits else limits.ask(flight, now_s)
             if refusal is None and admission is not None:
-                admitted = admission.enter(flight)
-                if not admitted:
+                flight.admitted = admission.enter(flight)
+                if not flight.admitted:
                     refusal = await admission.wait(flight)
-                    admitted = refusal is None
-            if admitted and admission is not None:
-                # A slot is for work that ends; a websocket that is open does none by itself.
-                admission.leave(flight, now_s)
+                    flight.admitted = refusal is None
+            if flight.admitted:
+                # A place is for work that ends; a websocket that is open does none by itself.
+                flight.leave(now_s)
             if isinstance(refusal, Refusal):
                 await receive()
                 await self._close(flight, refusal, send)
@@ -203,6 +208,7 @@ class AsgiShell:
             await self._close(flight, error.refusal, send)
         except BaseException as error:
             flight.error = type(error).__name__
+            inbound.failed(flight, error)
             raise
         finally:
             leave_trace(token)

@@ -21,6 +21,7 @@ HELD_BYTES_MAX = 65_536
 _CLOSE = (b"connection", b"close")
 _ERRORS_FROM = 400
 _UNHANDLED = 500
+_EVENTS = b"text/event-stream"
 _PROBLEM = (b"content-type", PROBLEM_TYPE.encode())
 
 
@@ -28,12 +29,22 @@ class Flight(Exchange):
     """One request and its answer over ASGI.
 
     Attributes:
+        admitted: Whether it holds a place of admission.
         alarm: The deadline; None before the app is asked.
         finished: Whether the whole answer was sent.
         held: Messages of an error that are kept back; None where none is.
     """
 
-    __slots__ = ("_counted", "_inbound", "_send", "_silent", "alarm", "finished", "held")
+    __slots__ = (
+        "_counted",
+        "_inbound",
+        "_send",
+        "_silent",
+        "admitted",
+        "alarm",
+        "finished",
+        "held",
+    )
 
     def __init__(self, inbound: Inbound, scope: Scope, send: Send) -> None:
         self._inbound = inbound
@@ -50,6 +61,7 @@ class Flight(Exchange):
         self.size = 0
         self.error = None
         self.refusal = None
+        self.admitted = False
         self.alarm: Alarm | None = None
         self.finished = False
         self.held: list[Message] | None = None
@@ -103,6 +115,9 @@ class Flight(Exchange):
         if b"Content-Type" in names:
             headers = _lowered(headers)
             names = dict(headers)
+        if self.admitted and names.get(b"content-type", b"").startswith(_EVENTS):
+            # A place is for work that ends; a stream of events that is open does none by itself.
+            self.leave(self.begun_s)
         perimeter = inbound.perimeter
         if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
             headers = [pair for pair in headers if pair[0] not in perimeter.hidden]
@@ -164,6 +179,13 @@ class Flight(Exchange):
             self.size = len(document)
         await self._release()
 
+    def leave(self, now_s: float) -> None:
+        """Give the place of admission back; it holds one."""
+        self.admitted = False
+        admission = self._inbound.admission
+        assert admission is not None, "a place is of admission"
+        admission.leave(self, now_s)
+
     def _body_exceeded(self) -> bool:
         return self._counted is not None and self._counted.exceeded
 
@@ -200,6 +222,7 @@ class Flight(Exchange):
         """
         self.error = type(error).__name__
         if self.begun and not self.finished:
+            self._inbound.failed(self, error)
             raise error
         # What an app makes of being cancelled is not a failure of its own.
         rang = self.alarm is not None and self.alarm.parked is RANG
@@ -209,6 +232,7 @@ class Flight(Exchange):
                 f"mainstay: {self.method} {self.path!r} failed, "
                 f"trace_id {self.trace.trace_id}\n{''.join(traceback.format_exception(error))}"
             )
+            self._inbound.failed(self, error)
         if not self.begun:
             await self._answer(refusal)
 

@@ -190,6 +190,9 @@ def serve_granian_asgi(app: Any, drain: Drain, options: Options) -> None:
     except ImportError as error:
         raise PartMissing("granian is not installed: pip install 'mainstay[asgi]'") from error
 
+    if isinstance(app, AsgiShell):
+        app.outermost = True
+
     async def serve() -> None:
         server = Server(
             _drainable(app, drain), interface=_asgi_interface(), **_granian_settings(options)
