@@ -14,6 +14,7 @@ from mainstay.core.trace import (
     leave_trace,
     parse_traceparent,
     request_id_of,
+    sample_below,
     tracestate_of,
 )
 
@@ -204,3 +205,21 @@ def test_baggage_goes_on_as_it_came(text: bytes | None, sent_on: str) -> None:
 )
 def test_a_request_id_is_plain(text: bytes, *, taken: bool) -> None:
     assert request_id_of(text) == (text.decode() if taken else None)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
+def test_a_trace_that_begins_here_is_sampled_by_its_id(rate: float) -> None:
+    """The rule of OpenTelemetry's SDK, so that services decide alike about one trace."""
+    from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+
+    rng, theirs = Random(5), TraceIdRatioBased(rate)
+    traces = [arrive(rng, below=sample_below(rate)) for _ in range(500)]
+    ours = [bool(one.flags & SAMPLED) for one in traces]
+    asked = [theirs.should_sample(None, int(one.trace_id, 16), "x") for one in traces]
+    assert ours == [one.decision.is_sampled() for one in asked]
+    assert abs(sum(ours) - 500 * rate) < 50
+
+
+def test_whoever_began_a_trace_has_decided() -> None:
+    assert arrive(Random(1), header(flags="01"), below=0).flags == SAMPLED
+    assert arrive(Random(1), header(flags="00"), below=sample_below(1.0)).flags == 0

@@ -15,6 +15,10 @@ from typing import NamedTuple, Protocol
 SAMPLED = 0x01
 RANDOM = 0x02
 
+_DRAWN = 1 << 64
+SAMPLE_ALL = _DRAWN
+"""What is below it is sampled: everything."""
+
 _FLAGS = {f"{flags:02x}": flags & (SAMPLED | RANDOM) for flags in range(256)}
 _IDS = r"(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
 _VERSION_00 = re.compile(rf"00-{_IDS}")
@@ -96,6 +100,9 @@ _current: ContextVar[Traced | None] = ContextVar("mainstay_trace", default=None)
 enter_trace = _current.set
 leave_trace = _current.reset
 
+current_traced = _current.get
+"""Returns what was entered last, which may know more than its trace, or None."""
+
 
 def current_trace() -> Trace | None:
     """Return the trace of the request being answered here, or None outside of one."""
@@ -148,6 +155,18 @@ def new_span_id(rng: Random) -> str:
     return (rng.getrandbits(64) or 1).to_bytes(8).hex()
 
 
+def sample_below(rate: float) -> int:
+    """Return the bound below which the random part of a trace id is sampled.
+
+    The rule of OpenTelemetry's ``TraceIdRatioBased``, so that services that decide for themselves
+    decide alike about one trace: the lower 64 bits against the rate's share of 2 ** 64.
+
+    Args:
+        rate: 0 to 1.
+    """
+    return round(rate * _DRAWN)
+
+
 def arrive(
     rng: Random,
     traceparent: bytes | None = None,
@@ -156,6 +175,7 @@ def arrive(
     *,
     span_id: str | None = None,
     request_id: str | None = None,
+    below: int = SAMPLE_ALL,
 ) -> Trace:
     """Return the trace of a request, from the values of its headers.
 
@@ -166,12 +186,15 @@ def arrive(
         baggage: Likewise joined.
         span_id: The id of this part of the trace; None makes one.
         request_id: Of this request; None: the span's.
+        below: Which traces that begin here are sampled; see ``sample_below``. Of others, whoever
+            began them has decided.
     """
     parsed = None if traceparent is None else parse_traceparent(traceparent)
     if parsed is None:
-        # Sampled, because the access line already records the request.
-        trace_id = (rng.getrandbits(128) or 1).to_bytes(16).hex()
-        parent_id, flags, vendors = None, SAMPLED | RANDOM, b""
+        number = rng.getrandbits(128) or 1
+        trace_id = number.to_bytes(16).hex()
+        flags = SAMPLED | RANDOM if number & (_DRAWN - 1) < below else RANDOM
+        parent_id, vendors = None, b""
     else:
         trace_id, parent_id, flags = parsed
         vendors = tracestate or b""

@@ -10,6 +10,7 @@ from mainstay.core.alarm import Lane
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid
 from mainstay.core.events import Listeners
+from mainstay.core.trace import sample_below
 from mainstay.service.address import base_url
 from mainstay.service.inbound.access import AccessLog
 from mainstay.service.inbound.asgi import AsgiShell
@@ -34,6 +35,7 @@ from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
 from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration, System
+from mainstay.spec.telemetry import Traces
 
 _DECLARATION_VARIABLE = "MAINSTAY_DECLARATION"
 _SERVICE_VARIABLE = "MAINSTAY_SERVICE"
@@ -126,6 +128,8 @@ class Service:
             problem_errors=inbound.errors.app == "problem",
             observer=self._access_log(write_access) if inbound.access_log else None,
             complain=complain,
+            # Who records no spans decides for those who follow all the same, as everybody would.
+            below=sample_below((declaration.telemetry.traces or Traces()).sample),
         )
         if self._inbound.idempotency is not None:
             drain.closers.add(self._inbound.idempotency.close, stage="pools")

@@ -39,6 +39,7 @@ class Exchange:
         client: Address of the client, which trusted peers may name; as ``peer`` otherwise.
         trusted: Whether the peer is in ``inbound.trust``.
         rng: Makes the ids of the trace.
+        below: Which traces that begin here are sampled; see ``core.trace.sample_below``.
         request_id: What a trusted peer calls this request, else its span's id.
         span_id: This request's own part of its trace, where it has one already.
         priority: 0 is critical, 3 is low; see ``admission``.
@@ -54,6 +55,7 @@ class Exchange:
 
     __slots__ = (
         "begun_s",
+        "below",
         "client",
         "error",
         "expires_s",
@@ -84,6 +86,7 @@ class Exchange:
     client: str | None
     trusted: bool
     rng: Random
+    below: int
     request_id: str
     span_id: str | None
     priority: int
@@ -109,6 +112,7 @@ class Exchange:
                 get(b"baggage"),
                 span_id=self.span_id,
                 request_id=self.request_id,
+                below=self.below,
             )
             # Of two threads that ask at once, both get the first one's.
             trace = self.scope.setdefault(TRACE_KEY, trace)

@@ -7,6 +7,7 @@ from random import Random
 from mainstay.core.alarm import Lane
 from mainstay.core.clock import Clock
 from mainstay.core.events import Event, Listeners
+from mainstay.core.trace import SAMPLE_ALL
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.client import Trust
 from mainstay.service.inbound.conversion import is_unhandled
@@ -56,6 +57,9 @@ class Inbound:
         problem_errors: Whether the app's own errors become problem documents.
         observer: Gets what has ended.
         complain: Writes a text to stderr; must not raise.
+        below: Which traces that begin here are sampled; see ``core.trace.sample_below``.
+        report: Told of each error that the app let through and nobody handled, within the request
+            and before it has ended; must not raise.
     """
 
     clock: Clock
@@ -75,6 +79,13 @@ class Inbound:
     problem_errors: bool
     observer: Observer | None
     complain: Callable[[str], None]
+    below: int = SAMPLE_ALL
+    report: Callable[[Exchange, BaseException], None] | None = None
+
+    def failed(self, exchange: Exchange, error: BaseException) -> None:
+        """Tell whoever reports errors of one that nobody handled. Cancellation is none."""
+        if self.report is not None and isinstance(error, Exception):
+            self.report(exchange, error)
 
     def refused(self, exchange: Exchange, refusal: Refusal) -> None:
         """Note that an exchange ends with a refusal, and tell who listens."""

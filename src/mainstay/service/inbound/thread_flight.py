@@ -174,6 +174,7 @@ class ThreadFlight(Exchange):
         """Answer for an app that raised; the error ends here unless an answer has begun."""
         self.error = type(error).__name__
         if self.begun_s:
+            self._inbound.failed(self, error)
             self.end(self.error)
             raise error
         refusal = OVERRAN if self._late() else refusal_of(error)
@@ -182,7 +183,14 @@ class ThreadFlight(Exchange):
                 f"mainstay: {self.method} {self.path!r} failed, "
                 f"trace_id {self.trace.trace_id}\n{''.join(traceback.format_exception(error))}"
             )
+        if refusal is FAILED:
+            self._inbound.failed(self, error)
         return self.refuse(refusal)
+
+    def broke(self, error: BaseException) -> None:
+        """End with an answer of which the rest can't be made."""
+        self._inbound.failed(self, error)
+        self.end(type(error).__name__)
 
     def end(self, error: str | None) -> None:
         """Give back what it holds and tell the observer; the second call does nothing."""
@@ -279,7 +287,7 @@ class _Body:
             raise
         except BaseException as error:
             # The server tears the answer off and tells of the error.
-            flight.end(type(error).__name__)
+            flight.broke(error)
             raise
         flight.size += len(part)
         return part

@@ -115,6 +115,7 @@ class WsgiShell:
                 flight.client = inbound.trust.client(peer, get(b"x-forwarded-for") or b"")
             named = get(b"x-request-id")
         flight.rng = rng = inbound.rng
+        flight.below = inbound.below
         flight.span_id = None
         request_id = None if named is None else request_id_of(named)
         if request_id is None:

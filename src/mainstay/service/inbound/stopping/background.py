@@ -70,10 +70,11 @@ class Background:
 
     Attributes:
         loop: The app's, where coroutines of threads run; None while there is none.
+        report: Told of each error and its work's name, in the work's own context; must not raise.
     """
 
     __slots__ = ("_clock", "_complain", "_events", "_lock", "_over", "_queue", "_threads",
-                 "_work", "_work_max", "loop")  # fmt: skip
+                 "_work", "_work_max", "loop", "report")  # fmt: skip
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Background:
         work_max: int = WORK_MAX,
     ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.report: Callable[[BaseException, str], None] | None = None
         self._clock = clock
         self._events = events
         self._complain = complain
@@ -156,7 +158,7 @@ class Background:
                 context.run(act)
             except BaseException as raised:  # noqa: BLE001  A user's function may raise anything.
                 error = raised
-            self._end(piece, error)
+            context.run(self._end, piece, error)
 
         with self._lock:
             self._queue.append(run)
@@ -189,6 +191,8 @@ class Background:
         self._complain(
             f"mainstay: background work {piece.name} failed, trace_id {piece.trace_id}\n{trail}"
         )
+        if self.report is not None and isinstance(error, Exception):
+            self.report(error, piece.name)
         if self._events.listening:
             at_s, kind = self._clock.wall_s(), type(error).__name__
             self._events.emit(BackgroundFailed(at_s=at_s, work=piece.name, error=kind))
