@@ -29,9 +29,9 @@ database.open()
 ledger = Ledger(database)
 new = 0
 for n in range(int(sys.argv[3])):
-    request = ChargeRequest(amount_cents=100 + n, method="card", reference="r")
     for key, own in ((f"{sys.argv[2]}-{n}", True), (f"shared-{n}", False)):
-        made, before = ledger.charge(key, request, charge_id=f"{sys.argv[2]}/{key}")
+        request = ChargeRequest(amount_cents=100 + n, method="card", reference=key)
+        made, before = ledger.charge(request, charge_id=f"{sys.argv[2]}/{key}")
         new += not before
         assert own is False or not before
 database.close()
@@ -72,9 +72,12 @@ def test_eight_threads_lose_and_double_nothing(tmp_path: Path) -> None:
 
     def write(number: int) -> int:
         ledger = Ledger(databases[number % 2])
-        request = ChargeRequest(amount_cents=1, method="card", reference="r")
+        requests = [
+            ChargeRequest(amount_cents=1, method="card", reference=f"r{n}") for n in range(10)
+        ]
         return sum(
-            not ledger.charge(f"k{n}", request, charge_id=f"{number}-{n}")[1] for n in range(10)
+            not ledger.charge(request, charge_id=f"{number}-{n}")[1]
+            for n, request in enumerate(requests)
         )
 
     with ThreadPoolExecutor(8) as threads:

@@ -12,14 +12,20 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SHOP = EXAMPLES / "shop"
 
 
-def test_the_shop_is_a_system_of_four_services() -> None:
+def test_the_shop_is_a_system_of_four_services_and_a_store() -> None:
     loaded = load_system(SHOP, env=None, environ={})
     system = loaded.system
     assert system.name == "shop"
     replicas = {member.name: member.declaration.run.replicas for member in system.members}
-    assert replicas == {"storefront": 3, "catalog": 3, "recommendations": 2, "payments": 2}
+    assert replicas == {
+        "storefront": 3,
+        "catalog": 3,
+        "recommendations": 2,
+        "payments": 2,
+        "store": 1,
+    }
     ports = {member.name: member.declaration.edge.port for member in system.members}
-    assert ports == {"storefront": 8080, "catalog": None, "recommendations": None, "payments": None}
+    assert ports == dict.fromkeys(replicas) | {"storefront": 8080}
     assert loaded.notes == ()
 
 
@@ -32,13 +38,28 @@ def test_only_the_catalog_makes_the_storefront_unready() -> None:
         "catalog": "required",
         "recommendations": "optional",
         "payments": "optional",
+        "store": "optional",
     }
 
 
 def test_only_one_layer_retries() -> None:
-    storefront = load_system(SHOP, env=None, environ={}).system.member("storefront").declaration
-    assert [dependency.retry for _, dependency in storefront.dependencies] == [None] * 3
-    assert storefront.edge.retry is not None
+    system = load_system(SHOP, env=None, environ={}).system
+    for name, dependency in system.member("storefront").declaration.dependencies:
+        edge = system.member(name).declaration.edge
+        if edge.protocol == "http":
+            assert (dependency.retry is None) != (edge.retry is None), name
+
+
+def test_what_must_hold_at_the_storefront_is_declared() -> None:
+    storefront = load_system(SHOP, env=None, environ={}).system.member("storefront")
+    inbound = storefront.declaration.inbound
+    assert inbound.shed is not None
+    assert "/orders" in inbound.shed.priorities.critical
+    assert "/search" in inbound.shed.priorities.low
+    assert [limit.name for limit in inbound.rate_limit or ()] == ["address", "orders"]
+    for part in (inbound.session, inbound.idempotency):
+        assert part is not None
+        assert part.store == "store"
 
 
 def test_a_caller_waits_longer_than_who_is_called() -> None:
@@ -47,6 +68,8 @@ def test_a_caller_waits_longer_than_who_is_called() -> None:
     totals_s = {name: one.timeout.total_s or 0.0 for name, one in storefront.dependencies}
     for name, total_s in totals_s.items():
         called = system.member(name).declaration
+        if called.command is not None:
+            continue
         assert called.inbound.deadline_s < (called.edge.timeout_s or 0.0) <= total_s
     # The longest way through the storefront: an order.
     assert totals_s["catalog"] + totals_s["payments"] < storefront.inbound.deadline_s

@@ -1,9 +1,10 @@
 """Recommendations: pure choice, and its WSGI interface."""
 
 import pytest
-from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.examples.together import service
+from werkzeug.test import Client
 
 from shop.products import load_stocklist
 from shop.recommendations.api import build
@@ -14,8 +15,8 @@ IDS = [product.id for product in STOCKLIST.products]
 
 
 @pytest.fixture
-def client() -> FlaskClient:
-    return build(STOCKLIST).test_client()
+def client() -> Client:
+    return Client(service("recommendations").wsgi(build(STOCKLIST)))
 
 
 @given(product_id=st.sampled_from(IDS), limit=st.integers(min_value=1, max_value=24))
@@ -47,7 +48,7 @@ def test_an_unknown_product_gets_what_is_popular() -> None:
     assert sold == sorted((product.sold for product in STOCKLIST.products), reverse=True)[:3]
 
 
-def test_over_http(client: FlaskClient) -> None:
+def test_over_http(client: Client) -> None:
     answer = client.get("/related/42?limit=2")
     assert answer.status_code == 200
     assert answer.json is not None
@@ -59,7 +60,7 @@ def test_over_http(client: FlaskClient) -> None:
     ("path", "status"),
     [("/related/1?limit=0", 422), ("/related/1?limit=25", 422), ("/related/x", 404), ("/", 404)],
 )
-def test_what_is_refused_is_a_problem_document(client: FlaskClient, path: str, status: int) -> None:
+def test_what_is_refused_is_a_problem_document(client: Client, path: str, status: int) -> None:
     answer = client.get(path)
     assert answer.status_code == status
     assert answer.content_type == "application/problem+json"

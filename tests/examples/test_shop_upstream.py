@@ -31,6 +31,26 @@ async def test_only_a_failure_of_the_service_itself_is_one(status: int, *, away:
         assert caught.value.service == "catalog"
 
 
+@pytest.mark.parametrize(
+    ("body", "media", "kind"),
+    [
+        ('{"type": "urn:x#store-unavailable"}', "application/problem+json", "store-unavailable"),
+        ('{"type": "about:blank"}', "application/problem+json", "about:blank"),
+        ('{"type": "urn:x#store-unavailable"}', "application/json", ""),
+        ("[]", "application/problem+json", ""),
+        ("{}", "application/problem+json", ""),
+        ("{", "application/problem+json", ""),
+    ],
+)
+async def test_the_kind_of_a_problem_is_known(body: str, media: str, kind: str) -> None:
+    answer = httpx.Response(503, content=body, headers={"Content-Type": media})
+    transport = httpx.MockTransport(lambda _: answer)
+    async with policy().http_client(HTTP, transport=transport) as client:
+        with pytest.raises(ServiceAway) as caught:
+            await Upstream("payments", client).get("/")
+    assert caught.value.kind == kind
+
+
 async def test_who_is_not_reached_is_away() -> None:
     async with policy().http_client(HTTP, transport=Away()) as client:
         with pytest.raises(ServiceAway):

@@ -1,4 +1,4 @@
-"""The whole shop in one process: the real apps, joined in place of a network."""
+"""The whole shop in one process: the real apps, wrapped, and joined in place of a network."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.examples.kept import Stores
 
 from mainstay import Service
 from mainstay.spec.dependency import Timeouts
@@ -21,13 +22,16 @@ from shop.recommendations import api as recommendations
 from shop.storefront import orderbook, site
 from shop.storefront.wiring import Peers
 
-STOREFRONT = Path(__file__).parents[2] / "examples" / "shop" / "storefront"
+SHOP = Path(__file__).parents[2] / "examples" / "shop"
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+"""What tells people from programs."""
 
 Transports = Mapping[str, httpx.AsyncBaseTransport]
 
 
 class Threaded(httpx.AsyncBaseTransport):
-    """A WSGI app that answers an asynchronous client. Any: the environment of WSGI."""
+    """A WSGI app that answers an asynchronous client. Any: ours, or a framework's."""
 
     def __init__(self, app: Any) -> None:
         self._inner = httpx.WSGITransport(app)
@@ -70,19 +74,25 @@ class AnswerLost(httpx.AsyncBaseTransport):
         return answer
 
 
-def peers(*, total_s: float = 5.0) -> Peers:
-    """Return the policies of a storefront that runs in process, where calls have so much time."""
-    loaded = load_service(STOREFRONT, environ={}).system.members[0].declaration
+def service(name: str, stores: Stores | None = None, *, total_s: float = 5.0) -> Service:
+    """Return a service as it is declared, but for how long its calls may take.
+
+    Args:
+        name: Its folder.
+        stores: What its parts stand on.
+        total_s: How long a call may take. Nothing is called twice, since that takes a pause.
+    """
+    loaded = load_service(SHOP / name, environ={}).system.members[0].declaration
     dependencies = tuple(
-        (name, replace(one, timeout=Timeouts(connect_s=1.0, total_s=total_s)))
-        for name, one in loaded.dependencies
+        (known, replace(one, timeout=Timeouts(connect_s=1.0, total_s=total_s), retry=None))
+        for known, one in loaded.dependencies
     )
-    urls = {f"MAINSTAY_URL_{name.upper()}": f"http://{name}" for name, _ in dependencies}
-    service = Service(replace(loaded, dependencies=dependencies), environ=urls)
-    return Peers(
-        catalog=service.dependency("catalog"),
-        recommendations=service.dependency("recommendations"),
-        payments=service.dependency("payments"),
+    urls = {f"MAINSTAY_URL_{known.upper()}": f"http://{known}" for known, _ in dependencies}
+    return Service(
+        replace(loaded, dependencies=dependencies),
+        environ=urls | {"MAINSTAY_URL_STORE": "valkey://store"},
+        write_access=lambda _: None,
+        stores=stores or Stores(),
     )
 
 
@@ -92,19 +102,30 @@ def payments_app(folder: Path) -> Any:
 
 
 @asynccontextmanager
-async def client_of(app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """Run one app and yield a client to it. Any: Starlette and FastAPI alike."""
+async def client_of(app: Any, wrapped: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Run one app and yield a client to it, through its wrapper. Any: Starlette and FastAPI."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
-        transport = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(wrapped)
         yield await stack.enter_async_context(
-            httpx.AsyncClient(transport=transport, base_url="http://shop")
+            httpx.AsyncClient(transport=transport, base_url="http://localhost")
         )
 
 
 @asynccontextmanager
+async def alone(name: str, app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Run one service of the shop and yield a client to it. Any: as ``client_of``."""
+    async with client_of(app, service(name).asgi(app)) as client:
+        yield client
+
+
+@asynccontextmanager
 async def shop(
-    folder: Path, instead: Transports | None = None, *, total_s: float = 5.0
+    folder: Path,
+    instead: Transports | None = None,
+    *,
+    total_s: float = 5.0,
+    stores: Stores | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Run the shop and yield a client to its storefront.
 
@@ -112,17 +133,27 @@ async def shop(
         folder: Where the databases are.
         instead: What answers in place of a service, by its name.
         total_s: How long the storefront waits for each service.
+        stores: What the services stand on.
     """
+    stores = stores or Stores()
     stocklist = load_stocklist()
     charges = payments_app(folder)
+    paying = service("payments", stores).asgi(charges)
     real: Transports = {
-        "catalog": httpx.ASGITransport(catalog.build(stocklist)),
-        "recommendations": Threaded(recommendations.build(stocklist)),
-        "payments": httpx.ASGITransport(charges),
+        "catalog": httpx.ASGITransport(service("catalog").asgi(catalog.build(stocklist))),
+        "recommendations": Threaded(
+            service("recommendations").wsgi(recommendations.build(stocklist))
+        ),
+        "payments": httpx.ASGITransport(paying),
     }
-    transports = {**real, **(instead or {})}
-    storefront = site.build(
-        peers(total_s=total_s), Database(folder / "orders.db", orderbook.SCHEMA), transports
+    front = service("storefront", stores, total_s=total_s)
+    peers = Peers(
+        catalog=front.dependency("catalog"),
+        recommendations=front.dependency("recommendations"),
+        payments=front.dependency("payments"),
     )
-    async with client_of(charges), client_of(storefront) as client:
+    storefront = site.build(
+        peers, Database(folder / "orders.db", orderbook.SCHEMA), {**real, **(instead or {})}
+    )
+    async with client_of(charges, paying), client_of(storefront, front.asgi(storefront)) as client:
         yield client

@@ -3,14 +3,10 @@
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException as HTTPError
 
-from shop.answers import http_error
 from shop.catalog.search import Index
 from shop.catalog.shelf import PAGE_MAX, Order, Page, Shelf, cut
 from shop.products import Category, Product, Stocklist
-from shop.validation import invalid
 
 Ids = Annotated[list[int] | None, Query(max_length=PAGE_MAX)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
@@ -20,12 +16,7 @@ Words = Annotated[str, Query(max_length=200)]
 
 def build(stocklist: Stocklist) -> FastAPI:
     """Return the catalog of ``stocklist``."""
-    app = FastAPI(
-        title="Catalog",
-        docs_url=None,
-        redoc_url=None,
-        exception_handlers={HTTPError: http_error, RequestValidationError: invalid},
-    )
+    app = FastAPI(title="Catalog", docs_url=None, redoc_url=None)
     shelf = Shelf(stocklist)
     index = Index(stocklist.products)
 

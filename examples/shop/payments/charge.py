@@ -16,13 +16,16 @@ class ChargeInvalid(ValueError):
     """A request to charge that can't be understood; the message says what is wrong with it."""
 
 
-class KeyReused(Exception):
-    """A key came again with another charge. Sending it once more will not help."""
+class ReferenceCharged(Exception):
+    """A reference came again with another charge. Sending it once more will not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeRequest:
-    """What is to be charged: ``amount_cents`` euro cents from ``method``, for ``reference``."""
+    """What is to be charged: ``amount_cents`` euro cents from ``method``, for ``reference``.
+
+    The reference is what the caller is paid for, such as an order: it is charged once.
+    """
 
     amount_cents: int
     method: str

@@ -1,10 +1,11 @@
-"""The ledger: every charge, once for its key, whatever happens to replicas and networks."""
+"""The ledger: every reference charged once, whatever happens to replicas and networks."""
 
 import sqlite3
 
 from shop.database import Database
-from shop.payments.charge import Charge, ChargeRequest, KeyReused, decide
+from shop.payments.charge import Charge, ChargeRequest, ReferenceCharged, decide
 
+# `key` is what there is once: the reference.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS charges (
     key          TEXT PRIMARY KEY,
@@ -26,25 +27,24 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def charge(self, key: str, request: ChargeRequest, *, charge_id: str) -> tuple[Charge, bool]:
-        """Charge once for ``key``; return the charge, and whether it had been made before.
+    def charge(self, request: ChargeRequest, *, charge_id: str) -> tuple[Charge, bool]:
+        """Charge the reference once; return the charge, and whether it had been made before.
 
-        Looking and writing are one transaction: of two requests with one key that arrive at
+        Looking and writing are one transaction: of two requests for one reference that arrive at
         once, on two replicas, the second finds what the first wrote.
 
         Args:
-            key: The caller's Idempotency-Key.
             request: What to charge.
             charge_id: The id of the charge, should it be a new one.
 
         Raises:
-            KeyReused: The key was used for another charge.
+            ReferenceCharged: Another charge was made for the reference.
             sqlite3.OperationalError: The ledger can't be written now.
         """
         with self._database.transaction() as connection:
             found = connection.execute(
                 f"SELECT {_COLUMNS} FROM charges WHERE key = ?",  # noqa: S608  A constant.
-                (key,),
+                (request.reference,),
             ).fetchone()
             if found is not None:
                 return self._same(_charge(found), request), True
@@ -55,7 +55,7 @@ class Ledger:
                 method=request.method,
                 reference=request.reference,
             )
-            self._insert(connection, key, charge)
+            self._insert(connection, charge)
         return charge, False
 
     def find(self, charge_id: str) -> Charge | None:
@@ -73,15 +73,15 @@ class Ledger:
             amount_cents=charge.amount_cents, method=charge.method, reference=charge.reference
         )
         if made != request:
-            raise KeyReused("This Idempotency-Key was used for another charge.")
+            raise ReferenceCharged("Another charge was made for this reference.")
         return charge
 
     @staticmethod
-    def _insert(connection: sqlite3.Connection, key: str, charge: Charge) -> None:
+    def _insert(connection: sqlite3.Connection, charge: Charge) -> None:
         connection.execute(
             f"INSERT INTO charges (key, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
             (
-                key,
+                charge.reference,
                 charge.id,
                 charge.status,
                 charge.amount_cents,

@@ -13,7 +13,7 @@ from shop.storefront.order import Order, OrderRequest
 from shop.storefront.recommendations import Recommendation
 from shop.storefront.wiring import Wired
 
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 Limit = Annotated[int, Query(ge=1, le=60)]
 Offset = Annotated[int, Query(ge=0, le=10_000)]
 

@@ -1,17 +1,10 @@
-"""The basket: a short text in a cookie. Pure.
+"""The basket. Pure; where it is kept is in ``visitor.py``."""
 
-``12x2.45x1`` is two of product 12 and one of product 45. It carries no price, so that nobody gains
-by changing it; what does not look like a basket is an empty one.
-"""
-
-import re
 from dataclasses import dataclass
 from typing import Self
 
 LINES_MAX = 20
 QUANTITY_MAX = 9
-
-_LINE = re.compile(r"([1-9][0-9]{0,8})x([1-9])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,20 +12,6 @@ class Cart:
     """Pairs of product id and quantity (1 to 9), at most 20, each product once."""
 
     lines: tuple[tuple[int, int], ...] = ()
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Return the basket of a cookie; whatever else the text is, an empty one."""
-        parts = text.split(".", LINES_MAX) if text else []
-        matches = [_LINE.fullmatch(part) for part in parts]
-        lines = {int(match[1]): int(match[2]) for match in matches if match is not None}
-        if len(parts) > LINES_MAX or len(lines) != len(parts):
-            return cls()
-        return cls(lines=tuple(lines.items()))
-
-    def text(self) -> str:
-        """Return what ``read`` reads."""
-        return ".".join(f"{product_id}x{quantity}" for product_id, quantity in self.lines)
 
     @property
     def count(self) -> int:

@@ -1,7 +1,7 @@
 """Placing an order so that it may be sent again at any moment, and is paid once.
 
-The order is kept before it is charged, with its prices; the charge carries the order's id as its
-key. Whatever dies in between, the same request finds the order and goes on from where it stands.
+The order is kept before it is charged, with its prices; the charge has the order's id as its
+reference. Whatever dies in between, the same request finds the order and goes on from there.
 """
 
 from dataclasses import replace
@@ -55,7 +55,6 @@ class Checkout:
                 amount_cents=order.total_cents,
                 method=order.payment,
                 reference=order.id,
-                key=order.id,
             )
         except PaymentDeclined:
             await run_in_threadpool(self._orders.settle, order.id, "declined", None)

@@ -38,14 +38,16 @@ class ServiceAway(ShopError):
     Args:
         service: Its name, for the log.
         message: What the customer reads.
+        kind: Of the problem that it answered with; empty where it did not.
     """
 
     status = 503
     code = "service_away"
     retry_after_s = 2
 
-    def __init__(self, service: str, message: str) -> None:
+    def __init__(self, service: str, message: str, *, kind: str = "") -> None:
         self.service = service
+        self.kind = kind
         super().__init__(message)
 
 

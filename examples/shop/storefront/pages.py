@@ -22,7 +22,7 @@ router = APIRouter(include_in_schema=False)
 async def home(request: Request, shop: Wired) -> HTMLResponse:
     """Show the shelves and what is popular."""
     categories, popular = await asyncio.gather(shop.categories(), shop.catalog.page(limit=8))
-    return render(request, "home.html", categories=categories, popular=popular.items)
+    return await render(request, "home.html", categories=categories, popular=popular.items)
 
 
 @router.get("/category/{slug}")
@@ -38,7 +38,7 @@ async def category(
     products = await shop.catalog.page(
         category=slug, order=order, offset=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE
     )
-    return render(
+    return await render(
         request,
         "category.html",
         categories=categories,
@@ -59,7 +59,7 @@ async def product(request: Request, shop: Wired, product_id: int) -> HTMLRespons
         shop.catalog.product(product_id),
         shop.recommendations.related(product_id),
     )
-    return render(
+    return await render(
         request,
         "product.html",
         categories=categories,
@@ -81,7 +81,7 @@ async def search(
         shop.categories(),
         shop.catalog.search(q, offset=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE),
     )
-    return render(
+    return await render(
         request,
         "search.html",
         categories=categories,

@@ -1,29 +1,32 @@
 """Payments as the storefront sees them."""
 
+from collections.abc import Mapping
+
+import httpx
+
 from shop.storefront.errors import OrderRefused, PaymentDeclined, ServiceAway
-from shop.storefront.upstream import Upstream
+from shop.storefront.upstream import Upstream, kind_of
+
+Charge = Mapping[str, str | int]
 
 
 class Payments:
-    """Charges, each at most once for its key, however often it is asked for."""
+    """Charges, each reference once, however often it is asked for."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 
-    async def charge(self, *, amount_cents: int, method: str, reference: str, key: str) -> str:
+    async def charge(self, *, amount_cents: int, method: str, reference: str) -> str:
         """Charge, and return the charge's id.
 
         Raises:
             PaymentDeclined: The bank says no.
             OrderRefused: Payments does not take this charge at all.
-            ServiceAway: Not known whether it was charged; the same key finds out.
+            ServiceAway: Not known whether it was charged; the same reference finds out.
         """
+        body: Charge = {"amount_cents": amount_cents, "method": method, "reference": reference}
         try:
-            answer = await self._upstream.post(
-                "/charges",
-                {"amount_cents": amount_cents, "method": method, "reference": reference},
-                {"Idempotency-Key": key},
-            )
+            answer = await self._send(body)
         except ServiceAway as error:
             raise ServiceAway(
                 error.service,
@@ -36,3 +39,18 @@ class Payments:
         if charge["status"] != "succeeded":
             raise PaymentDeclined("The payment was declined. Please pay in another way.")
         return str(charge["id"])
+
+    async def _send(self, body: Charge) -> httpx.Response:
+        """Send a charge with a key, so that it may be sent twice while an answer is awaited."""
+        key = {"Idempotency-Key": str(body["reference"])}
+        try:
+            answer = await self._upstream.post("/charges", body, key)
+        except ServiceAway as error:
+            if error.kind != "store-unavailable":
+                raise
+        else:
+            if kind_of(answer) != "idempotency-conflict":
+                return answer
+        # The key can't be looked up, or another request with it is being worked on. The ledger
+        # charges a reference once all the same, and says what became of it.
+        return await self._upstream.post("/charges", body, {})

@@ -42,9 +42,21 @@ class Upstream:
         except httpx.TransportError as error:
             raise self._away() from error
         if answer.is_server_error:
-            raise self._away()
+            raise self._away(kind_of(answer))
         return answer
 
-    def _away(self) -> ServiceAway:
+    def _away(self, kind: str = "") -> ServiceAway:
         name = self._name
-        return ServiceAway(name, f"The {name} service does not answer. Please try again soon.")
+        message = f"The {name} service does not answer. Please try again soon."
+        return ServiceAway(name, message, kind=kind)
+
+
+def kind_of(answer: httpx.Response) -> str:
+    """Return the end of a problem's type, such as ``overloaded``; empty where it is none."""
+    if answer.headers.get("Content-Type") != "application/problem+json":
+        return ""
+    try:
+        return str(answer.json()["type"]).rpartition("#")[2]
+    except (ValueError, KeyError, TypeError):
+        # Whoever stands between may write what he likes.
+        return ""

@@ -1,0 +1,1 @@
+"""The Valkey that the other services share: sessions, keys of requests, rate limits."""
