@@ -8,4 +8,6 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Any: frameworks type these three each in a way of their own (Litestar, Quart), which nothing else
+# fits.
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
