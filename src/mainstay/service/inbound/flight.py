@@ -19,6 +19,9 @@ HELD_BYTES_MAX = 65_536
 """So much of an error's body is kept back until it is known what becomes of it."""
 
 _CLOSE = (b"connection", b"close")
+_LEFT = frozenset(("ClientDisconnect", "ClientDisconnected", "RequestAborted"))
+"""What Starlette, Quart and Django raise where a body ends since its client has left."""
+
 _ERRORS_FROM = 400
 _UNHANDLED = 500
 _EVENTS = b"text/event-stream"
@@ -221,6 +224,10 @@ class Flight(Exchange):
         work, and the error goes on to it.
         """
         self.error = type(error).__name__
+        if self.error in _LEFT and not self.begun:
+            # Nobody is there to be answered, and nothing is wrong.
+            self.held, self.status = None, 0
+            return
         if self.begun and not self.finished:
             self._inbound.failed(self, error)
             raise error
