@@ -26,7 +26,8 @@ _HARMLESS = frozenset(
         "field", "form", "format", "help", "hint", "kind", "label", "len", "length", "limit",
         "manager", "max", "min", "minimum", "name", "names", "path", "policy", "prompt", "provider",
         "ref", "required", "reset", "resets", "rotated", "rotation", "rules",
-        "score", "set", "size", "source", "state", "status", "strength", "time", "timeout", "ttl", "type", "updated", "url",
+        "score", "set", "size", "source", "state", "status", "strength", "time",
+        "timeout", "ttl", "type", "updated", "url",
         "valid", "validator", "version",
     }
 )  # fmt: skip

@@ -73,9 +73,11 @@ class Masker:
         secret = self._known.get(key)
         if secret is None:
             secret = is_secret(key, self._further)
-            if len(self._known) >= _NAMES_MAX:
-                self._known.clear()
-            self._known[key] = secret
+            # A key that is a secret itself stays unknown, so that it is looked at each time.
+            if self.text(key) == key:
+                if len(self._known) >= _NAMES_MAX:
+                    self._known.clear()
+                self._known[key] = secret
         return secret
 
     def text(self, text: str) -> str:
@@ -117,17 +119,18 @@ class Masker:
         return plain_of(value, self)
 
     def mapping(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Return what may be shown of a mapping's values; its own keys stay as they are.
+        """Return what may be shown of a mapping: of its values, and of its keys.
 
-        For fields of events, whose names are the program's. What is nested has its keys masked too.
+        Two keys of which nothing may be shown become one.
         """
         known, text = self._known, self.text
         masked: dict[str, object] = {}
         for key, value in fields.items():
             kind = type(value)
             if known.get(key, True):
-                # Unknown, or a secret.
-                masked[key] = self.value(key, value)
+                # Not seen before, or a secret.
+                name = str(key)
+                masked[text(name)] = self.value(name, value)
             elif kind is str:
                 masked[key] = text(value)  # type: ignore[arg-type]  # The line above says so.
             else:

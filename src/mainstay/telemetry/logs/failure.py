@@ -1,0 +1,30 @@
+"""An exception as a text of bounded length: what a line says in ``exception``."""
+
+import traceback
+from types import TracebackType
+
+FRAMES_MAX = 50
+"""Of each exception, the innermost: a recursion has a thousand that are all alike."""
+
+CHARS_MAX = 16_384
+"""Of the whole. The end says what happened, the beginning what caused it."""
+
+ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
+
+
+def text_of(error: BaseException) -> str:
+    """Return the traceback of an error and of what caused it, as Python prints it; not yet masked.
+
+    Of one beyond CHARS_MAX, the beginning and the end.
+    """
+    try:
+        formed = traceback.TracebackException.from_exception(error, limit=-FRAMES_MAX)
+        text = "".join(formed.format()).rstrip("\n")
+    except Exception as broken:  # noqa: BLE001  An error's own __str__ may raise anything.
+        return f"{type(error).__name__} can't be shown: {type(broken).__name__}"
+    if len(text) <= CHARS_MAX:
+        return text
+    half = CHARS_MAX // 2
+    # Of a line that is cut in front, nobody could tell any more what is secret in it.
+    end = text[-half:].partition("\n")[2]
+    return f"{text[:half]}\n  ...\n{end}"

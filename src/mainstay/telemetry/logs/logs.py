@@ -1,0 +1,227 @@
+"""``Logs``: every line of a process passes here, and becomes masked JSON.
+
+::
+
+    timestamp level event logger  fields...  service version replica environment
+    [trace_id span_id request_id]  [exception]
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import islice
+
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
+from mainstay.core.trace import Trace, current_trace
+from mainstay.telemetry.logs.burst import Burst
+from mainstay.telemetry.logs.encoding import encode
+from mainstay.telemetry.logs.failure import text_of
+from mainstay.telemetry.logs.levels import INFO, NAMES, WARNING
+from mainstay.telemetry.logs.stamp import Stamp
+from mainstay.telemetry.logs.writer import Writer, stdout_writer
+from mainstay.telemetry.masking import Masker
+from mainstay.telemetry.masking.plain import ELIDED
+
+LINE_BYTES_MAX = 65_536
+"""A longer line loses its fields: what a pipe holds by default."""
+
+_SHORTENED_FIELDS = 30
+_SHORTENED_CHARS = 200
+"""Of each field of a line that was too long."""
+
+_SHORTENED_OWN_CHARS = 2000
+"""Of its event and its exception."""
+
+TELL_S = 1.0
+"""Between two lines that tell what is missing."""
+
+RESERVED = frozenset(
+    {
+        "timestamp", "level", "event", "logger", "service", "version", "replica", "environment",
+        "trace_id", "span_id", "request_id", "exception",
+    }
+)  # fmt: skip
+"""What every line may have. A field of the same name gets an underscore behind it."""
+
+OWN = "mainstay.logs"
+"""The logger that tells of the logs themselves."""
+
+
+class Logs:
+    """The logs of one process. Safe for threads, tasks, signal handlers and forks.
+
+    Args:
+        service: Name of the service.
+        version: What runs.
+        replica: Which of its processes this is; None where nobody said.
+        environment: Such as ``production``.
+        level: Lines below it are not written.
+        burst: Bounds the lines of each logger and level; None: nothing does.
+        masker: Hides secrets.
+        writer: Writes; None takes the process's own to stdout.
+        clock: Where time comes from.
+        trace: Tells which request a line belongs to.
+
+    Attributes:
+        level: As given; may be changed at any time.
+        masker: As given.
+        writer: As given.
+        head: The fields that all lines of this process have.
+        stamp: Makes the text of a line's time.
+        wall_s: Tells the time of a line.
+    """
+
+    __slots__ = (
+        "_burst",
+        "_monotonic_s",
+        "_told_lost",
+        "_told_s",
+        "_trace",
+        "head",
+        "level",
+        "masker",
+        "stamp",
+        "wall_s",
+        "writer",
+    )
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        version: str = "",
+        replica: str | None = None,
+        environment: str = "dev",
+        level: int = INFO,
+        burst: Burst | None = None,
+        masker: Masker | None = None,
+        writer: Writer | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        trace: Callable[[], Trace | None] = current_trace,
+    ) -> None:
+        self.level = level
+        self.masker = Masker() if masker is None else masker
+        self._burst = burst
+        self.writer = stdout_writer() if writer is None else writer
+        self._monotonic_s = clock.monotonic_s
+        self.wall_s = clock.wall_s
+        self._trace = trace
+        self.stamp = Stamp()
+        self._told_lost = 0
+        self._told_s = -math.inf
+        self.head: dict[str, object] = {
+            "service": service,
+            "version": version,
+            "replica": replica,
+            "environment": environment,
+        }
+
+    def log(
+        self,
+        level: int,
+        logger: str,
+        event: str,
+        fields: Mapping[str, object],
+        error: BaseException | None = None,
+    ) -> None:
+        """Write one line, unless its level is too low or its logger writes too much.
+
+        Never raises, and waits for nothing.
+
+        Args:
+            level: One of ``levels``.
+            logger: Who says it.
+            event: What happened.
+            fields: Anything; values are masked and made plain.
+            error: The exception that the line is about.
+        """
+        if level < self.level:
+            return
+        burst = self._burst
+        if burst is not None and not burst.lets(logger, level, self._monotonic_s()):
+            return
+        if self.writer.lost != self._told_lost or (burst is not None and burst.dropping):
+            self._tell_when_due()
+        self.write(level, logger, event, fields, error)
+
+    def write(
+        self,
+        level: int,
+        logger: str,
+        event: str,
+        fields: Mapping[str, object],
+        error: BaseException | None = None,
+    ) -> None:
+        """Write one line in any case; as ``log`` otherwise."""
+        masker = self.masker
+        line: dict[str, object] = {
+            "timestamp": self.stamp.text(self.wall_s()),
+            "level": NAMES[level],
+            "event": masker.text(event),
+            "logger": logger,
+        }
+        if fields:
+            if not RESERVED.isdisjoint(fields):
+                fields = {f"{key}_" if key in RESERVED else key: fields[key] for key in fields}
+            line |= masker.mapping(fields)
+        line |= self.head
+        trace = self._trace()
+        if trace is not None:
+            line["trace_id"] = trace.trace_id
+            line["span_id"] = trace.span_id
+            line["request_id"] = trace.request_id
+        if error is not None:
+            line["exception"] = masker.text(text_of(error))
+        encoded = encode(line)
+        if len(encoded) > LINE_BYTES_MAX:
+            encoded = encode(_shortened(line))
+        self.writer.write(encoded)
+
+    def tell(self) -> None:
+        """Say how many lines were dropped, and how many lost, since this was last said."""
+        for dropped in () if self._burst is None else self._burst.take():
+            self.write(
+                WARNING,
+                OWN,
+                "lines dropped: a logger writes more than the burst limit",
+                {
+                    "lines": dropped.lines,
+                    "of_logger": dropped.logger,
+                    "of_level": NAMES[dropped.level],
+                },
+            )
+        lost, told = self.writer.lost, self._told_lost
+        # Of a process that forked off, nothing is lost yet.
+        self._told_lost = lost
+        if lost > told:
+            lines = {"lines": lost - told}
+            self.write(WARNING, OWN, "lines lost: nobody reads stdout fast enough", lines)
+
+    def close(self) -> None:
+        """Say what is missing, and write what waits; see ``Writer.close``. Lines may still come."""
+        self.tell()
+        self.writer.close()
+
+    def _tell_when_due(self) -> None:
+        """Tell if the last time is a second ago, and the reader would get it."""
+        now_s = self._monotonic_s()
+        if now_s - self._told_s >= TELL_S and not self.writer.behind:
+            self._told_s = now_s
+            self.tell()
+
+
+def _shortened(line: Mapping[str, object]) -> dict[str, object]:
+    """Return a line that was too long with what says most: so much is sure to fit."""
+    own = {key: line[key] for key in line if key in RESERVED}
+    for key in ("event", "exception"):
+        text = own.get(key)
+        if isinstance(text, str) and len(text) > _SHORTENED_OWN_CHARS:
+            own[key] = text[:_SHORTENED_OWN_CHARS] + ELIDED
+    others = islice(((key, line[key]) for key in line if key not in RESERVED), _SHORTENED_FIELDS)
+    fields = {key[:_SHORTENED_CHARS]: _short(value) for key, value in others}
+    return {**own, **fields, "shortened": True}
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str):
+        return value if len(value) <= _SHORTENED_CHARS else value[:_SHORTENED_CHARS] + ELIDED
+    return ELIDED if isinstance(value, list | dict) else value
