@@ -1,0 +1,233 @@
+"""The queue of spans and the thread that sends them: bounded, and never waited for by a request."""
+
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from mainstay.core.clock import Clock, pause
+from mainstay.core.events import Event, Listeners
+from mainstay.telemetry.traces.collector import Answer, Collector, CollectorAway, pause_s
+from mainstay.telemetry.traces.otlp import Masks, encoded, request_of
+from mainstay.telemetry.traces.span import Attributes, Span
+
+QUEUE_MAX = 4096
+"""Spans that wait. About 4 MiB; OpenTelemetry's own default is half of it."""
+
+BATCH_MAX = 512
+"""Spans of one request."""
+
+INTERVAL_S = 1.0
+"""How long a span waits at most before it is sent, where the collector is there."""
+
+ATTEMPTS_MAX = 4
+"""Of one batch; then it is dropped, and the next one is tried."""
+
+_TURN = 16
+"""After so many spans the thread lets others run: 0.5 ms, and not a batch's 15."""
+
+FLUSH_S = 5.0
+"""At the end of the process; within what the drain's last stage has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpansDropped(Event):
+    """Spans were lost.
+
+    Attributes:
+        count: How many since this was told last.
+        reason: ``queue`` (more came than the collector took), ``away`` (it did not answer, or
+            asked for another time too often), ``refused`` (it does not want them).
+    """
+
+    count: int
+    reason: str
+
+
+class Exporter:
+    """Takes spans and sends them from a thread of its own, which begins with the first span.
+
+    A process that forks off has a queue, a thread and a connection of its own; what the parent
+    had queued stays the parent's.
+
+    Args:
+        connect: Makes the connection.
+        resource: Returns the attributes of this process, asked again after a fork.
+        masks: What hides secrets.
+        clock: Stamps events.
+        rng: Jitter.
+        events: Told of what is dropped.
+        interval_s: See INTERVAL_S.
+        pauses: Returns how long to wait after a failure; see ``pause_s``.
+
+    Attributes:
+        dropped: How many spans were lost in all, by reason.
+        sent: How many the collector took.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[], Collector],
+        resource: Callable[[], Attributes],
+        masks: Masks,
+        clock: Clock,
+        rng: Random,
+        events: Listeners,
+        interval_s: float = INTERVAL_S,
+        pauses: Callable[[int, float | None, Random], float] = pause_s,
+    ) -> None:
+        self._connect = connect
+        self._resource = resource
+        self._masks = masks
+        self._clock = clock
+        self._rng = rng
+        self._events = events
+        self._interval_s = interval_s
+        self._pauses = pauses
+        self._begin()
+        _begin_in_children(self._begin)
+
+    def _begin(self) -> None:
+        """Begin anew: at first, and in a process that forked off."""
+        self._waiting: deque[Span] = deque()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._idle = threading.Condition(self._lock)
+        self._thread: threading.Thread | None = None
+        self._sending = False
+        self._failures = 0
+        # Monotonic; set when the process ends: by then everything is sent or lost.
+        self._last_s: float | None = None
+        self._untold: dict[str, int] = {}
+        self.dropped: dict[str, int] = {}
+        self.sent = 0
+
+    def put(self, span: Span) -> None:
+        """Queue a span; never waits. One too many is dropped and counted."""
+        waiting = self._waiting
+        count = len(waiting)
+        if count >= QUEUE_MAX:
+            self._drop(1, "queue")
+            return
+        waiting.append(span)
+        if self._thread is None:
+            self._start()
+        elif count == BATCH_MAX:
+            self._wake.set()
+
+    def flush(self, within_s: float = FLUSH_S) -> bool:
+        """Send what waits; return whether all of it was sent or given up by then.
+
+        Meanwhile a batch that fails is not tried again.
+        """
+        thread = self._thread
+        if thread is None:
+            return True
+        self._last_s = self._clock.monotonic_s() + within_s
+        self._wake.set()
+        with self._idle:
+            done = self._idle.wait_for(
+                lambda: not self._waiting and not self._sending, timeout=within_s
+            )
+        self._last_s = None
+        return done
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            # A daemon: a collector that hangs must not keep the process from ending.
+            thread = threading.Thread(target=self._run, name="spans", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The interpreter ends, or the system has no threads left: the request matters
+                # more, and the next span tries again.
+                return
+            self._thread = thread
+
+    def _run(self) -> None:
+        collector = self._connect()
+        while True:
+            self._wake.wait(self._interval_s)
+            self._wake.clear()
+            while self._waiting:
+                self._send_some(collector)
+            self._tell()
+
+    def _send_some(self, collector: Collector) -> None:
+        with self._lock:
+            self._sending = True
+        try:
+            spans = self._taken()
+            self._deliver(collector, request_of(self._resource(), spans, self._masks), len(spans))
+        finally:
+            with self._idle:
+                self._sending = False
+                self._idle.notify_all()
+
+    def _taken(self) -> list[bytes]:
+        """Take a batch out of the queue, encoded."""
+        spans: list[bytes] = []
+        while self._waiting and len(spans) < BATCH_MAX:
+            spans.append(encoded(self._waiting.popleft(), self._masks))
+            if len(spans) % _TURN == 0:
+                pause(0)
+        return spans
+
+    def _deliver(self, collector: Collector, body: bytes, count: int) -> None:
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                answer = collector.send(body)
+            except CollectorAway:
+                answer = Answer(503, None, 0)
+            if answer.taken:
+                self._failures = 0
+                self.sent += count - answer.rejected
+                if answer.rejected > 0:
+                    self._drop(answer.rejected, "refused")
+                return
+            if not answer.again:
+                self._failures = 0
+                self._drop(count, "refused")
+                return
+            self._failures += 1
+            if attempt == ATTEMPTS_MAX or not self._paused(answer.asked_s):
+                break
+        self._drop(count, "away")
+
+    def _paused(self, asked_s: float | None) -> bool:
+        """Wait before another attempt; return False where the end of the process came near."""
+        end_s = self._clock.monotonic_s() + self._pauses(self._failures, asked_s, self._rng)
+        self._tell()
+        while self._last_s is None and (left_s := end_s - self._clock.monotonic_s()) > 0:
+            self._wake.wait(left_s)
+            self._wake.clear()
+        return self._last_s is None
+
+    def _drop(self, count: int, reason: str) -> None:
+        with self._lock:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
+            self._untold[reason] = self._untold.get(reason, 0) + count
+
+    def _tell(self) -> None:
+        with self._lock:
+            untold, self._untold = self._untold, {}
+        for reason, count in untold.items():
+            self._events.emit(SpansDropped(at_s=self._clock.wall_s(), count=count, reason=reason))
+
+
+def _begin_in_children(begin: Callable[[], None]) -> None:
+    """Call a method in each process that forks off, as long as its object is there."""
+    mine = weakref.WeakMethod(begin)
+
+    def in_child() -> None:
+        method = mine()
+        if method is not None:
+            method()
+
+    os.register_at_fork(after_in_child=in_child)

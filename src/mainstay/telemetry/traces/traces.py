@@ -1,0 +1,57 @@
+"""``Traces``: the spans of one service, made from its exchanges and events."""
+
+from collections.abc import Callable
+
+from mainstay.core.clock import Clock
+from mainstay.core.trace import SAMPLED
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.telemetry.traces.keeping import late_reason
+from mainstay.telemetry.traces.notes import notes_in
+from mainstay.telemetry.traces.server import server_span
+from mainstay.telemetry.traces.span import Span
+
+Route = Callable[[Exchange], str | None]
+"""Returns the template that a framework matched, or None."""
+
+
+class Traces:
+    """Makes spans and hands them on. An ``Observer``, and a listener of the service's events.
+
+    Args:
+        put: Takes a span; never waits, never raises (``Exporter.put``).
+        clock: Where wall time comes from.
+        slow_s: A request that takes longer is kept.
+        route: See there.
+    """
+
+    __slots__ = ("_clock", "_put", "_route", "_slow_s")
+
+    def __init__(
+        self, *, put: Callable[[Span], None], clock: Clock, slow_s: float, route: Route
+    ) -> None:
+        self._put = put
+        self._clock = clock
+        self._slow_s = slow_s
+        self._route = route
+
+    def ended(self, exchange: Exchange, ended_s: float) -> None:
+        """Make the span of a request that was sampled, or that failed or was slow."""
+        kept = None
+        if not exchange.trace.flags & SAMPLED:
+            kept = late_reason(exchange, ended_s, self._slow_s)
+            if kept is None:
+                return
+        notes = notes_in(exchange.scope)
+        self._put(
+            server_span(
+                exchange,
+                ended_s=ended_s,
+                wall_s=self._clock.wall_s(),
+                route=self._route(exchange),
+                notes=notes,
+                kept=kept,
+            )
+        )
+        if kept is not None and notes is not None:
+            for span in notes.calls:
+                self._put(span)
