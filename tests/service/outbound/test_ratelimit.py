@@ -1,6 +1,8 @@
 """The rate limit against a naive model: a bucket that is filled and emptied."""
 
+import math
 import threading
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -71,3 +73,76 @@ def test_eight_threads_take_no_more_than_the_burst() -> None:
     for thread in threads:
         thread.join()
     assert sum(taken) == 1000
+
+
+def test_a_turn_after_the_deadline_is_not_taken() -> None:
+    limiter = Limiter(RateLimit(rate="10/s", wait="5s"))
+    assert limiter.take(0.0, 0.0) == math.inf
+    assert limiter.take(0.0, 0.05) == 0.0
+    assert [limiter.take(0.0, 0.1) for _ in range(9)] == [math.inf] * 9
+    assert limiter.take(0.0, 0.11) == pytest.approx(0.1)
+
+
+def test_a_turn_that_is_given_back_goes_to_the_next_who_comes() -> None:
+    limiter = Limiter(RateLimit(rate="10/s", wait="5s"))
+    waits_s = [limiter.take(0.0) for _ in range(5)]
+    assert waits_s == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+    limiter.give_back(waits_s[2], 0.0)
+    assert limiter.take(0.0) == pytest.approx(0.2)
+    assert limiter.take(0.0) == pytest.approx(0.5)
+    limiter.give_back(waits_s[3], 0.35)
+    # It is over: whoever left now would leave too soon before the next one.
+    assert limiter.take(0.35) == pytest.approx(0.25)
+
+
+@given(st.integers(1, 4), st.integers(0, 30), st.randoms(use_true_random=False))
+def test_turns_that_are_all_given_back_leave_no_trace(burst: int, count: int, rng: Random) -> None:
+    limiter = Limiter(RateLimit(rate="10/s", burst=burst, wait="60s"))
+    for _ in range(burst + 3):
+        limiter.take(7.0)
+    before_s = Limiter(RateLimit(rate="10/s", burst=burst, wait="60s"))
+    for _ in range(burst + 3):
+        before_s.take(7.0)
+    turns_s = [7.0 + limiter.take(7.0) for _ in range(count)]
+    rng.shuffle(turns_s)
+    for turn_s in turns_s:
+        limiter.give_back(turn_s, 7.0)
+    assert limiter.take(7.0) == pytest.approx(before_s.take(7.0))
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["take", "take", "cancel", "change"]), st.floats(0.0, 0.3)),
+    max_size=120,
+)
+
+
+@given(st.integers(1, 4), STEPS, st.randoms(use_true_random=False))
+def test_with_turns_given_back_no_more_leave_than_the_rate_lets(
+    burst: int, steps: list[tuple[str, float]], rng: Random
+) -> None:
+    """The naive model: between any two calls that leave, the bucket lets so many through."""
+    limiter = Limiter(RateLimit(rate=10.0, burst=burst, wait="2s"))
+    now_s, slowest = 50.0, 10.0
+    waiting: list[float] = []
+    left: list[float] = []
+    for step, pause_s in steps:
+        now_s += pause_s
+        left += [turn_s for turn_s in waiting if turn_s <= now_s]
+        waiting = [turn_s for turn_s in waiting if turn_s > now_s]
+        if step == "take":
+            until_s = now_s + rng.choice((0.15, 9.0))
+            wait_s = limiter.take(now_s, until_s)
+            if 0.0 <= wait_s < math.inf:
+                assert now_s + wait_s < until_s
+                waiting.append(now_s + wait_s)
+        elif step == "cancel" and waiting:
+            limiter.give_back(waiting.pop(rng.randrange(len(waiting))), now_s)
+        elif step == "change":
+            rate = rng.choice((10.0, 20.0, 40.0))
+            slowest = max(slowest, rate)
+            limiter.reconfigure(RateLimit(rate=rate, burst=burst, wait="2s"))
+    times_s = sorted(left + waiting)
+    for first, begun_s in enumerate(times_s):
+        for last in range(first, len(times_s)):
+            allowed = burst + (times_s[last] - begun_s) * slowest
+            assert last - first + 1 <= allowed + 1e-6

@@ -12,7 +12,7 @@ from inspect import isawaitable
 from typing import Any, ParamSpec, TypeVar
 
 from mainstay.core.deadline import Scope, back, current, enter, new_scope, restore
-from mainstay.service.outbound.async_waits import wait_for_slot
+from mainstay.service.outbound.async_waits import wait_for_slot, wait_for_turn
 from mainstay.service.outbound.course import (
     INFINITE,
     admit,
@@ -26,7 +26,6 @@ from mainstay.service.outbound.course import (
 from mainstay.service.outbound.hedging import run_special
 from mainstay.service.outbound.instead import instead
 from mainstay.service.outbound.plan import Planned, Shape
-from mainstay.service.outbound.sync_waits import turn_s
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,9 +69,10 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                     began_s = plan.now()
             try:
                 if plan.limiter is not None:
-                    wait_s = plan.limiter.take(plan.now())
+                    took_s = plan.now()
+                    wait_s = plan.limiter.take(took_s, until_s - plan.least_s)
                     if wait_s:
-                        await sleep(turn_s(plan, wait_s, until_s))
+                        await wait_for_turn(plan, took_s, wait_s, until_s)
                         began_s = plan.now()
                 if plan.budget is not None:
                     plan.budget.calls += 1

@@ -1,4 +1,4 @@
-"""Where an asynchronous call waits: for a slot of the bulkhead."""
+"""Where an asynchronous call waits: for a slot of the bulkhead, and for its turn of the rate."""
 
 import asyncio
 from asyncio import AbstractEventLoop
@@ -8,6 +8,7 @@ from mainstay.service.outbound.context import current_key
 from mainstay.service.outbound.course import INFINITE, emit, no_time
 from mainstay.service.outbound.events import Rejected
 from mainstay.service.outbound.plan import Plan
+from mainstay.service.outbound.sync_waits import check_turn, give_turn_back
 
 
 class _TaskWaiter:
@@ -77,3 +78,19 @@ async def wait_for_slot(plan: Plan, until_s: float) -> str | None:
         raise no_time(plan, 0.0)
     emit(plan, Rejected, by="bulkhead", retry_after_s=None)
     raise BulkheadFull(plan.name, None)
+
+
+async def wait_for_turn(plan: Plan, took_s: float, wait_s: float, until_s: float) -> None:
+    """Wait for a turn of the rate limit, as the synchronous one does.
+
+    Raises:
+        RateLimited: It is too early, and the wait would be too long.
+        DeadlineExceeded: The deadline comes before the turn.
+    """
+    check_turn(plan, wait_s, until_s)
+    try:
+        await asyncio.sleep(wait_s)
+    except BaseException:
+        # Cancelled: the turn is somebody else's.
+        give_turn_back(plan, took_s + wait_s)
+        raise

@@ -4,8 +4,6 @@ It passes bulkhead, rate limit and breaker, and deadline and attempt timeout bou
 run a body twice or answer in its place: retries, hedges and fallback have no say there.
 """
 
-import asyncio
-
 from mainstay.core.alarm import Alarm, region_alarm
 from mainstay.core.deadline import CURRENT, Scope, region_scope
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
@@ -47,8 +45,11 @@ class Entry:
         if plan.slots is not None and not self._take_slot():
             self._key = sync_waits.wait_for_slot(plan, self._until_s)
         try:
-            if (turn_s := self._turn_s()) > 0:
-                plan.sleep(turn_s)
+            if plan.limiter is not None:
+                took_s = plan.now()
+                wait_s = plan.limiter.take(took_s, self._until_s - plan.least_s)
+                if wait_s:
+                    sync_waits.wait_for_turn(plan, took_s, wait_s, self._until_s)
             self._begin()
         except BaseException:
             self._give_slot()
@@ -61,8 +62,11 @@ class Entry:
         if plan.slots is not None and not self._take_slot():
             self._key = await async_waits.wait_for_slot(plan, self._until_s)
         try:
-            if (turn_s := self._turn_s()) > 0:
-                await asyncio.sleep(turn_s)
+            if plan.limiter is not None:
+                took_s = plan.now()
+                wait_s = plan.limiter.take(took_s, self._until_s - plan.least_s)
+                if wait_s:
+                    await async_waits.wait_for_turn(plan, took_s, wait_s, self._until_s)
             self._begin()
         except BaseException:
             self._give_slot()
@@ -83,13 +87,6 @@ class Entry:
             return course.cut
         finally:
             self._give_slot()
-
-    def _turn_s(self) -> float:
-        plan = self.plan
-        if plan.limiter is None:
-            return 0.0
-        wait_s = plan.limiter.take(plan.now())
-        return sync_waits.turn_s(plan, wait_s, self._until_s) if wait_s else 0.0
 
     def _begin(self) -> None:
         plan = self.plan

@@ -24,7 +24,7 @@ from mainstay.service.outbound.course import (
 )
 from mainstay.service.outbound.instead import instead_now
 from mainstay.service.outbound.plan import Plan, Planned, Shape
-from mainstay.service.outbound.sync_waits import turn_s, wait_for_slot
+from mainstay.service.outbound.sync_waits import wait_for_slot, wait_for_turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,9 +68,10 @@ def guard(  # noqa: C901, PLR0915  One frame.
                     began_s = plan.now()
             try:
                 if plan.limiter is not None:
-                    wait_s = plan.limiter.take(plan.now())
+                    took_s = plan.now()
+                    wait_s = plan.limiter.take(took_s, until_s - plan.least_s)
                     if wait_s:
-                        plan.sleep(turn_s(plan, wait_s, until_s))
+                        wait_for_turn(plan, took_s, wait_s, until_s)
                         began_s = plan.now()
                 if plan.budget is not None:
                     plan.budget.calls += 1

@@ -7,6 +7,7 @@ from mainstay.service.outbound.context import current_key
 from mainstay.service.outbound.course import emit, no_time
 from mainstay.service.outbound.events import Rejected
 from mainstay.service.outbound.plan import Plan
+from mainstay.service.outbound.ratelimit import NEVER
 
 
 class _ThreadWaiter:
@@ -53,13 +54,30 @@ def wait_for_slot(plan: Plan, until_s: float) -> str | None:
     raise BulkheadFull(plan.name, None)
 
 
-def turn_s(plan: Plan, wait_s: float, until_s: float) -> float:
-    """Return the seconds to wait for a turn of the rate limit that is not at once.
+def wait_for_turn(plan: Plan, took_s: float, wait_s: float, until_s: float) -> None:
+    """Wait for a turn of the rate limit that is not at once.
 
     Args:
         plan: The call's.
-        wait_s: What the limiter said; below zero: the call may not wait so long.
+        took_s: When the limiter was asked.
+        wait_s: What it said.
         until_s: When the call must be done.
+
+    Raises:
+        RateLimited: It is too early, and the wait would be too long.
+        DeadlineExceeded: The deadline comes before the turn.
+    """
+    check_turn(plan, wait_s, until_s)
+    try:
+        plan.sleep(wait_s)
+    except BaseException:
+        # An interrupt: the turn is somebody else's.
+        give_turn_back(plan, took_s + wait_s)
+        raise
+
+
+def check_turn(plan: Plan, wait_s: float, until_s: float) -> None:
+    """Raise what it means that the limiter gave no turn, where it gave none.
 
     Raises:
         RateLimited: It is too early, and the wait would be too long.
@@ -68,7 +86,11 @@ def turn_s(plan: Plan, wait_s: float, until_s: float) -> float:
     if wait_s < 0:
         emit(plan, Rejected, by="rate_limit", retry_after_s=-wait_s)
         raise RateLimited(plan.name, -wait_s)
-    now_s = plan.now()
-    if now_s + wait_s >= until_s:
-        raise no_time(plan, until_s - now_s)
-    return wait_s
+    if wait_s == NEVER:
+        raise no_time(plan, until_s - plan.now())
+
+
+def give_turn_back(plan: Plan, turn_s: float) -> None:
+    """Give a turn of the rate limit back whose call won't leave."""
+    assert plan.limiter is not None, "only asked with a rate limit"
+    plan.limiter.give_back(turn_s, plan.now())
