@@ -12,6 +12,7 @@ from mainstay.core.deadline import back, current, enter
 from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.deadline import allowed_s
+from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, lookup
 from mainstay.service.inbound.failure import NO_TIME, OVERRAN
 from mainstay.service.inbound.flight import Flight, send_whole
@@ -45,6 +46,7 @@ class AsgiShell:
         self.wrapped = app
         self.inbound = inbound
         self.outermost = False
+        app = Dismissing(app) if ends_by_disconnect(app) else app
         self._app = app if inbound.sessions is None else inbound.sessions.asgi(app)
         self._keyed_app, self._keyed = self._app, frozenset[str]()
         if inbound.idempotency is not None:
