@@ -76,6 +76,10 @@ TEXTS = {
     "authorization, client_ip": ["authorization", "client_ip", "header:X-Key", "cookie:sid"],
     "a cookie's name": ["sid", "session"],
     "a signing key": ["${file:secret}"],
+    "the name of a key": ["iban", "x-card"],
+    "an http:// or": ["http://127.0.0.1:4318", "https://otlp.example/v1"],
+    "a Sentry DSN": ["https://key@errors.example/7", "http://k@127.0.0.1:9/1"],
+    "a name such as production": ["dev", "production"],
     "a URL such as": ["https://x.example/y", "postgresql://u@h/d", "redis://${HOST:-h}:1/0"],
 }
 
@@ -158,7 +162,7 @@ class Maker:
             )
         return section
 
-    def valid(self) -> dict[str, Any]:
+    def valid(self) -> dict[str, Any]:  # noqa: C901  One for each fault of a whole.
         """Return a declaration that is valid as a whole, too."""
         top = self.section(Declaration)
         top.pop("command", None) if self.rng.random() < 0.7 else top.pop("app", None)

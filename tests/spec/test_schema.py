@@ -1,5 +1,6 @@
 """The JSON Schema says what the door says, as far as a schema can."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ def parsed(text: str) -> Any:
         first: [(tag, form) for tag, form in forms if not tag.endswith((":bool", ":timestamp"))]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:bool", re.compile("(?:true|false)$"), ["t", "f"]
+    )
     return yaml.load(text, Loader=Loader)  # noqa: S506  A SafeLoader with fewer resolvers.
 
 

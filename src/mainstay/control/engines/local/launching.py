@@ -91,6 +91,8 @@ def _variables(member: Member, name: str, port: int, launchpad: Launchpad) -> di
         "MAINSTAY_DECLARATION": str(member.folder / "mainstay.yaml"),
         "MAINSTAY_SERVICE": declaration.service,
         "MAINSTAY_REPLICA": name,
+        # Where the replicas of this host tell each other things; each of them makes it private.
+        "MAINSTAY_RUN_DIR": str(launchpad.state / "run"),
     }
     if launchpad.env_name is not None:
         variables["MAINSTAY_ENV"] = launchpad.env_name
