@@ -53,7 +53,7 @@ class ThreadFlight(Exchange):
         "_inbound",
         "_said",
         "_start_response",
-        "_write_on",
+        "_written",
         "admitted",
         "deadline",
     )
@@ -63,7 +63,7 @@ class ThreadFlight(Exchange):
         self._start_response = start_response
         self._ended = False
         self._counted: BoundedInput | None = None
-        self._write_on: Callable[[bytes], object] | None = None
+        self._written: list[bytes] | None = None
         self._said = ""
         self._headers: TextHeaders = []
         self.scope = environ
@@ -101,6 +101,8 @@ class ThreadFlight(Exchange):
         if not self._said:
             # A generator says how its answer begins when its first part is asked for.
             body = _Joined(list(islice(rest := iter(body), 1)), rest, body)
+        if self._written is not None:
+            body = _Joined(self._written, iter(body), body)
         late = self._late()
         if late or (self._counted is not None and self._counted.exceeded):
             _close(body)
@@ -125,15 +127,13 @@ class ThreadFlight(Exchange):
         self.begin()
         return _Body(body, self)
 
-    def begin(self) -> Callable[[bytes], object]:
+    def begin(self) -> None:
         """Tell the server how the answer begins, once."""
         self.begun_s = self._inbound.clock.monotonic_s()
         if self.deadline is not None:
             # From here on a stream may take as long as it likes, and so may calls that it makes.
             self.deadline.expires_s = math.inf
-        headers = self._dressed(self._headers)
-        write: Callable[[bytes], object] = self._start_response(self._said, headers)
-        return write
+        self._start_response(self._said, self._dressed(self._headers))
 
     def turn_away(self, said: Refusal | Preflight) -> Iterable[bytes]:
         """Answer in the app's place."""
@@ -211,11 +211,11 @@ class ThreadFlight(Exchange):
         return scope is not None and self._inbound.clock.monotonic_s() >= scope.expires_s
 
     def _write(self, data: bytes) -> None:
-        # The way of old apps: the first of what they write begins the answer.
-        if self._write_on is None:
-            self._write_on = self.begin()
-        self.size += len(data)
-        self._write_on(data)
+        # The way of old apps. Kept until they return, since there are servers without it (Granian),
+        # and an answer in one piece can still be exchanged for another.
+        if self._written is None:
+            self._written = []
+        self._written.append(data)
 
     def _dressed(self, headers: TextHeaders) -> TextHeaders:
         """Return the headers of the answer with everything that parts add to them."""
