@@ -193,13 +193,3 @@ def test_one_policy_can_be_a_region_within_itself() -> None:
     with policy, policy:
         assert policy.stats().in_flight == 2
     assert policy.stats().in_flight == 0
-
-
-def test_regions_that_are_left_in_the_wrong_order_are_told_so() -> None:
-    one, other = Policy(deadline=Deadline("1s")), Policy(deadline=Deadline("1s"))
-    one.__enter__()
-    other.__enter__()
-    with pytest.raises(PolicyMisused, match="reverse order"):
-        one.__exit__(None, None, None)
-    other.__exit__(None, None, None)
-    one.__exit__(None, None, None)

@@ -88,8 +88,8 @@ def test_a_waiting_thread_that_is_interrupted_gives_its_turn_back() -> None:
 
 
 def expired() -> Iterator[Policy]:
-    for part in ({}, {"attempt_timeout": AttemptTimeout(within="1s", least="600ms")}):
-        yield Policy(rate_limit=RateLimit(rate="1/s"), clock=VirtualClock(), **part)
+    for bound in (None, AttemptTimeout(within="1s", least="600ms")):
+        yield Policy(rate_limit=RateLimit(rate="1/s"), attempt_timeout=bound, clock=VirtualClock())
 
 
 def test_a_call_without_time_takes_no_turn() -> None:

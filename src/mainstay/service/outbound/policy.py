@@ -3,6 +3,7 @@
 import functools
 import inspect
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -11,7 +12,6 @@ from random import Random
 from types import TracebackType
 from typing import Any, NoReturn, ParamSpec, Self, TypeVar, cast
 
-from mainstay.core.alarm import Alarm
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import PolicyMisused
 from mainstay.core.events import Listeners
@@ -34,7 +34,7 @@ from mainstay.service.outbound.plan import (
 )
 from mainstay.service.outbound.quantity import Options
 from mainstay.service.outbound.ratelimit import RateLimit
-from mainstay.service.outbound.region import Entry, current_entry
+from mainstay.service.outbound.region import Entries, Entry
 from mainstay.service.outbound.retry import Retry
 from mainstay.service.outbound.shared import Share, SharedBreakerState
 from mainstay.service.outbound.specialised import specialised
@@ -88,7 +88,7 @@ class Policy(Clients):
         ConfigInvalid: A part is not what it should be.
     """
 
-    __slots__ = ("__weakref__", "_lock", "_once", "_views", "plan")
+    __slots__ = ("__weakref__", "_entries", "_lock", "_once", "_views", "plan")
 
     def __init__(
         self,
@@ -120,6 +120,7 @@ class Policy(Clients):
         _check(parts, name)
         self._lock = threading.Lock()
         self._once: Policy | None = None
+        self._entries: Entries | None = None
         self._views: weakref.WeakSet[PolicyView] | None = None
         self.plan = compile_plan(
             parts,
@@ -182,7 +183,9 @@ class Policy(Clients):
         return cast("F", functools.wraps(fn)(shell(self, fn)))
 
     def __enter__(self) -> Self:
-        Entry(self, self.plan).enter()
+        entry = Entry(self, self.plan, _caller())
+        entry.enter()
+        self._entries_made().add(entry)
         return self
 
     def __exit__(
@@ -191,11 +194,12 @@ class Policy(Clients):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        entry, _ = current_entry(self)
-        entry.leave(error, None)
+        self._entries_made().ended(self, _caller()).leave(error)
 
     async def __aenter__(self) -> Self:
-        await Entry(self, self.plan).aenter()
+        entry = Entry(self, self.plan, _caller())
+        await entry.aenter()
+        self._entries_made().add(entry)
         return self
 
     async def __aexit__(
@@ -204,8 +208,7 @@ class Policy(Clients):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        entry, scope = current_entry(self)
-        instead = entry.leave(error, scope if isinstance(scope, Alarm) else None)
+        instead = self._entries_made().ended(self, _caller()).leave(error)
         if instead is not None:
             raise instead from error
 
@@ -287,6 +290,14 @@ class Policy(Clients):
         """Return a snapshot of counts and states."""
         return stats_of(self.plan)
 
+    def _entries_made(self) -> Entries:
+        """Return the regions that have begun; made for the first, since most policies have none."""
+        entries = self._entries
+        if entries is None:
+            with self._lock:
+                entries = self._entries = self._entries or Entries()
+        return entries
+
     def _adopt(self, plan: Plan) -> None:
         self.plan = plan
         for view in list(self._views or ()):
@@ -307,6 +318,7 @@ class PolicyView(Policy):
         self._derive = derive
         self._lock = threading.Lock()
         self._once = None
+        self._entries = None
         self._views = None
         self.plan = derive(plan)
 
@@ -339,6 +351,11 @@ def _check(parts: Parts, name: str) -> None:
         if value is not None and not isinstance(value, kind):
             options.wrong(part, f"{kind.__name__}(...)", value)
     options.done()
+
+
+def _caller() -> int:
+    """Return the id of the frame whose ``with`` begins or ends: a generator's stays the same."""
+    return id(sys._getframe(2))  # noqa: SLF001  Public but for its name; ``inspect`` uses it, too.
 
 
 def _is_async(fn: Callable[..., Any]) -> bool:

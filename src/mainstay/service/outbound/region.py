@@ -4,8 +4,10 @@ It passes bulkhead, rate limit and breaker, and deadline and attempt timeout bou
 run a body twice or answer in its place: retries, hedges and fallback have no say there.
 """
 
+from asyncio import current_task
+
 from mainstay.core.alarm import Alarm, region_alarm
-from mainstay.core.deadline import CURRENT, Scope, region_scope
+from mainstay.core.deadline import CURRENT, Scope, expiry_s, region_scope
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
 from mainstay.service.outbound import async_waits, sync_waits
 from mainstay.service.outbound.course import (
@@ -20,13 +22,27 @@ from mainstay.service.outbound.plan import Plan
 
 
 class Entry:
-    """One pass through the region of a policy: what must be given back at its end."""
+    """One pass through the region of a policy: what must be given back at its end.
 
-    __slots__ = ("_expires_s", "_key", "_outer", "_permit", "_until_s", "began_s", "owner", "plan")
+    Args:
+        owner: The policy.
+        plan: Its present one.
+        place: The id of the frame whose ``with`` it is.
 
-    def __init__(self, owner: object, plan: Plan) -> None:
+    Attributes:
+        scope: The region's, from its begin to its end; None before and after.
+    """
+
+    __slots__ = (
+        "_expires_s", "_key", "_outer", "_permit", "_until_s", "began_s", "owner", "place", "plan",
+        "scope",
+    )  # fmt: skip
+
+    def __init__(self, owner: object, plan: Plan, place: int) -> None:
         self.owner = owner
         self.plan = plan
+        self.place = place
+        self.scope: Scope | None = None
         self._outer = CURRENT.get()
         self._until_s = done_by_s(plan, self._outer)
         self._key: str | None = None
@@ -51,10 +67,10 @@ class Entry:
                 if wait_s:
                     sync_waits.wait_for_turn(plan, took_s, wait_s, self._until_s)
             self._begin()
+            self._set(region_scope(self._expires_s, plan.clock, self))
         except BaseException:
-            self._give_slot()
+            self._give_up()
             raise
-        CURRENT.set(region_scope(self._expires_s, plan.clock, self))
 
     async def aenter(self) -> None:
         """As ``enter``, in a task; the region's alarm is set."""
@@ -68,16 +84,15 @@ class Entry:
                 if wait_s:
                     await async_waits.wait_for_turn(plan, took_s, wait_s, self._until_s)
             self._begin()
+            names = self._retrying()
+            self._set(region_alarm(plan.clock, self._expires_s, names, self._outer, self))
         except BaseException:
-            self._give_slot()
+            self._give_up()
             raise
-        CURRENT.set(region_alarm(plan.clock, self._expires_s, self._retrying(), self._outer, self))
 
-    def leave(
-        self, error: BaseException | None, alarm: Alarm | None
-    ) -> AttemptTimedOut | DeadlineExceeded | None:
+    def leave(self, error: BaseException | None) -> AttemptTimedOut | DeadlineExceeded | None:
         """Count what happened and give everything back; return what to raise instead, or None."""
-        rang = alarm is not None and alarm.silence(error)
+        rang = self._unset(error)
         try:
             course = Course(self.plan, None, self._outer, self._until_s, single=True)
             if error is None:
@@ -87,6 +102,32 @@ class Entry:
             return course.cut
         finally:
             self._give_slot()
+
+    def _set(self, scope: Scope) -> None:
+        self.scope = scope
+        CURRENT.set(scope)
+
+    def _unset(self, error: BaseException | None) -> bool:
+        """Make the scope around the region current again; return whether its alarm ended it."""
+        scope, self.scope = self.scope, None
+        assert scope is not None, "a region that is left was entered"
+        now = CURRENT.get()
+        if now is scope:
+            CURRENT.set(around(scope))
+        else:
+            # It ends elsewhere than it began, or before one within it: where its scope is still
+            # the current one, it bounds nothing any more.
+            scope.expires_s = expiry_s(scope.outer, scope.clock)
+        if not isinstance(scope, Alarm):
+            return False
+        # Of a task that is not this one the alarm can't have ended what runs here.
+        return scope.silence(error) and scope.task is current_task()
+
+    def _give_up(self) -> None:
+        """Give back what was taken before it failed to begin."""
+        if self._permit and self.plan.circuit is not None:
+            self.plan.circuit.released(self._permit)
+        self._give_slot()
 
     def _begin(self) -> None:
         plan = self.plan
@@ -120,15 +161,56 @@ class Entry:
             self.plan.slots.give_back(self._key)
 
 
-def current_entry(owner: object) -> tuple[Entry, Scope]:
-    """Make the scope around the owner's region current again; return the region's entry and scope.
+def around(scope: Scope) -> Scope | None:
+    """Return the nearest scope around ``scope`` whose region goes on, or None."""
+    outer = scope.outer
+    while outer is not None and isinstance(region := getattr(outer, "region", None), Entry):
+        if region.scope is not None:
+            break
+        outer = outer.outer
+    return outer
 
-    Raises:
-        PolicyMisused: Regions are not left in the reverse order, and where they were begun.
+
+class Entries:
+    """The regions of one policy that have begun: how each finds its end, wherever that is.
+
+    A region mostly ends in the context in which it began, whose scope says which it is. But
+    generators that hold a ``with`` may be closed from elsewhere: frameworks run the two halves of
+    a dependency in two threads, or in two tasks. There the frame whose ``with`` it is tells; and
+    where even that is another, any will do that is not over yet: what counts is that as many are
+    given back as were taken.
     """
-    scope = CURRENT.get()
-    entry = getattr(scope, "region", None)
-    if scope is None or not isinstance(entry, Entry) or entry.owner is not owner:
-        raise PolicyMisused("regions must be left in the reverse order, and where they were begun")
-    CURRENT.set(scope.outer)
-    return entry, scope
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        # As many as are within. A dict for its atomic operations, and its order.
+        self._open: dict[Entry, None] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Take note of a region that began."""
+        self._open[entry] = None
+
+    def ended(self, owner: object, place: int) -> Entry:
+        """Return the region that ends, which is now noted as over.
+
+        Args:
+            owner: The policy.
+            place: The id of the frame that ends its ``with``.
+
+        Raises:
+            PolicyMisused: None has begun that is not over.
+        """
+        entry = getattr(CURRENT.get(), "region", None)
+        if isinstance(entry, Entry) and entry.owner is owner and self._close(entry):
+            return entry
+        for one in list(self._open):
+            if one.place == place and self._close(one):
+                return one
+        for one in list(self._open):
+            if self._close(one):
+                return one
+        raise PolicyMisused("a region ends that was not begun, or is over already")
+
+    def _close(self, entry: Entry) -> bool:
+        return self._open.pop(entry, entry) is None
