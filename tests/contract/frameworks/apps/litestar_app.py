@@ -17,10 +17,9 @@ from litestar import (
 )
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import UploadFile
-from litestar.enums import RequestEncodingType
 from litestar.exceptions import WebSocketDisconnect
 from litestar.logging import LoggingConfig
-from litestar.params import Body
+from litestar.params import FromQuery, JSONBody, MultipartBody
 from litestar.response import ServerSentEvent, Stream
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
@@ -76,7 +75,7 @@ def seen_sync() -> dict[str, Any]:
 
 
 @get("/background")
-async def background(name: str, fail: str) -> Response[str]:
+async def background(name: FromQuery[str], fail: FromQuery[str]) -> Response[str]:
     task = BackgroundTask(kit.anote_after, name, fail)
     return Response("whole", background=task, media_type=MediaType.JSON)
 
@@ -97,12 +96,12 @@ def slow_sync() -> str:
 
 
 @get("/gate")
-async def gate(name: str) -> Stream:
+async def gate(name: FromQuery[str]) -> Stream:
     return Stream(kit.gate(name), media_type="text/plain")
 
 
 @get("/release")
-async def release(name: str) -> str:
+async def release(name: FromQuery[str]) -> str:
     return kit.release(name)
 
 
@@ -116,9 +115,7 @@ async def events() -> ServerSentEvent:
 
 
 @post("/upload", status_code=200, request_max_body_size=None)
-async def upload(
-    data: dict[str, UploadFile] = Body(media_type=RequestEncodingType.MULTI_PART),  # noqa: B008  As Litestar asks.
-) -> dict[str, Any]:
+async def upload(data: MultipartBody[dict[str, UploadFile]]) -> dict[str, Any]:
     file = data["file"]
     return {"name": file.filename, **kit.digest([await file.read()])}
 
@@ -129,7 +126,7 @@ async def length(request: Asked) -> dict[str, Any]:
 
 
 @post("/item", status_code=200, request_max_body_size=None)
-async def item(data: dict[str, str]) -> dict[str, str]:
+async def item(data: JSONBody[dict[str, str]]) -> dict[str, str]:
     return {"name": data["name"]}
 
 

@@ -1,6 +1,6 @@
 """Quart, with a blueprint below a prefix."""
 
-from typing import Any
+from typing import Any  # Quart takes bytes for texts in places.
 
 from quart import Blueprint, Quart, Response, request, websocket
 from quart.utils import run_sync
@@ -95,14 +95,14 @@ async def events() -> Response:
 @api.post("/upload")
 async def upload() -> dict[str, Any]:
     file = (await request.files)["file"]
-    # Any of its types: what was opened as bytes.
     content: Any = file.read()
     return {"name": file.filename, **kit.digest([content])}
 
 
 @api.post("/length")
 async def length() -> dict[str, Any]:
-    return kit.digest([await request.get_data(as_text=False)])
+    content: Any = await request.get_data(as_text=False)
+    return kit.digest([content])
 
 
 @api.post("/item")
