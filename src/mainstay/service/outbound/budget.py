@@ -41,6 +41,10 @@ class Budget:
         self.spent = 0
         self.denied = 0
 
+    def renew_lock(self) -> None:
+        """Take a new lock, for a child process."""
+        self._lock = threading.Lock()
+
     def spend(self, now_s: float) -> bool:
         """Take one further attempt out of the budget; False: there is none left."""
         with self._lock:

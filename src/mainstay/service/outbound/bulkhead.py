@@ -78,6 +78,11 @@ class Slots:
         self.attention = False
         self.options = options
 
+    def renew_lock(self) -> None:
+        """Take a new lock, for a child process; who waited does not exist there."""
+        self._lock = threading.Lock()
+        self._waiting = None
+
     def join(self, waiter: Waiter) -> bool:
         """Take a slot for ``waiter``, or queue it; ``grant`` is called when it has one.
 

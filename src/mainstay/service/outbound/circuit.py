@@ -119,6 +119,11 @@ class Circuit:
         self.options = options
         self._take(options)
 
+    def renew_lock(self) -> None:
+        """Take a new lock, for a child process, and forget the probes, whose threads are gone."""
+        self._lock = threading.Lock()
+        self._leases.clear()
+
     def admit(self, now_s: float) -> int:
         """Return the permit for a call, REFUSED, or UNCOUNTED: for a circuit that is not closed.
 

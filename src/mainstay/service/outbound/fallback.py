@@ -87,6 +87,10 @@ class LastGood:
         self._options = options
         self._answers: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
 
+    def renew_lock(self) -> None:
+        """Take a new lock, for a child process."""
+        self._lock = threading.Lock()
+
     def keep(self, question: Question, answer: Any, now_s: float) -> None:
         """Keep an answer. Any: it is the user's."""
         key = self._key(question)

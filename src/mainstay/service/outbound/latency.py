@@ -37,6 +37,10 @@ class Latency:
         self._fresh_count = 0
         self._old_count = 0
 
+    def renew_lock(self) -> None:
+        """Take a new lock, for a child process."""
+        self._lock = threading.Lock()
+
     def record(self, took_s: float) -> bool:
         """Count one call; True where it is time to look at the percentiles again."""
         at = 0

@@ -232,6 +232,21 @@ def compile_plan(
     )
 
 
+def renew_locks(plan: Plan) -> None:
+    """Give all state machines new locks, in a child process; see ``forked``."""
+    machines = (
+        plan.slots, plan.limiter, plan.budget, plan.circuit, plan.last_good, plan.latency,
+    )  # fmt: skip
+    for machine in machines:
+        if machine is not None:
+            machine.renew_lock()
+
+
+def with_free_slots(plan: Plan) -> Plan:
+    """Return the plan with all slots free; calls on their way give theirs back to the old ones."""
+    return plan if plan.slots is None else replace(plan, slots=Slots(plan.slots.options))
+
+
 def with_fault(plan: Plan, fault: FaultSource | None) -> Plan:
     """Return the plan whose calls are subject to ``fault``."""
     return replace(plan, fault=fault, special=plan.hedge is not None or fault is not None)

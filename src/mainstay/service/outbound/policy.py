@@ -22,6 +22,7 @@ from mainstay.service.outbound.bulkhead import Bulkhead
 from mainstay.service.outbound.clients import Clients
 from mainstay.service.outbound.control import BreakerControl
 from mainstay.service.outbound.fallback import Fallback
+from mainstay.service.outbound.forked import follow_forks
 from mainstay.service.outbound.hedge import Hedge
 from mainstay.service.outbound.plan import (
     FaultSource,
@@ -29,8 +30,10 @@ from mainstay.service.outbound.plan import (
     Plan,
     compile_plan,
     for_once,
+    renew_locks,
     with_fallback,
     with_fault,
+    with_free_slots,
 )
 from mainstay.service.outbound.quantity import Options
 from mainstay.service.outbound.ratelimit import RateLimit
@@ -121,6 +124,7 @@ class Policy(Clients):
         self._lock = threading.Lock()
         self._once: Policy | None = None
         self._entries: Entries | None = None
+        follow_forks(self)
         self._views: weakref.WeakSet[PolicyView] | None = None
         self.plan = compile_plan(
             parts,
@@ -286,6 +290,15 @@ class Policy(Clients):
         finally:
             self._adopt(with_fault(self.plan, None))
 
+    def renew_locks(self) -> None:
+        """Take new locks in a child process; see ``forked``."""
+        self._lock = threading.Lock()
+        renew_locks(self.plan)
+
+    def free_places(self) -> None:
+        """Free the slots of the parent's threads in a child process; see ``forked``."""
+        self._adopt(with_free_slots(self.plan))
+
     def stats(self) -> Stats:
         """Return a snapshot of counts and states."""
         return stats_of(self.plan)
@@ -319,12 +332,16 @@ class PolicyView(Policy):
         self._lock = threading.Lock()
         self._once = None
         self._entries = None
+        follow_forks(self)
         self._views = None
         self.plan = derive(plan)
 
     def follow(self, plan: Plan) -> None:
         """Take over a change of the other's plan."""
         self._adopt(self._derive(plan))
+
+    def free_places(self) -> None:
+        """Do nothing: the places are those of the policy that this one follows."""
 
     def update(self, parts: Parts) -> NoReturn:
         """Refuse: options belong to the policy that this one follows."""

@@ -47,14 +47,14 @@ class Limiter:
     )  # fmt: skip
 
     def __init__(self, options: RateLimit) -> None:
-        self.renew()
+        self.renew_lock()
         self._due_s = float("-inf")
         # Turns that were taken and are not used, soonest first. As many as calls may wait.
         self._given: list[float] = []
         self.reconfigure(options)
 
-    def renew(self) -> None:
-        """Take a new lock: in a child process, the old one may be held by a thread that is gone."""
+    def renew_lock(self) -> None:
+        """Take a new lock, for a child process. The turns of the parent's threads stay taken."""
         lock = threading.Lock()
         self._acquire, self._release = lock.acquire, lock.release
 

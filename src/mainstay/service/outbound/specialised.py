@@ -12,6 +12,7 @@ Where the source is not at hand (a frozen program), the shell is used as it is: 
 
 import ast
 import inspect
+import os
 import textwrap
 import threading
 from collections.abc import Callable
@@ -26,6 +27,15 @@ S = TypeVar("S", bound=Callable[..., Any])
 # Bounded by the shapes that there can be; a service has a few.
 _MADE: dict[tuple[Maker, Shape], Maker] = {}
 _MAKING = threading.Lock()
+
+
+def _in_child() -> None:
+    # The thread that held it may not exist in this process.
+    global _MAKING  # noqa: PLW0603  There is one compiler in a process.
+    _MAKING = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_in_child)
 
 
 def specialised(shell: S, plan: Plan) -> S:
