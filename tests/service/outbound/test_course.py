@@ -3,8 +3,9 @@
 import pytest
 
 from mainstay import Breaker, Policy
+from mainstay.service.outbound.events import Attempted
 from mainstay.service.outbound.plan import Parts
-from mainstay.testing import VirtualClock
+from mainstay.testing import Recorder, VirtualClock
 
 TIMED = Parts(breaker=Breaker(slow=1.0, slow_rate="50% of 2 in 10 calls"))
 
@@ -36,3 +37,16 @@ def test_a_call_that_was_timed_and_slow_is_counted_so() -> None:
     policy.call(clock.sleep, 1.5)
     assert policy.plan.circuit is not None
     assert policy.plan.circuit.counts()["slow_window_hits"] == 1
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_call_that_began_at_zero_is_timed_like_any_other(listens: bool) -> None:  # noqa: FBT001
+    """Zero is a reading of a clock as good as any."""
+    clock, recorder = VirtualClock(monotonic_s=0.0), Recorder()
+    policy = Policy(breaker=TIMED.breaker, clock=clock)
+    if listens:
+        policy.events.add(recorder)
+    policy.call(clock.sleep, 1.5)
+    assert policy.plan.circuit is not None
+    assert policy.plan.circuit.counts()["slow_window_hits"] == 1
+    assert [event.took_s for event in recorder.of(Attempted)] == [1.5] * listens

@@ -53,7 +53,7 @@ def aguard(  # noqa: C901, PLR0915  One frame.
         watched = plan.observed or plan.events.listening
         clocked = plan.clocked or watched or outer is not None
         try:
-            began_s, until_s = 0.0, INFINITE
+            began_s, until_s = INFINITE, INFINITE
             if clocked:
                 began_s = plan.now()
                 if plan.total_s is not None:
@@ -76,13 +76,13 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                         began_s = plan.now()
                 if plan.budget is not None:
                     plan.budget.calls += 1
+                if clocked and until_s - began_s <= plan.least_s:
+                    raise no_time(plan, until_s - began_s)
+                if plan.share is not None:
+                    look_around(plan)
+                permit = (plan.circuit.closed or admit(plan)) if plan.circuit is not None else 0
                 course = None
                 while True:
-                    if clocked and until_s - began_s <= plan.least_s:
-                        raise no_time(plan, until_s - began_s)
-                    if plan.share is not None:
-                        look_around(plan)
-                    permit = (plan.circuit.closed or admit(plan)) if plan.circuit is not None else 0
                     expires_s, alarm = until_s, None
                     if plan.scoped:
                         scope: Scope = plan.idle_scope
@@ -132,6 +132,9 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                             return result
                     await sleep(pause_s)
                     began_s = plan.now()
+                    if not course.goes_on(began_s):
+                        return result
+                    permit = course.permit
             finally:
                 if plan.slots is not None:
                     if plan.slots.keyed:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mainstay.core.deadline import Scope, expiry_s
 from mainstay.core.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded
-from mainstay.service.outbound.circuit import REFUSED, Change, Mode
+from mainstay.service.outbound.circuit import REFUSED, Change, Circuit, Mode
 from mainstay.service.outbound.events import (
     Attempted,
     BudgetSpent,
@@ -41,10 +41,14 @@ class Course:
 
     Attributes:
         attempts: How many there were.
+        permit: That of the circuit for the next attempt, after ``goes_on``.
         cut: What an attempt that was cut off raises, or None.
     """
 
-    __slots__ = ("_last_s", "_outer", "_plan", "_retry", "_single", "_until_s", "attempts", "cut")
+    __slots__ = (
+        "_last_error", "_last_s", "_outer", "_plan", "_retry", "_single", "_until_s", "attempts",
+        "cut", "permit",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -61,7 +65,9 @@ class Course:
         self._outer = outer
         self._until_s = until_s
         self._last_s = 0.0
+        self._last_error: BaseException | None = None
         self.attempts = 0
+        self.permit = 0
         self.cut: AttemptTimedOut | DeadlineExceeded | None = None
 
     def failed(
@@ -72,7 +78,7 @@ class Course:
         Args:
             error: What it raised.
             permit: That of the circuit.
-            began_s: When it began; 0 where the plan has no use for it.
+            began_s: When it began; infinite where nobody looked.
             expires_s: When it had to be done.
             rang: Whether ``error`` is the cancellation by the alarm of this attempt.
 
@@ -89,7 +95,7 @@ class Course:
         if plan.latency is not None and by == "attempt":
             # So long it took at least: without it, the bound would learn from the quick ones only.
             self._learn(now_s - began_s)
-        took_s = now_s - began_s if began_s else 0.0
+        took_s = took(began_s, now_s)
         if plan.circuit is not None:
             if fails:
                 tell_change(plan, plan.circuit.failed(permit, now_s=now_s, took_s=took_s))
@@ -100,7 +106,10 @@ class Course:
             self._tell_attempt(raised, by, fails=fails, took_s=took_s)
         if not plan.retries(raised) or by in {"deadline", "caller"}:
             return None
-        return self._next_s(raised, now_s)
+        pause_s = self._next_s(raised, now_s)
+        if pause_s is not None:
+            self._last_error = raised
+        return pause_s
 
     def answered(
         self, result: Any, permit: int, began_s: float, question: Question
@@ -121,10 +130,41 @@ class Course:
             plan.last_good.keep(question, result, now_s)
         return None
 
+    def goes_on(self, began_s: float) -> bool:
+        """Take the permit for a further attempt; False: there is none, return the last result.
+
+        Earlier attempts did leave. So this is no rejection, which would say that nothing was sent:
+        what the last one raised says more.
+
+        Args:
+            began_s: The present time, at which it would begin.
+
+        Raises:
+            BaseException: What the last attempt raised, where there is no further one.
+        """
+        plan = self._plan
+        # Not kept: what it was raised through holds this object, too.
+        error, self._last_error = self._last_error, None
+        reason = ""
+        if self._until_s - began_s <= plan.least_s:
+            reason = "deadline"
+        else:
+            if plan.share is not None:
+                look_around(plan)
+            if plan.circuit is not None:
+                self.permit = plan.circuit.closed or knock(plan, plan.circuit, began_s)
+                reason = "" if self.permit else "breaker"
+        if not reason:
+            return True
+        self._emit(GaveUp, attempts=self.attempts, reason=reason)
+        if error is not None:
+            raise error
+        return False
+
     def done(self, now_s: float, *, permit: int, began_s: float, fails: bool = False) -> None:
         """Count an attempt that ended at ``now_s`` without an error."""
         plan = self._plan
-        took_s = now_s - began_s if began_s else 0.0
+        took_s = took(began_s, now_s)
         self.attempts += 1
         if plan.latency is not None and not fails:
             self._learn(took_s)
@@ -256,11 +296,11 @@ def look_around(plan: Plan) -> None:
 
 
 def tell_success(plan: Plan, permit: int, began_s: float) -> None:
-    """Tell the circuit of a success that it heeds; ``began_s`` is 0 where nobody looked."""
+    """Tell the circuit of a success that it heeds; ``began_s`` is infinite where nobody looked."""
     circuit = plan.circuit
     assert circuit is not None, "only asked with a circuit"
     now_s = plan.now()
-    took_s = now_s - began_s if began_s else 0.0
+    took_s = took(began_s, now_s)
     change = circuit.succeeded(permit, now_s=now_s, took_s=took_s)
     if change is not None:
         tell_change(plan, change)
@@ -278,18 +318,29 @@ def admit(plan: Plan) -> int:
     wait_s = circuit.rejects_until_s - now_s
     permit = REFUSED
     if wait_s <= 0.0:
-        permit, wait_s = circuit.admit(now_s), INFINITE
+        permit, wait_s = knock(plan, circuit, now_s), INFINITE
     if permit == REFUSED:
         retry_after_s = wait_s if wait_s != INFINITE else circuit.retry_after_s(now_s)
         if plan.events.listening:
             emit(plan, Rejected, by="breaker", retry_after_s=retry_after_s)
         raise CircuitOpen(plan.name, retry_after_s)
+    return permit
+
+
+def knock(plan: Plan, circuit: Circuit, now_s: float) -> int:
+    """Return the permit for an attempt while the circuit is not closed, or REFUSED; tell of it."""
+    permit = circuit.admit(now_s)
     if circuit.refuses(permit):
         retry_after_s = circuit.retry_after_s(now_s)
         emit(plan, Rejected, by="breaker", retry_after_s=retry_after_s, shadow=True)
     elif permit > 0:
         emit(plan, Probed)
     return permit
+
+
+def took(began_s: float, now_s: float) -> float:
+    """Return how long an attempt took, in seconds; 0 where nobody looked when it began."""
+    return now_s - began_s if began_s != INFINITE else 0.0
 
 
 def done_by_s(plan: Plan, outer: Scope | None) -> float:
