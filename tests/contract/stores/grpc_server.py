@@ -86,6 +86,11 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # As above.
             context.abort(getattr(grpc.StatusCode, code), "as asked")
         return b"at last"
 
+    def relay(self, request: bytes, context: Any) -> bytes:
+        """Fail with the words in which a server of this one's own could not be reached."""
+        context.abort(grpc.StatusCode.UNAVAILABLE, request.decode())
+        return b""
+
     def seen(self, _request: bytes, _context: Any) -> bytes:
         with self._lock:
             return json.dumps({"calls": self._seen, "most": self._most}).encode()

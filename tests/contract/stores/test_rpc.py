@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -20,6 +21,7 @@ from mainstay.core.errors import (
     PolicyMisused,
 )
 from mainstay.core.trace import arrive, enter_trace, leave_trace
+from mainstay.service.outbound.adapters.errors import ConnectFailed
 from mainstay.service.outbound.adapters.grpc_clients import async_grpc_channel, grpc_channel
 from mainstay.service.outbound.adapters.outcome import NotServed, ServerFailed
 from mainstay.service.outbound.events import Attempted, Retried
@@ -116,6 +118,33 @@ def test_only_what_may_be_repeated_is(
     with pytest.raises(ServerFailed):
         call("/shop.Other/Abort", b"UNAVAILABLE,0,")
     assert recorder.count(Retried) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.9:5432: refused",
+        "DNS resolution failed for db.internal",
+        "errors resolving db.internal:5432: [not found]",
+    ],
+)
+def test_a_servers_word_that_it_could_not_connect_is_not_ours(
+    words: str, call: Callable[[str, bytes], bytes], recorder: Recorder
+) -> None:
+    """A server relays what it heard from one of its own: the call arrived, and is not repeated."""
+    with pytest.raises(ServerFailed):
+        call("/shop.Test/Relay", words.encode())
+    assert recorder.count(Attempted) == 1
+
+
+def test_what_found_no_connection_is_tried_again_whatever_it_is(
+    policy: Policy, recorder: Recorder
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        target = f"127.0.0.1:{taken.getsockname()[1]}"
+    with grpc_channel(policy, target) as made, pytest.raises(ConnectFailed):
+        made.unary_unary("/shop.Other/Charge")(b"")
+    assert recorder.count(Attempted) == 3
 
 
 def test_pushback_is_heeded(call: Callable[[str, bytes], bytes], recorder: Recorder) -> None:

@@ -34,9 +34,29 @@ def test_any_pushback_is_read(value: str | bytes) -> None:
     assert -1 <= seconds <= 1e6
 
 
-def test_only_the_core_itself_says_that_nothing_left() -> None:
-    details = "failed to connect to all addresses; last error: refused"
-    assert never_connected("UNAVAILABLE", details)
-    assert not never_connected("UNAVAILABLE", "Socket closed")
-    assert not never_connected("UNAVAILABLE", None)
-    assert not never_connected("INTERNAL", details)
+REFUSED = "failed to connect to all addresses; last error: refused"
+DOWN = "TRANSIENT_FAILURE"
+
+
+@pytest.mark.parametrize("before", ["IDLE", "CONNECTING", DOWN])
+def test_nothing_left_where_the_channel_had_no_connection_and_gets_none(before: str) -> None:
+    assert never_connected("UNAVAILABLE", REFUSED, before=before, after=DOWN, spoken=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "before", "after", "spoken"),
+    [
+        ("INTERNAL", REFUSED, "IDLE", DOWN, False),
+        ("UNAVAILABLE", "Socket closed", "IDLE", DOWN, False),
+        ("UNAVAILABLE", None, "IDLE", DOWN, False),
+        ("UNAVAILABLE", REFUSED, "READY", DOWN, False),
+        ("UNAVAILABLE", REFUSED, "IDLE", "READY", False),
+        ("UNAVAILABLE", REFUSED, "IDLE", "IDLE", False),
+        ("UNAVAILABLE", REFUSED, "IDLE", "UNKNOWN", False),
+        ("UNAVAILABLE", REFUSED, "IDLE", DOWN, True),
+    ],
+)
+def test_where_unsure_it_left(
+    code: str, details: str | None, before: str, after: str, *, spoken: bool
+) -> None:
+    assert not never_connected(code, details, before=before, after=after, spoken=spoken)

@@ -110,6 +110,7 @@ class _End(NamedTuple):
 
     status: Any
     text: str | None
+    headers: Any
     trailers: Any
 
     def code(self) -> Any:
@@ -120,6 +121,10 @@ class _End(NamedTuple):
         """Return what was said about it."""
         return self.text
 
+    def initial_metadata(self) -> Any:
+        """Return pairs of names and values."""
+        return self.headers
+
     def trailing_metadata(self) -> Any:
         """Return pairs of names and values."""
         return self.trailers
@@ -128,7 +133,12 @@ class _End(NamedTuple):
 async def _see_end(stream: Stream, call: Any) -> None:
     """Wait for the end of a stream, and count it."""
     try:
-        end = _End(await call.code(), await call.details(), await call.trailing_metadata())
+        end = _End(
+            await call.code(),
+            await call.details(),
+            await call.initial_metadata(),
+            await call.trailing_metadata(),
+        )
     except BaseException:
         # The loop is being closed.
         stream.dropped()

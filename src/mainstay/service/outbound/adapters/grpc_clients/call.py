@@ -8,6 +8,7 @@ from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError
 from mainstay.core.trace import current_trace
 from mainstay.service.outbound.adapters.errors import ConnectFailed, also
+from mainstay.service.outbound.adapters.grpc_clients.connectivity import UNKNOWN, Connectivity
 from mainstay.service.outbound.adapters.grpc_clients.status import (
     FAILURES,
     PUSHBACK,
@@ -30,7 +31,11 @@ from mainstay.service.outbound.policy import Policy
 
 
 class Details(NamedTuple):
-    """What one attempt is sent with: the attributes that both kinds of channels look at."""
+    """What one attempt is sent with: the attributes that both kinds of channels look at.
+
+    Attributes:
+        connection: The channel's state when the attempt began, which gRPC doesn't look at.
+    """
 
     # Any: gRPC ships no types, so all that is its own is Any in this room.
     method: Any
@@ -39,6 +44,7 @@ class Details(NamedTuple):
     credentials: Any
     wait_for_ready: bool | None
     compression: Any
+    connection: str
 
 
 class GrpcGate:
@@ -51,12 +57,13 @@ class GrpcGate:
 
     Attributes:
         policy: As given.
+        connection: Of the channel. Set when that is made, since it is made with its gate.
 
     Raises:
         PolicyMisused: The policy has no bulkhead.
     """
 
-    __slots__ = ("_lost", "_repeatable", "_timeout_s", "policy")
+    __slots__ = ("_lost", "_repeatable", "_timeout_s", "connection", "policy")
 
     def __init__(self, policy: Policy, timeout_s: float, repeatable: tuple[str, ...]) -> None:
         bulkhead_of(policy, "a gRPC channel")
@@ -64,6 +71,7 @@ class GrpcGate:
         self._timeout_s = timeout_s
         self._repeatable = frozenset(repeatable)
         self._lost = Lost()
+        self.connection: Connectivity | None = None
 
     def policy_for(self, details: Any) -> Policy:
         """Return the policy for one call."""
@@ -91,6 +99,7 @@ class GrpcGate:
             details.credentials,
             details.wait_for_ready,
             getattr(details, "compression", None),
+            self._state(),
         )
 
     def place(self) -> Place:
@@ -119,9 +128,28 @@ class GrpcGate:
             return timed_out(plan, began_s=began_s, after_s=after_s)
         if code == REFUSED:
             return NotServed(plan.name, _pushback_s(end))
-        if never_connected(code, end.details()):
-            return ConnectFailed(plan.name)
-        return ServerFailed(plan.name, code) if code in FAILURES else None
+        if code in FAILURES:
+            return (
+                ServerFailed(plan.name, code)
+                if self._left(end, details)
+                else ConnectFailed(plan.name)
+            )
+        return None
+
+    def _left(self, end: Any, details: Details) -> bool:
+        """Return whether a call that failed may have reached the server; where unsure, it may."""
+        # Who waits for a connection is not told that there is none: somebody else said so.
+        spoken = bool(details.wait_for_ready or end.initial_metadata() or end.trailing_metadata())
+        return not never_connected(
+            end.code().name,
+            end.details(),
+            before=details.connection,
+            after=self._state(),
+            spoken=spoken,
+        )
+
+    def _state(self) -> str:
+        return UNKNOWN if self.connection is None else self.connection.state()
 
     def theirs(self, error: MainstayError) -> MainstayError:
         """Return the error as a ``grpc.RpcError`` too, with the code of the nearest meaning."""

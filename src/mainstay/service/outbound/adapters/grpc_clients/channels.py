@@ -12,6 +12,7 @@ from mainstay.service.outbound.adapters.grpc_clients.async_interceptors import (
     AsyncUnaryStreamInterceptor,
 )
 from mainstay.service.outbound.adapters.grpc_clients.call import GrpcGate
+from mainstay.service.outbound.adapters.grpc_clients.connectivity import Connectivity
 from mainstay.service.outbound.adapters.grpc_clients.interceptor import PolicyInterceptor
 from mainstay.service.outbound.policy import Policy
 from mainstay.service.outbound.quantity import Duration, Options
@@ -63,6 +64,7 @@ def grpc_channel(
         channel = grpc.insecure_channel(target, merged)
     else:
         channel = grpc.secure_channel(target, credentials, merged)
+    gate.connection = Connectivity(channel)
     return grpc.intercept_channel(channel, PolicyInterceptor(gate))
 
 
@@ -85,8 +87,11 @@ def async_grpc_channel(
     ]
     merged = (*options, *_OPTIONS)
     if credentials is None:
-        return grpc.aio.insecure_channel(target, merged, interceptors=interceptors)
-    return grpc.aio.secure_channel(target, credentials, merged, interceptors=interceptors)
+        channel = grpc.aio.insecure_channel(target, merged, interceptors=interceptors)
+    else:
+        channel = grpc.aio.secure_channel(target, credentials, merged, interceptors=interceptors)
+    gate.connection = Connectivity(channel)
+    return channel
 
 
 def _gate(policy: Policy, timeout: Duration, repeatable: tuple[str, ...]) -> GrpcGate:

@@ -21,13 +21,36 @@ Source: gRPC proposal A6, "Pushback".
 
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 
-_NEVER_CONNECTED = ("failed to connect to all addresses", "DNS resolution failed")
+_NEVER_CONNECTED = (
+    "failed to connect to all addresses",
+    "DNS resolution failed",
+    "errors resolving",
+)
 """Details that gRPC's core itself gives where it had no connection to send the call on."""
 
+_READY = "READY"
+_CANNOT = "TRANSIENT_FAILURE"
 
-def never_connected(code: str, details: str | None) -> bool:
-    """Return whether a call found no connection, so that it certainly never left."""
-    return code == "UNAVAILABLE" and (details or "").startswith(_NEVER_CONNECTED)
+
+def never_connected(
+    code: str, details: str | None, *, before: str, after: str, spoken: bool
+) -> bool:
+    """Return whether a call found no connection, so that it certainly never left.
+
+    A server may relay just these details from a server of its own, and what it was asked to do is
+    done. So they count only where the channel had no connection when the call began, and still
+    can't get one: from there it does not come back without having been connected and failed anew.
+
+    Args:
+        code: Of the status.
+        details: Of the status.
+        before: The channel's state when the call began, as gRPC names them.
+        after: That at its end.
+        spoken: Whether there are other signs that a server spoke, such as metadata.
+    """
+    if code != "UNAVAILABLE" or spoken or before == _READY or after != _CANNOT:
+        return False
+    return (details or "").startswith(_NEVER_CONNECTED)
 
 
 def pushback_s(value: str | bytes | None) -> float | None:

@@ -19,6 +19,10 @@ class StreamEnd(Protocol):
         """Return what the server, or gRPC's core, says about it."""
         ...
 
+    def initial_metadata(self) -> Any:
+        """Return pairs of names and values, or None."""
+        ...
+
     def trailing_metadata(self) -> Any:
         """Return pairs of names and values, or None."""
         ...
