@@ -1,11 +1,57 @@
 """What is counted when a call ends."""
 
+from typing import Any
+
 import pytest
 
-from mainstay import Breaker, Policy
+from mainstay import Breaker, Policy, Retry
 from mainstay.service.outbound.events import Attempted
 from mainstay.service.outbound.plan import Parts
 from mainstay.testing import Recorder, VirtualClock
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "breaker on": {"breaker": {"on": "predicate"}},
+    "breaker ignore": {"breaker": {"ignore": "predicate"}},
+    "breaker on_result": {"breaker": {"on_result": "predicate"}},
+    "retry on_result": {"retry": {"on_result": "predicate"}},
+    "retry on": {"retry": {"on": "predicate"}},
+}
+"""Where a predicate of the user's is asked: part and option."""
+
+
+@pytest.mark.parametrize("where", BROKEN)
+def test_a_predicate_that_raises_keeps_no_probe(where: str) -> None:
+    """A mistake in it must not shut the dependency out until the lease of the probe ends."""
+    broken, clock = False, VirtualClock()
+
+    def predicate(outcome: object) -> bool:
+        if broken:
+            raise KeyError("mistake")
+        return isinstance(outcome, ConnectionError) and "ignore" not in where
+
+    def options(part: str) -> dict[str, Any]:
+        return dict.fromkeys(BROKEN[where].get(part, ()), predicate)
+
+    breaker: dict[str, Any] = {"failures": 1, "open": "1s", "open_max": "1s", "successes": 1}
+    policy = Policy(
+        breaker=Breaker(**breaker, **options("breaker")),
+        retry=Retry(attempts=2, **options("retry")), clock=clock,
+    )  # fmt: skip
+
+    def fail() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        policy.call(fail)
+    clock.sleep(1.0)
+    broken = True
+    with pytest.raises(KeyError):
+        policy.call(int if "result" in where else fail)
+    broken = False
+    clock.sleep(1.0)
+    assert policy.call(int) == 0
+    assert policy.stats().state == "closed"
+
 
 TIMED = Parts(breaker=Breaker(slow=1.0, slow_rate="50% of 2 in 10 calls"))
 

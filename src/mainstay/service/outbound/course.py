@@ -91,7 +91,11 @@ class Course:
         by = self._whose_time(expires_s) if rang else ""
         self.cut = self._cut_error(by, now_s - began_s) if rang else None
         raised = error if self.cut is None else self.cut
-        fails = self._is_failure(raised, by, now_s, expires_s)
+        try:
+            fails = self._is_failure(raised, by, now_s, expires_s)
+        except BaseException:
+            self._release(permit)
+            raise
         if plan.latency is not None and by == "attempt":
             # So long it took at least: without it, the bound would learn from the quick ones only.
             self._learn(now_s - began_s)
@@ -101,7 +105,7 @@ class Course:
                 tell_change(plan, plan.circuit.failed(permit, now_s=now_s, took_s=took_s))
             else:
                 # No failure is no answer either: nothing is known about the dependency.
-                plan.circuit.released(permit)
+                self._release(permit)
         if plan.events.listening:
             self._tell_attempt(raised, by, fails=fails, took_s=took_s)
         if not plan.retries(raised) or by in {"deadline", "caller"}:
@@ -121,8 +125,13 @@ class Course:
         """
         plan = self._plan
         now_s = plan.now()
-        fails = plan.fails_result is not None and plan.fails_result(result)
-        again = plan.retries_result is not None and plan.retries_result(result)
+        try:
+            fails = plan.fails_result is not None and plan.fails_result(result)
+            again = plan.retries_result is not None and plan.retries_result(result)
+        except BaseException:
+            # A user's predicate: nobody knows what it would have said.
+            self._release(permit)
+            raise
         self.done(now_s, permit=permit, began_s=began_s, fails=fails)
         if again:
             return self._next_s(result, now_s)
@@ -173,6 +182,11 @@ class Course:
             tell_change(plan, count(permit, now_s=now_s, took_s=took_s))
         outcome = "failure" if fails else "success"
         self._emit(Attempted, attempt=self.attempts, outcome=outcome, took_s=took_s)
+
+    def _release(self, permit: int) -> None:
+        """Give back the permit of an attempt that says nothing."""
+        if self._plan.circuit is not None:
+            self._plan.circuit.released(permit)
 
     def _whose_time(self, expires_s: float) -> str:
         if expires_s < self._until_s:
