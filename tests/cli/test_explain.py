@@ -183,3 +183,20 @@ def test_inbound_of_one_of_several_services(
     assert "requests that arrive at two" in capsys.readouterr().out
     assert call("explain", "inbound", "--service", "three") == 1
     assert "there are: one, two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("inbound", "key", "source"),
+    [
+        ("{rate_limit: 1/s}", "rate_limit[0].rate", "mainstay.yaml:3:23"),
+        ("{rate_limit: {rate: 1/s, burst: 3}}", "rate_limit[0].burst", "mainstay.yaml:3:42"),
+        ("{headers: {csp: {img-src: [self]}}}", "headers.csp", "mainstay.yaml:3:27"),
+        ("{headers: pages}", "headers.csp", "default"),
+    ],
+)
+def test_what_is_written_short_has_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str], inbound: str, key: str, source: str
+) -> None:
+    (folder / "mainstay.yaml").write_text(f"service: shop\napp: shop:app\ninbound: {inbound}\n")
+    assert call("explain", "inbound", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["values"][key]["from"] == source

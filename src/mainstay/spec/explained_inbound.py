@@ -28,11 +28,21 @@ def explained_inbound(declaration: Declaration, sources: Mapping[str, Source]) -
         Line(
             key=key,
             value=_OFF if value is None else value,
-            source=str(sources.get(f"inbound.{key}", Source())),
+            source=str(_source(sources, f"inbound.{key}")),
         )
         for key, value in values_of(declaration.inbound, "")
     ]
     return tuple(sorted(lines, key=lambda line: _rank(line.key)))
+
+
+def _source(sources: Mapping[str, Source], path: str) -> Source:
+    """Return where a value came from: of a mapping, the place of its first name."""
+    # Where a list may be written as its only item, that has no number.
+    for known in (path, path.replace("[0]", "", 1)):
+        if known in sources:
+            return sources[known]
+    below = (source for known, source in sources.items() if known.startswith(f"{path}."))
+    return next(below, Source())
 
 
 def _rank(key: str) -> int:
