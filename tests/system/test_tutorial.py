@@ -76,5 +76,11 @@ def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
     assert report["requests"] == 1000
     assert report["failed"] == 0, done.stdout
     assert "1 died" in done.stdout
+    answers = {
+        status: int(count) for count, status in re.findall(r"(\d+) (200|429)\n", done.stdout)
+    }
+    assert answers["200"] >= 1
+    assert answers["429"] >= 1
+    assert re.search(r"rate_limit\.rate +1/s +front/mainstay\.yaml:\d", done.stdout)
     assert "nothing was running" in ended.stdout + ended.stderr
     assert not _listens(port)
