@@ -91,8 +91,8 @@ class Traced(Protocol):
     """What has a trace, and need not have made it before somebody asks."""
 
     @property
-    def trace(self) -> Trace:
-        """The trace, the same one at each call."""
+    def trace(self) -> Trace | None:
+        """The trace, the same one at each call; None where nobody has begun one."""
         ...
 
 

@@ -68,17 +68,17 @@ def notes_in(scope: Mapping[str, Any]) -> Notes | None:
 
 
 def notes_for(traced: Traced) -> Notes | None:
-    """Return where to note something of a request, made where it is missing.
+    """Return where to note something that happens here, made where it is missing.
 
     Args:
-        traced: What is answered here.
+        traced: What is current: a request, or something within it that knows its own notes.
 
     Returns:
-        None where it is no request, such as background work that outlived it.
+        None where it belongs to no request and to no span that is kept.
     """
     scope = getattr(traced, "scope", None)
     if scope is None:
-        return None
+        return getattr(traced, "notes", None)
     notes: Notes | None = scope.get(NOTES_KEY)
     # Of two threads that ask at once, both get the first one's.
     return scope.setdefault(NOTES_KEY, Notes()) if notes is None else notes

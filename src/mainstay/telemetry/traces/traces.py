@@ -6,7 +6,8 @@ from mainstay.core.clock import Clock
 from mainstay.core.trace import SAMPLED
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.traces.keeping import late_reason
-from mainstay.telemetry.traces.notes import notes_in
+from mainstay.telemetry.traces.notes import notes_for, notes_in
+from mainstay.telemetry.traces.raised import EXCEPTION, raised_attributes
 from mainstay.telemetry.traces.server import server_span
 from mainstay.telemetry.traces.span import Span
 
@@ -15,7 +16,7 @@ Route = Callable[[Exchange], str | None]
 
 
 class Traces:
-    """Makes spans and hands them on. An ``Observer``, and a listener of the service's events.
+    """Makes spans and hands them on. An ``Observer`` of a service.
 
     Args:
         put: Takes a span; never waits, never raises (``Exporter.put``).
@@ -55,3 +56,9 @@ class Traces:
         if kept is not None and notes is not None:
             for span in notes.calls:
                 self._put(span)
+
+    def failed(self, exchange: Exchange, error: BaseException) -> None:
+        """Note an error that the app let through on the span of its request."""
+        notes = notes_for(exchange)
+        if notes is not None:
+            notes.moment(EXCEPTION, self._clock.wall_s(), raised_attributes(error))

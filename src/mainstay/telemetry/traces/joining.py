@@ -1,0 +1,112 @@
+"""Makes the traces of a service from its declaration: exporter, observer, OpenTelemetry's API."""
+
+import atexit
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from random import Random
+
+from mainstay import __version__
+from mainstay.core.clock import Clock
+from mainstay.core.events import Listeners
+from mainstay.core.trace import sample_below
+from mainstay.spec.declaration import Declaration
+from mainstay.telemetry.masking import Masker
+from mainstay.telemetry.traces.collector import Collector
+from mainstay.telemetry.traces.endpoint import endpoint_of, instance_of, resource_of
+from mainstay.telemetry.traces.exporter import Exporter
+from mainstay.telemetry.traces.otlp import Masks
+from mainstay.telemetry.traces.span import Attributes
+from mainstay.telemetry.traces.traces import Route, Traces
+
+_AT_EXIT_S = 2.0
+"""For processes that end without a drain, such as scripts."""
+
+
+class Tracing:
+    """The traces of a service, and what sends them.
+
+    Args:
+        traces: Makes them.
+        exporter: Sends them.
+
+    Attributes:
+        traces: The observer; its ``failed`` takes unhandled errors.
+        exporter: As given.
+    """
+
+    __slots__ = ("exporter", "traces")
+
+    def __init__(self, traces: Traces, exporter: Exporter) -> None:
+        self.traces = traces
+        self.exporter = exporter
+
+    def close(self) -> None:
+        """Send what waits: the last stage of a drain."""
+        self.exporter.flush()
+
+
+def tracing_of(
+    declaration: Declaration,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+    rng: Random,
+    events: Listeners,
+    masker: Masker,
+    route: Route,
+) -> Tracing | None:
+    """Return the traces of a service; None where none are declared, or nobody takes them.
+
+    Where OpenTelemetry's API is installed, spans of user code go the same way.
+
+    Args:
+        declaration: With ``telemetry.traces``.
+        environ: OpenTelemetry's variables.
+        clock: Times spans.
+        rng: Makes ids; seeded anew in processes that fork off.
+        events: Heard, and told of what is dropped.
+        masker: Hides secrets before anything leaves.
+        route: Returns the template of a request's route.
+
+    Raises:
+        ConfigInvalid: The environment names an endpoint that is none.
+    """
+    declared = declaration.telemetry.traces
+    if declared is None or (endpoint := endpoint_of(declared.endpoint, environ)) is None:
+        return None
+
+    def resource() -> Attributes:
+        return resource_of(
+            service=declaration.service,
+            version=declaration.version,
+            environment=declaration.telemetry.environment,
+            instance=instance_of(environ, os.getpid()),
+            environ=environ,
+            library_version=__version__,
+        )
+
+    exporter = Exporter(
+        connect=lambda: Collector(endpoint),
+        resource=resource,
+        masks=Masks(masker.mapping, masker.text),
+        clock=clock,
+        rng=Random(),
+        events=events,
+    )
+    atexit.register(exporter.flush, _AT_EXIT_S)
+    traces = Traces(put=exporter.put, clock=clock, slow_s=declared.slow_s, route=route)
+    if find_spec("opentelemetry") and find_spec("opentelemetry.trace"):
+        # Only here: it is an extra, and takes a while to load.
+        from mainstay.telemetry.traces.bridge import TracerProvider, install  # noqa: PLC0415
+
+        install(
+            TracerProvider(
+                put=exporter.put,
+                clock=clock,
+                rng=rng,
+                below=sample_below(declared.sample),
+                flush=exporter.flush,
+            )
+        )
+    return Tracing(traces, exporter)
