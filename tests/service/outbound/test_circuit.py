@@ -22,6 +22,19 @@ def state(circuit: Circuit) -> State:
     return circuit.state
 
 
+def test_while_the_probes_are_on_their_way_nobody_knows_when_to_try_again() -> None:
+    circuit = Circuit(Breaker(failures=1, open="1s", probes=2, successes=3, lease="30s"))
+    circuit.failed(circuit.closed, now_s=0.0, took_s=0.0)
+    probes = [circuit.admit(1.0) for _ in range(2)]
+    assert circuit.retry_after_s(1.0) is None
+    circuit.released(probes[0])
+    assert circuit.retry_after_s(1.0) == 0.0
+    circuit.admit(1.0)
+    assert circuit.retry_after_s(30.9) is None
+    # The leases are over: another probe may leave.
+    assert circuit.retry_after_s(31.0) == 0.0
+
+
 def test_failures_in_a_row_open_it_and_one_success_in_between_starts_anew() -> None:
     circuit = Circuit(Breaker(failures=3))
     for _ in range(2):

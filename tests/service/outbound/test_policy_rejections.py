@@ -7,6 +7,7 @@ import pytest
 
 from mainstay import (
     Breaker,
+    Policy,
     RateLimit,
     Retry,
     deadline,
@@ -22,6 +23,7 @@ from mainstay.service.outbound.events import (
     Probed,
     Rejected,
 )
+from mainstay.testing import VirtualClock
 
 if TYPE_CHECKING:
     from tests.service.outbound.conftest import Flaky, World
@@ -97,3 +99,16 @@ def test_too_many_calls_are_rejected_or_wait_for_their_turn(world: "World") -> N
         pytest.raises(DeadlineExceeded, match="nothing was sent"),
     ):
         patient.call(int)
+
+
+def test_a_rejection_beside_a_probe_does_not_say_at_once() -> None:
+    """ "Try again in 0 s" would make a client that heeds it try in a loop."""
+    clock = VirtualClock()
+    policy = Policy(breaker=Breaker(failures=1, open="1s"), clock=clock)
+    with pytest.raises(ConnectionError), policy:
+        raise ConnectionError
+    clock.sleep(1.0)
+    with policy, pytest.raises(CircuitOpen) as caught:
+        policy.call(int)
+    assert caught.value.retry_after_s is None
+    assert "try again" not in str(caught.value)

@@ -194,6 +194,11 @@ class Circuit:
         """Return the seconds until a call may be let through, or None where nobody knows."""
         if self.mode is Mode.FORCED_OPEN:
             return None
+        if self.state is State.HALF_OPEN:
+            with self._lock:
+                busy = sum(now_s < ends_s for ends_s in self._leases.values())
+            # A probe may end at once, or with its lease.
+            return None if busy >= self.options.probes else 0.0
         return max(0.0, self._open_until_s - now_s)
 
     def set_mode(self, mode: Mode) -> None:
