@@ -81,6 +81,6 @@ def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
     }
     assert answers["200"] >= 1
     assert answers["429"] >= 1
-    assert re.search(r"rate_limit\.rate +1/s +front/mainstay\.yaml:\d", done.stdout)
+    assert re.search(r"rate_limit\[0\]\.rate +1/s +front/mainstay\.yaml:\d", done.stdout)
     assert "nothing was running" in ended.stdout + ended.stderr
     assert not _listens(port)
