@@ -141,6 +141,10 @@ class Board:
             self._give_up(running, began_s)
         return self._outcomes(asked)
 
+    def known(self) -> dict[str, Outcome]:
+        """Return what checks last found, of those that ever ran; none is run for it."""
+        return self._outcomes([one for one in self._watches.values() if one.finding is not None])
+
     def refresh(self) -> float:
         """Start what is due and give up what is late; return the seconds until the next look."""
         next_s = self._clock.monotonic_s() + _IDLE_S

@@ -37,6 +37,7 @@ class EndpointState:
     Attributes:
         endpoint: Which one.
         active: Calls in flight to it.
+        calls: Calls for which it was chosen, since it came.
         streak: Its failures in a row.
         ejections: How often it was ejected, until it has served well for long.
         returns_in_s: Until its ejection ends; None means that it serves.
@@ -44,6 +45,7 @@ class EndpointState:
 
     endpoint: Endpoint
     active: int
+    calls: int
     streak: int
     ejections: int
     returns_in_s: float | None
@@ -121,6 +123,7 @@ class Balancer:
             if now_s < roster.slow_until_s and key is None:
                 member = self._eased(member, members, now_s)
             member.active += 1
+            member.calls += 1
             lease = Lease(self, member, now_s)
         if returned:
             self._tell_returned(returned)
@@ -242,6 +245,7 @@ def _state(member: Member, now_s: float) -> EndpointState:
     return EndpointState(
         endpoint=member.endpoint,
         active=member.active,
+        calls=member.calls,
         streak=member.streak,
         ejections=member.ejections,
         returns_in_s=None if until_s is None else max(0.0, until_s - now_s),

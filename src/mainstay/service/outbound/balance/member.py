@@ -14,6 +14,7 @@ class Member:
         weight: The endpoint's.
         unit: What one call adds to its load: 1 / weight.
         active: Calls in flight.
+        calls: Calls for which it was chosen so far.
         turn: For weighted rotation: how much it has waited for its turn.
         identity: For rendezvous: 64 bits of its host and port, the same in every process.
         cost_s: For response times: its moving peak, as of ``observed_s``.
@@ -27,12 +28,13 @@ class Member:
     """
 
     __slots__ = (
-        "active", "cost_s", "ejected_until_s", "ejections", "endpoint", "generation", "identity",
-        "observed_s", "serving_since_s", "share", "streak", "turn", "unit", "weight",
+        "active", "calls", "cost_s", "ejected_until_s", "ejections", "endpoint", "generation",
+        "identity", "observed_s", "serving_since_s", "share", "streak", "turn", "unit", "weight",
     )  # fmt: skip
 
     def __init__(self, endpoint: Endpoint, *, serving_since_s: float = 0.0) -> None:
         self.active = 0
+        self.calls = 0
         self.turn = 0
         self.identity = int.from_bytes(blake2b(str(endpoint).encode(), digest_size=8).digest())
         self.cost_s = 0.0

@@ -1,0 +1,165 @@
+"""The route that a request took: the template that the framework matched, never the path.
+
+Frameworks leave it where they keep what they know of a request: in the ASGI scope or the WSGI
+environ, each in its own way. Any other may put a template there by itself, as ``mainstay.route``.
+"""
+
+import functools
+import sys
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from mainstay.service.inbound.exchange import Exchange
+
+ROUTE_KEY = "mainstay.route"
+"""Where a template is noted: by an app, or once it was found."""
+
+UNMATCHED = "(unmatched)"
+"""The route of a request that no route was found for, or that was refused before."""
+
+_DJANGO_PATHS_MAX = 2048
+_ENDPOINTS_MAX = 4096
+_MOUNTED = "{path}"
+
+
+def route_of(exchange: Exchange) -> str:
+    """Return the template of a request's route, or ``(unmatched)``; see ``matched_route``."""
+    return matched_route(exchange) or UNMATCHED
+
+
+def matched_route(exchange: Exchange) -> str | None:
+    """Return the template of a request's route, or None where none was matched.
+
+    To be asked when the request has ended: before, a framework may not be done with matching. What
+    was found is kept in the scope, so that whoever asks next gets it for nothing.
+    """
+    scope = exchange.scope
+    found = scope.get(ROUTE_KEY)
+    if found is None:
+        found = _find(exchange)
+        if found is not None:
+            scope[ROUTE_KEY] = found
+    return found
+
+
+def watch_routes(app: object) -> None:
+    """Have an app note routes that it keeps to itself otherwise: one of Quart.
+
+    Args:
+        app: What is wrapped; of any framework or none.
+    """
+    quart = sys.modules.get("quart")
+    if quart is None or not isinstance(app, quart.Quart):
+        return
+
+    # Any: what signals carry along. A coroutine, since others would be run in threads.
+    async def note(sender: object, **told: Any) -> None:
+        del sender, told
+        rule = quart.request.url_rule
+        if rule is not None:
+            quart.request.scope[ROUTE_KEY] = rule.rule
+
+    quart.request_started.connect(note, app, weak=False)
+
+
+def _find(exchange: Exchange) -> str | None:
+    scope = exchange.scope
+    route = scope.get("route")
+    if route is not None:
+        return _of_starlette(scope, route)
+    template = scope.get("path_template")
+    if template:
+        return str(template)
+    request = scope.get("werkzeug.request")
+    if request is not None:
+        rule = getattr(request, "url_rule", None)
+        return None if rule is None else str(rule.rule)
+    if "router" in scope or "app" in scope:
+        return _of_endpoint(scope)
+    if "path_params" in scope:
+        return None
+    return _of_django(exchange.path)
+
+
+def _of_starlette(scope: Mapping[str, Any], route: Any) -> str | None:
+    """Return the template of a route of Starlette or FastAPI, below what it is mounted at.
+
+    Any: a route of theirs.
+    """
+    if hasattr(route, "routes"):
+        # A mount, whose inner app found nothing or says nothing.
+        return f"{_mount(scope, '')}/{_MOUNTED}"
+    template = _template(scope, route)
+    return None if template is None else _mount(scope, template) + template
+
+
+def _template(scope: Mapping[str, Any], route: Any) -> str | None:
+    # A route that FastAPI included with a prefix keeps its own path; what it became is beside it.
+    said = scope.get("fastapi")
+    if said:
+        context = said.get("effective_route_context")
+        if getattr(context, "original_route", None) is route:
+            route = context
+    template = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return template if isinstance(template, str) else None
+
+
+def _mount(scope: Mapping[str, Any], template: str) -> str:
+    """Return the template of where the matched app is mounted; empty for the outermost one.
+
+    The scope has the path that was matched and not its template, so values of parameters that are
+    no part of the route's own template are turned back into their names. Where that fails, the
+    whole of it stands as one.
+    """
+    outer = scope.get("app_root_path")
+    if outer is None:
+        return ""
+    path = scope.get("root_path", "")[len(outer) :]
+    parameters = scope.get("path_params") or {}
+    names = {
+        str(value): name for name, value in parameters.items() if f"{{{name}}}" not in template
+    }
+    if not names:
+        return str(path)
+    segments = [f"{{{names[one]}}}" if one in names else one for one in path.split("/")]
+    replaced = sum(one in names for one in path.split("/"))
+    return "/".join(segments) if replaced == len(names) else "/{mount}"
+
+
+def _of_endpoint(scope: Mapping[str, Any]) -> str | None:
+    """Return the template by the function that was called, or by the mount that was entered.
+
+    For versions of Starlette that note no route, and for what FastAPI did not make itself.
+    """
+    app, endpoint = scope.get("app"), scope.get("endpoint")
+    if endpoint is None or not isinstance(endpoint, Hashable):
+        return None
+    template = _template_of(app, endpoint)
+    if template is not None:
+        return _mount(scope, template) + template
+    mount = _mount(scope, "")
+    return f"{mount}/{_MOUNTED}" if mount else None
+
+
+@functools.lru_cache(maxsize=_ENDPOINTS_MAX)
+def _template_of(app: Any, endpoint: Any) -> str | None:
+    """Return the template of an endpoint among the routes of an app. Any: both are theirs."""
+    for route in getattr(app, "routes", ()):
+        if getattr(route, "endpoint", None) is endpoint:
+            template = getattr(route, "path_format", None)
+            return template if isinstance(template, str) else None
+    return None
+
+
+@functools.lru_cache(maxsize=_DJANGO_PATHS_MAX)
+def _of_django(path: str) -> str | None:
+    """Return the template that Django matches a path with; it says nowhere what it matched."""
+    conf, urls = sys.modules.get("django.conf"), sys.modules.get("django.urls")
+    if conf is None or urls is None or not conf.settings.configured:
+        return None
+    if not getattr(conf.settings, "ROOT_URLCONF", None):
+        return None
+    try:
+        return f"/{urls.resolve(path).route}"
+    except urls.Resolver404:
+        return None
