@@ -3,7 +3,6 @@
 Written out by hand, since its fields are known: half the time of a line that could be any.
 """
 
-import json
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -32,12 +31,11 @@ class AccessLine:
         route: Says which route a request took, as a template.
     """
 
-    __slots__ = ("_logs", "_route", "_tail")
+    __slots__ = ("_logs", "_route")
 
     def __init__(self, logs: Logs, route: Callable[[Exchange], str]) -> None:
         self._logs = logs
         self._route = route
-        self._tail = json.dumps(logs.head, separators=(",", ":"))[1:-1]
 
     def ended(self, exchange: Exchange, ended_s: float) -> None:
         """Write the line of one request; of its path without the query, which may hold secrets.
@@ -46,10 +44,9 @@ class AccessLine:
         and the system goes on.
         """
         logs, status, refusal = self._logs, exchange.status or LEFT_STATUS, exchange.refusal
+        level = INFO if refusal is None else WARNING
         if status >= _SERVER_ERRORS_FROM:
             level = ERROR
-        else:
-            level = INFO if refusal is None else WARNING
         if level < logs.level:
             return
         trace, client = exchange.trace, exchange.client
@@ -57,18 +54,24 @@ class AccessLine:
         if len(path) > _PATH_CHARS_MAX:
             path = quoted(logs.masker.text(exchange.path)[:_PATH_CUT_CHARS] + "...")
         line = (
-            f'{{"timestamp":"{logs.stamp.text(logs.wall_s())}","level":"{NAMES[level]}",'
+            f'","level":"{NAMES[level]}",'
             f'"event":"{EVENT}","logger":"{LOGGER}","method":{quoted(exchange.method[:32])},'
             f'"path":{path},"route":{quoted(self._route(exchange)[:_ROUTE_CHARS_MAX])},'
             f'"status":{status},"duration_ms":{(ended_s - exchange.started_s) * 1000:.3f},'
-            f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client[:64])},'
+            f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client[:64])}'
         )
         if refusal is not None:
-            line += f'"problem":"{refusal.kind}",'
+            line += f',"problem":"{refusal.kind}"'
         if exchange.error is not None:
-            line += f'"error":{quoted(exchange.error[:200])},'
-        line += (
-            f'{self._tail},"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}",'
-            f'"request_id":"{exchange.request_id}"}}\n'
+            line += f',"error":{quoted(exchange.error[:200])}'
+        logs.writer.write(
+            b'{"timestamp":"%b%b%b,"trace_id":"%b","span_id":"%b","request_id":"%b"}\n'
+            % (
+                logs.stamp.text(logs.wall_s()),
+                line.encode("ascii"),
+                logs.tail,
+                trace.trace_id.encode(),
+                trace.span_id.encode(),
+                exchange.request_id.encode(),
+            )
         )
-        logs.writer.write(line.encode("ascii"))

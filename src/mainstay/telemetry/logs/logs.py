@@ -9,10 +9,11 @@
 import math
 from collections.abc import Callable, Mapping
 from itertools import islice
+from typing import Any
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.trace import Trace, current_trace
-from mainstay.telemetry.logs.burst import Burst
+from mainstay.telemetry.logs.burst import LOGGERS_MAX, Burst
 from mainstay.telemetry.logs.encoding import encode
 from mainstay.telemetry.logs.failure import text_of
 from mainstay.telemetry.logs.levels import INFO, NAMES, WARNING
@@ -42,6 +43,9 @@ RESERVED = frozenset(
 )  # fmt: skip
 """What every line may have. A field of the same name gets an underscore behind it."""
 
+_LEVELS = {number: f'","level":"{name}","event":'.encode() for number, name in NAMES.items()}
+_NOTHING: Mapping[str, object] = {}
+
 OWN = "mainstay.logs"
 """The logger that tells of the logs themselves."""
 
@@ -65,21 +69,22 @@ class Logs:
         level: As given; may be changed at any time.
         masker: As given.
         writer: As given.
-        head: The fields that all lines of this process have.
+        tail: The fields that all lines of this process have, as JSON behind a comma.
         stamp: Makes the text of a line's time.
         wall_s: Tells the time of a line.
     """
 
     __slots__ = (
         "_burst",
+        "_loggers",
         "_monotonic_s",
         "_told_lost",
         "_told_s",
         "_trace",
-        "head",
         "level",
         "masker",
         "stamp",
+        "tail",
         "wall_s",
         "writer",
     )
@@ -108,18 +113,24 @@ class Logs:
         self.stamp = Stamp()
         self._told_lost = 0
         self._told_s = -math.inf
-        self.head: dict[str, object] = {
-            "service": service,
-            "version": version,
-            "replica": replica,
-            "environment": environment,
-        }
+        self._loggers: dict[str, bytes] = {}
+        self.tail = (
+            b","
+            + encode(
+                {
+                    "service": service,
+                    "version": version,
+                    "replica": replica,
+                    "environment": environment,
+                }
+            )[1:-1]
+        )
 
     def log(
         self,
         level: int,
         logger: str,
-        event: str,
+        event: object,
         fields: Mapping[str, object],
         error: BaseException | None = None,
     ) -> None:
@@ -130,7 +141,7 @@ class Logs:
         Args:
             level: One of ``levels``.
             logger: Who says it.
-            event: What happened.
+            event: What happened: a text, or anything that is shown as one.
             fields: Anything; values are masked and made plain.
             error: The exception that the line is about.
         """
@@ -147,34 +158,53 @@ class Logs:
         self,
         level: int,
         logger: str,
-        event: str,
+        event: object,
         fields: Mapping[str, object],
         error: BaseException | None = None,
     ) -> None:
         """Write one line in any case; as ``log`` otherwise."""
         masker = self.masker
-        line: dict[str, object] = {
-            "timestamp": self.stamp.text(self.wall_s()),
-            "level": NAMES[level],
-            "event": masker.text(event),
-            "logger": logger,
-        }
-        if fields:
-            if not RESERVED.isdisjoint(fields):
-                fields = {f"{key}_" if key in RESERVED else key: fields[key] for key in fields}
-            line |= masker.mapping(fields)
-        line |= self.head
+        if fields and not RESERVED.isdisjoint(fields):
+            fields = {f"{key}_" if key in RESERVED else key: fields[key] for key in fields}
+        shown = masker.mapping(fields) if fields else _NOTHING
+        exception = None if error is None else masker.text(text_of(error))
+        said = masker.text(event) if type(event) is str else str(masker.shown(event))
+        line = self._line(level, logger, said, shown, exception)
+        if len(line) > LINE_BYTES_MAX:
+            line = self._line(level, logger, *_shortened(said, shown, exception))
+        self.writer.write(line)
+
+    def _line(
+        self,
+        level: int,
+        logger: str,
+        event: str,
+        fields: Mapping[str, object],
+        exception: str | None,
+    ) -> bytes:
+        """Return a line, put together from parts of which most are ready."""
         trace = self._trace()
-        if trace is not None:
-            line["trace_id"] = trace.trace_id
-            line["span_id"] = trace.span_id
-            line["request_id"] = trace.request_id
-        if error is not None:
-            line["exception"] = masker.text(text_of(error))
-        encoded = encode(line)
-        if len(encoded) > LINE_BYTES_MAX:
-            encoded = encode(_shortened(line))
-        self.writer.write(encoded)
+        return b"".join(
+            (
+                b'{"timestamp":"',
+                self.stamp.text(self.wall_s()),
+                _LEVELS[level],
+                encode(event),
+                self._loggers.get(logger) or self._named(logger),
+                b"," + encode(fields)[1:-1] if fields else b"",
+                self.tail,
+                b"" if trace is None else _ids(trace),
+                b"" if exception is None else b',"exception":' + encode(exception),
+                b"}\n",
+            )
+        )
+
+    def _named(self, logger: str) -> bytes:
+        """Return the part of a line that names its logger; of so many names it is remembered."""
+        part = b',"logger":' + encode(logger)
+        if len(self._loggers) < LOGGERS_MAX:
+            self._loggers[logger] = part
+        return part
 
     def tell(self) -> None:
         """Say how many lines were dropped, and how many lost, since this was last said."""
@@ -209,19 +239,30 @@ class Logs:
             self.tell()
 
 
-def _shortened(line: Mapping[str, object]) -> dict[str, object]:
-    """Return a line that was too long with what says most: so much is sure to fit."""
-    own = {key: line[key] for key in line if key in RESERVED}
-    for key in ("event", "exception"):
-        text = own.get(key)
-        if isinstance(text, str) and len(text) > _SHORTENED_OWN_CHARS:
-            own[key] = text[:_SHORTENED_OWN_CHARS] + ELIDED
-    others = islice(((key, line[key]) for key in line if key not in RESERVED), _SHORTENED_FIELDS)
-    fields = {key[:_SHORTENED_CHARS]: _short(value) for key, value in others}
-    return {**own, **fields, "shortened": True}
+def _ids(trace: Trace) -> bytes:
+    """Return the part of a line that says which request it belongs to.
+
+    Ids are hexadecimal or were looked at when they arrived, so that nothing needs to be escaped.
+    """
+    return (
+        f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}",'
+        f'"request_id":"{trace.request_id}"'
+    ).encode()
 
 
-def _short(value: object) -> object:
+def _shortened(
+    event: str, fields: Mapping[str, object], exception: str | None
+) -> tuple[str, dict[str, object], str | None]:
+    """Return of a line that was too long what says most: so much is sure to fit."""
+    some = islice(fields.items(), _SHORTENED_FIELDS)
+    short = {key[:_SHORTENED_CHARS]: _short(value, _SHORTENED_CHARS) for key, value in some}
+    if exception is not None:
+        exception = _short(exception, _SHORTENED_OWN_CHARS)
+    return _short(event, _SHORTENED_OWN_CHARS), {**short, "shortened": True}, exception
+
+
+def _short(value: object, chars: int) -> Any:
+    # Any: what it was, or a text.
     if isinstance(value, str):
-        return value if len(value) <= _SHORTENED_CHARS else value[:_SHORTENED_CHARS] + ELIDED
+        return value if len(value) <= chars else value[:chars] + ELIDED
     return ELIDED if isinstance(value, list | dict) else value

@@ -11,6 +11,7 @@ import select
 import socket
 import stat
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 PIPE_BUF = select.PIPE_BUF
@@ -49,11 +50,11 @@ def open_outlet(number: int) -> Outlet:
         # A description of our own would have a place of its own in the file, and write over what
         # others write. A disk makes nobody wait as a reader does.
         own = os.dup(number)
-        return Outlet(lambda data: os.write(own, data), own, whole=True)
+        return Outlet(partial(os.write, own), own, whole=True)
     # What may not be opened again (a pipe of another user's, or no /proc) is asked each time.
     with contextlib.suppress(OSError):
         own = os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        return Outlet(lambda data: os.write(own, data), own, whole=False)
+        return Outlet(partial(os.write, own), own, whole=False)
     return _asking_outlet(os.dup(number))
 
 

@@ -43,11 +43,12 @@ class Writer:
     __slots__ = (
         "__weakref__",
         "_behind",
-        "_busy",
         "_clock",
+        "_direct",
         "_lock",
         "_max",
         "_outlet",
+        "_put",
         "_queue",
         "_queued_bytes",
         "_torn",
@@ -62,6 +63,7 @@ class Writer:
         queue_bytes_max: int = QUEUE_BYTES_MAX,
     ) -> None:
         self._outlet = outlet
+        self._put = outlet.write
         self._clock = clock
         self._max = queue_bytes_max
         self.begin_anew()
@@ -72,10 +74,10 @@ class Writer:
         self._lock = threading.RLock()
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
+        # Nothing waits and no line is being written, so the next one may be.
+        self._direct = True
         # Something waits, and a thread sees to it.
         self._behind = False
-        # A line is being written.
-        self._busy = False
         # A line was broken off, so the next one begins with a newline.
         self._torn = False
         self.lost = 0
@@ -92,19 +94,20 @@ class Writer:
         PIPE_BUF bytes (4096 on Linux), and those of one process at any length.
         """
         with self._lock:
-            if self._behind or self._queue or self._busy:
-                # Busy: a signal handler, or a destructor, came into the midst of another line.
-                self._keep(line)
-            else:
-                self._busy = True
-                try:
-                    rest = self._take(line)
-                finally:
-                    self._busy = False
+            if self._direct:
+                self._direct = False
+                rest = self._take(line)
+                if not rest and not self._queue:
+                    self._direct = True
+                    return
                 if rest:
                     self._queue.appendleft(rest)
                     self._queued_bytes += len(rest)
-            if self._queue and not self._behind and not self._busy:
+            else:
+                # Something waits; or a signal handler, or a destructor, came into the midst of
+                # another line.
+                self._keep(line)
+            if self._queue and not self._behind:
                 self._send_thread()
 
     def close(self) -> None:
@@ -121,19 +124,22 @@ class Writer:
         if self._torn:
             line = b"\n" + line
         try:
-            taken = self._outlet.write(line)
+            taken = self._put(line)
         except BlockingIOError:
             return line
         except (OSError, ValueError):
             # Nobody reads, the disk is full, or stdout is closed: the work matters more.
             self.lost += 1
             return b""
-        self._torn = False
-        if taken < len(line) and self._outlet.whole:
+        if taken == len(line):
+            self._torn = False
+            return b""
+        if self._outlet.whole:
             # Only a full disk takes half a line.
-            self._torn = True
+            self._torn = self._torn or taken > 0
             self.lost += 1
             return b""
+        self._torn = False
         return line[taken:]
 
     def _keep(self, line: bytes) -> None:
@@ -179,7 +185,9 @@ class Writer:
                     self._queue[0] = rest
                     return False
                 self._queue.popleft()
-            self._behind = bool(self._queue)
+            if not self._queue:
+                self._behind = False
+                self._direct = True
             return True
 
     def _give_up(self) -> None:
@@ -188,6 +196,7 @@ class Writer:
         self._queue.clear()
         self._queued_bytes = 0
         self._behind = False
+        self._direct = True
 
     def _await_reader(self, bound_s: float) -> None:
         poll = select.poll()

@@ -1,8 +1,9 @@
 """``Masker``: the one function through which everything passes that leaves the process."""
 
-import math
 import re
 from collections.abc import Mapping
+from math import isfinite
+from typing import Any
 
 from mainstay.telemetry.masking import tokens
 from mainstay.telemetry.masking.checksums import is_card
@@ -46,7 +47,8 @@ _gate = re.compile(
 """Finds what may need a closer look, which most texts have nowhere."""
 
 _is_id = re.compile(
-    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{20,128}"
+    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|"
+    r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}|[0-9A-Fa-f]{128}"
 ).fullmatch
 
 
@@ -113,12 +115,14 @@ class Masker:
             return value if -_NUMBER_MIN < value < _NUMBER_MIN else self._number(value)  # type: ignore[arg-type]  # As above.
         if kind is float:
             # JSON has no word for what is no number, or none that is finite.
-            return value if math.isfinite(value) else str(value)  # type: ignore[arg-type]  # As above.
+            return value if isfinite(value) else str(value)  # type: ignore[arg-type]  # As above.
         if kind is bool or value is None:
             return value
         return plain_of(value, self)
 
-    def mapping(self, fields: Mapping[str, object]) -> dict[str, object]:
+    def mapping(
+        self, fields: Mapping[str, Any]
+    ) -> dict[str, object]:  # Any: the type is looked at.
         """Return what may be shown of a mapping: of its values, and of its keys.
 
         Two keys of which nothing may be shown become one.
@@ -132,7 +136,16 @@ class Masker:
                 name = str(key)
                 masked[text(name)] = self.value(name, value)
             elif kind is str:
-                masked[key] = text(value)  # type: ignore[arg-type]  # The line above says so.
+                masked[key] = (
+                    value if len(value) < _SHORT_CHARS and value.isalnum() else text(value)
+                )
+            elif (
+                kind is bool
+                or (kind is int and -_NUMBER_MIN < value < _NUMBER_MIN)
+                or (kind is float and isfinite(value))
+            ):
+                # What ``shown`` would say, without asking it.
+                masked[key] = value
             else:
                 masked[key] = self.shown(value)
         return masked
