@@ -46,7 +46,7 @@ def test_the_circuit_opens_rejects_probes_and_closes(world: "World", flaky: Make
     assert [world.call(policy, broken) for _ in range(2)] == ["answer"] * 2
     assert broken.calls == 5
     states = [change.state.value for change in world.recorder.of(CircuitChanged)]
-    assert states == ["open", "closed"]
+    assert states == ["open", "half_open", "closed"]
     assert world.recorder.count(Probed) == 2
 
 
@@ -102,7 +102,7 @@ def test_too_many_calls_are_rejected_or_wait_for_their_turn(world: "World") -> N
 
 
 def test_a_rejection_beside_a_probe_does_not_say_at_once() -> None:
-    """ "Try again in 0 s" would make a client that heeds it try in a loop."""
+    """A client that heeds "in 0 s" would try in a loop."""
     clock = VirtualClock()
     policy = Policy(breaker=Breaker(failures=1, open="1s"), clock=clock)
     with pytest.raises(ConnectionError), policy:

@@ -97,7 +97,7 @@ class Circuit:
     """
 
     __slots__ = (
-        "_failed", "_generation", "_good", "_leases", "_lock", "_open_until_s", "_openings",
+        "_failed", "_first_probe", "_generation", "_good", "_leases", "_lock", "_open_until_s", "_openings",
         "_rate", "_serial", "_slow", "closed", "heeds_success", "mode", "options",
         "rejects_until_s", "state", "timed",
     )  # fmt: skip
@@ -110,6 +110,7 @@ class Circuit:
         self._good = 0
         self._openings = 0
         self._open_until_s = 0.0
+        self._first_probe = REFUSED
         # Probe -> when its lease ends. At most ``probes`` of them.
         self._leases: dict[int, float] = {}
         self._rate: _Rule | None = None
@@ -140,9 +141,17 @@ class Circuit:
                 self.state = State.HALF_OPEN
                 self._good = 0
                 self._look()
+                # All leases ended when it opened, so this probe is let through.
+                self._first_probe = self._serial + 1
             if self.state is State.HALF_OPEN:
                 return self._probe(now_s)
             return self._refused()
+
+    def half_opened(self, permit: int) -> Change | None:
+        """Return the transition that the probe with this permit began, or None: it began none."""
+        if permit <= 0 or permit != self._first_probe:
+            return None
+        return Change(was=State.OPEN, state=State.HALF_OPEN)
 
     def refuses(self, permit: int) -> bool:
         """Return whether a call with this permit would be rejected but for the shadow mode."""
@@ -201,11 +210,12 @@ class Circuit:
             return None if busy >= self.options.probes else 0.0
         return max(0.0, self._open_until_s - now_s)
 
-    def set_mode(self, mode: Mode) -> None:
-        """Change what the circuit does; its counts and its state go on from where they are."""
+    def set_mode(self, mode: Mode) -> Mode:
+        """Change what the circuit does, and return what it did; counts and state go on."""
         with self._lock:
-            self.mode = mode
+            was, self.mode = self.mode, mode
             self._look()
+            return was
 
     def reset(self) -> Change | None:
         """Close the circuit and forget what was counted; None where it was closed already."""

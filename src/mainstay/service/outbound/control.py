@@ -2,7 +2,7 @@
 
 from mainstay.core.errors import PolicyMisused
 from mainstay.service.outbound.circuit import Circuit, Mode, State
-from mainstay.service.outbound.course import tell_change
+from mainstay.service.outbound.course import tell_change, tell_mode
 from mainstay.service.outbound.plan import Plan
 
 
@@ -33,20 +33,23 @@ class BreakerControl:
 
     def force_open(self) -> None:
         """Reject every call until ``enforce``."""
-        self._circuit.set_mode(Mode.FORCED_OPEN)
+        self._set(Mode.FORCED_OPEN)
 
     def disable(self) -> None:
         """Let every call through, and count none, until ``enforce``."""
-        self._circuit.set_mode(Mode.DISABLED)
+        self._set(Mode.DISABLED)
 
     def shadow(self) -> None:
         """Count, change states and report, but reject nothing, until ``enforce``."""
-        self._circuit.set_mode(Mode.SHADOW)
+        self._set(Mode.SHADOW)
 
     def enforce(self) -> None:
         """Do what a breaker does; the state is what it was."""
-        self._circuit.set_mode(Mode.ENFORCE)
+        self._set(Mode.ENFORCE)
 
     def reset(self) -> None:
         """Close the circuit and forget what was counted."""
         tell_change(self._plan, self._circuit.reset())
+
+    def _set(self, mode: Mode) -> None:
+        tell_mode(self._plan, self._circuit.set_mode(mode))

@@ -12,6 +12,7 @@ from mainstay.core.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded
 from mainstay.service.outbound.circuit import REFUSED, Change, Circuit, Mode
 from mainstay.service.outbound.events import (
     Attempted,
+    BreakerModeChanged,
     BudgetSpent,
     CircuitChanged,
     GaveUp,
@@ -300,6 +301,12 @@ def tell_change(plan: Plan, change: Change | None) -> None:
             plan.share.tell(plan.circuit)
 
 
+def tell_mode(plan: Plan, was: Mode) -> None:
+    """Tell that the circuit does something else about its state than it did, if so."""
+    if plan.circuit is not None and plan.circuit.mode is not was:
+        emit(plan, BreakerModeChanged, was=was, mode=plan.circuit.mode)
+
+
 def look_around(plan: Plan) -> None:
     """Take over what circuits of the same dependency found out elsewhere."""
     assert plan.share is not None, "only asked where circuits share"
@@ -348,6 +355,9 @@ def knock(plan: Plan, circuit: Circuit, now_s: float) -> int:
         retry_after_s = circuit.retry_after_s(now_s)
         emit(plan, Rejected, by="breaker", retry_after_s=retry_after_s, shadow=True)
     elif permit > 0:
+        change = circuit.half_opened(permit)
+        if change is not None:
+            emit(plan, CircuitChanged, was=change.was, state=change.state)
         emit(plan, Probed)
     return permit
 

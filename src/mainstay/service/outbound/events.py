@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mainstay.core.events import Event
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.circuit import Mode, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,9 @@ class GaveUp(PolicyEvent):
 
     Attributes:
         attempts: How many there were.
-        reason: attempts, deadline, budget, server (it asks for too long a pause), nested (a layer
-            around this one retries), or unsafe (it may have been sent, and must not be twice).
+        reason: attempts, deadline, budget, breaker (the next one would be rejected), server (it
+            asks for too long a pause), nested (a layer around this one retries), or unsafe (it may
+            have been sent, and must not be twice).
     """
 
     attempts: int
@@ -90,10 +91,23 @@ class Rejected(PolicyEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitChanged(PolicyEvent):
-    """The circuit changed its state."""
+    """The circuit changed its state: to open, to half-open with its first probe, or to closed."""
 
     was: State
     state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerModeChanged(PolicyEvent):
+    """The breaker does something else about its state: by hand, or by a new declaration.
+
+    Attributes:
+        was: What it did.
+        mode: What it does now.
+    """
+
+    was: Mode
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from mainstay.service.outbound.breaker import Breaker
 from mainstay.service.outbound.bulkhead import Bulkhead
 from mainstay.service.outbound.clients import Clients
 from mainstay.service.outbound.control import BreakerControl
+from mainstay.service.outbound.course import tell_mode
 from mainstay.service.outbound.fallback import Fallback
 from mainstay.service.outbound.forked import follow_forks
 from mainstay.service.outbound.hedge import Hedge
@@ -266,6 +267,7 @@ class Policy(Clients):
         _check(parts, self.name)
         with self._lock:
             old = self.plan
+            mode = None if old.circuit is None else old.circuit.mode
             self._adopt(
                 compile_plan(
                     parts,
@@ -277,6 +279,8 @@ class Policy(Clients):
                     old=old,
                 )
             )
+        if mode is not None:
+            tell_mode(self.plan, mode)
 
     @contextmanager
     def fault(self, source: FaultSource) -> Iterator[None]:
