@@ -23,6 +23,7 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # As above.
         self._counts: dict[bytes, int] = {}
         self._active = 0
         self._most = 0
+        self._streams = 0
         self._left: dict[bytes, int] = {}
 
     def service(self, details: Any) -> Any:
@@ -93,11 +94,16 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # As above.
 
     def seen(self, _request: bytes, _context: Any) -> bytes:
         with self._lock:
-            return json.dumps({"calls": self._seen, "most": self._most}).encode()
+            return json.dumps(
+                {"calls": self._seen, "most": self._most, "streams": self._streams}
+            ).encode()
 
     def stream(self, request: bytes, context: Any) -> Iterator[bytes]:
         """Send so many messages; then OK, or the code, or nothing for ever."""
         number, end = request.decode().split(",")
+        with self._lock:
+            self._streams += 1
+        context.add_callback(self.streamed)
         for index in range(int(number)):
             yield str(index).encode()
         if end == "hang":
@@ -105,6 +111,10 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # As above.
                 threading.Event().wait(0.05)
         elif end:
             context.abort(getattr(grpc.StatusCode, end), "as asked")
+
+    def streamed(self) -> None:
+        with self._lock:
+            self._streams -= 1
 
 
 def main() -> None:

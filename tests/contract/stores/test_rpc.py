@@ -1,6 +1,8 @@
 """What gRPC channels keep beside the laws of all clients: statuses, metadata, streams."""
 
 import asyncio
+import contextlib
+import gc
 import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -79,8 +81,13 @@ def call(
 
 
 def last_seen(channel: Any) -> dict[str, Any]:
-    seen: dict[str, Any] = json.loads(channel.unary_unary("/shop.Test/Seen")(b""))["calls"][-1]
-    return seen
+    last: dict[str, Any] = seen(channel)["calls"][-1]
+    return last
+
+
+def seen(channel: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(channel.unary_unary("/shop.Test/Seen")(b""))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -217,6 +224,33 @@ def test_a_stream_holds_its_place_to_its_end(channel: Any, policy: Policy) -> No
     assert list(stream(b"3,")) == [b"0", b"1", b"2"]
 
 
+@pytest.mark.parametrize("parts", [0, 1])
+def test_a_stream_that_is_thrown_away_ends(
+    parts: int, channel: Any, policy: Policy, rpc: Grpc
+) -> None:
+    """Before or after something came; what a server sends to nobody costs its place and ours."""
+    for _ in range(2):
+        stream = channel.unary_stream("/shop.Test/Stream")(b"1,hang")
+        assert [next(stream) for _ in range(parts)] == [b"0"] * parts
+    del stream
+    until(lambda: collected(policy) == 0)
+    assert policy.stats().failures_in_a_row == 0
+    # The server heard of it, too: before that, its threads would be as many as there were streams.
+    until(lambda: seen(channel)["streams"] == 0)
+
+
+def test_a_stream_that_fails_counts_although_nobody_holds_it(channel: Any, policy: Policy) -> None:
+    for _ in range(20):
+        with contextlib.suppress(grpc.RpcError):
+            list(channel.unary_stream("/shop.Test/Stream")(b"1,INTERNAL"))
+    until(lambda: policy.stats().failures_in_a_row == 20)
+
+
+def collected(policy: Policy) -> int | None:
+    gc.collect()
+    return policy.stats().in_flight
+
+
 def test_a_stream_that_fails_in_its_middle_is_a_failure(channel: Any, policy: Policy) -> None:
     stream = channel.unary_stream("/shop.Test/Stream")
     with pytest.raises(grpc.RpcError):
@@ -272,6 +306,60 @@ async def test_streams_in_tasks(policy: Policy, rpc: Grpc) -> None:
         both = channel.stream_stream("/shop.Test/Both")(parts())
         assert [one async for one in both] == [b"a", b"b"]
         await settled(lambda: policy.stats().in_flight == 0)
+
+
+@pytest.mark.parametrize("style", ["iterated", "read", "untouched"])
+async def test_streams_in_tasks_that_are_thrown_away_end(
+    style: str, policy: Policy, rpc: Grpc
+) -> None:
+    async with opened(policy, rpc) as channel:
+
+        async def begin() -> None:
+            stream = channel.unary_stream("/shop.Test/Stream")(b"1,hang")
+            if style == "iterated":
+                async for part in stream:
+                    assert part == b"0"
+                    break
+            elif style == "read":
+                assert await stream.read() == b"0"
+            else:
+                await settled(lambda: policy.stats().in_flight != 0)
+
+        await begin()
+        await begin()
+        await settled(lambda: collected(policy) == 0)
+        assert policy.stats().failures_in_a_row == 0
+        quiet = False
+        while not quiet:
+            found = json.loads(await channel.unary_unary("/shop.Test/Seen")(b""))
+            quiet = found["streams"] == 0
+
+
+async def test_streams_both_ways_that_are_thrown_away_end(policy: Policy, rpc: Grpc) -> None:
+    async with opened(policy, rpc) as channel:
+
+        async def requests() -> AsyncIterator[bytes]:
+            yield b"a"
+            await asyncio.Event().wait()
+
+        async def begin() -> None:
+            both = channel.stream_stream("/shop.Test/Both")(requests())
+            assert await both.read() == b"a"
+            channel.stream_unary("/shop.Test/Up")(requests())
+
+        await begin()
+        await settled(lambda: collected(policy) == 0)
+
+
+async def test_a_stream_in_a_task_tells_of_its_end(policy: Policy, rpc: Grpc) -> None:
+    told: list[Any] = []
+    async with opened(policy, rpc) as channel:
+        stream = channel.unary_stream("/shop.Test/Stream")(b"2,")
+        stream.add_done_callback(told.append)
+        assert [one async for one in stream] == [b"0", b"1"]
+        assert await stream.code() is grpc.StatusCode.OK
+        assert (await stream.details(), stream.done(), stream.cancelled()) == ("", True, False)
+        await settled(lambda: told == [stream])
 
 
 async def settled(condition: Callable[[], bool]) -> None:

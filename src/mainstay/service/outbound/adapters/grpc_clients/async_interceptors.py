@@ -3,11 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
+from weakref import ref
 
 import grpc  # type: ignore[import-untyped]  # It ships no types, so all of it is Any.
 from grpc import aio
 
 from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.grpc_clients.async_stream import (
+    HeldStreamStream,
+    HeldStreamUnary,
+    HeldUnaryStream,
+)
 from mainstay.service.outbound.adapters.grpc_clients.call import GrpcGate
 from mainstay.service.outbound.adapters.grpc_clients.stream import Stream
 from mainstay.service.outbound.adapters.held import started
@@ -15,6 +21,9 @@ from mainstay.service.outbound.adapters.outcome import opened
 
 Send = Callable[[Any, Any], Awaitable[Any]]
 """Makes one attempt. Any: gRPC's own."""
+
+Holds = type[HeldUnaryStream | HeldStreamUnary | HeldStreamStream]
+Shown = ref[HeldUnaryStream | HeldStreamUnary | HeldStreamStream]
 
 
 class AsyncUnaryInterceptor(aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # As above.
@@ -59,8 +68,8 @@ class _Streams:
         # So that the garbage collector leaves them alone; as many as there are streams.
         self._watches: set[asyncio.Task[None]] = set()
 
-    async def begin(self, send: Send, details: Any, request: Any) -> Any:
-        """Begin one."""
+    async def begin(self, send: Send, details: Any, request: Any, held: Holds) -> Any:
+        """Begin one, and return it as the kind that ``held`` is."""
         outgoing = self._gate.outgoing(details, stream=True)
 
         async def attempt() -> tuple[Stream, Any]:
@@ -75,10 +84,11 @@ class _Streams:
             stream, call = await self._started.acall(attempt)
         except MainstayError as error:
             raise self._gate.theirs(error) from error.__cause__
-        watch = asyncio.create_task(_see_end(stream, call))
+        shown = held(call)
+        watch = asyncio.create_task(_see_end(stream, call, ref(shown)))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
-        return call
+        return shown
 
 
 class AsyncUnaryStreamInterceptor(_Streams, aio.UnaryStreamClientInterceptor):  # type: ignore[misc]  # As above.
@@ -86,7 +96,7 @@ class AsyncUnaryStreamInterceptor(_Streams, aio.UnaryStreamClientInterceptor):  
 
     async def intercept_unary_stream(self, send: Send, details: Any, request: Any) -> Any:
         """Begin one."""
-        return await self.begin(send, details, request)
+        return await self.begin(send, details, request, HeldUnaryStream)
 
 
 class AsyncStreamUnaryInterceptor(_Streams, aio.StreamUnaryClientInterceptor):  # type: ignore[misc]  # As above.
@@ -94,7 +104,7 @@ class AsyncStreamUnaryInterceptor(_Streams, aio.StreamUnaryClientInterceptor):  
 
     async def intercept_stream_unary(self, send: Send, details: Any, requests: Any) -> Any:
         """Begin one."""
-        return await self.begin(send, details, requests)
+        return await self.begin(send, details, requests, HeldStreamUnary)
 
 
 class AsyncStreamStreamInterceptor(_Streams, aio.StreamStreamClientInterceptor):  # type: ignore[misc]  # As above.
@@ -102,7 +112,7 @@ class AsyncStreamStreamInterceptor(_Streams, aio.StreamStreamClientInterceptor):
 
     async def intercept_stream_stream(self, send: Send, details: Any, requests: Any) -> Any:
         """Begin one."""
-        return await self.begin(send, details, requests)
+        return await self.begin(send, details, requests, HeldStreamStream)
 
 
 class _End(NamedTuple):
@@ -130,8 +140,14 @@ class _End(NamedTuple):
         return self.trailers
 
 
-async def _see_end(stream: Stream, call: Any) -> None:
-    """Wait for the end of a stream, and count it."""
+async def _see_end(stream: Stream, call: Any, shown: Shown) -> None:
+    """Wait for the end of a stream, and count it.
+
+    Args:
+        stream: Its place.
+        call: The running one.
+        shown: The one that its caller holds; who throws that away ends the running one.
+    """
     try:
         end = _End(
             await call.code(),
@@ -144,6 +160,9 @@ async def _see_end(stream: Stream, call: Any) -> None:
         stream.dropped()
         raise
     stream.ended(end)
+    held = shown()
+    if held is not None:
+        held.tell_end()
 
 
 def _as_aio(details: Any) -> Any:

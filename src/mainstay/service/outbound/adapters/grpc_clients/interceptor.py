@@ -7,7 +7,7 @@ import grpc  # type: ignore[import-untyped]  # It ships no types, so all of it i
 
 from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.grpc_clients.call import GrpcGate
-from mainstay.service.outbound.adapters.grpc_clients.stream import Stream
+from mainstay.service.outbound.adapters.grpc_clients.stream import Stream, end_of
 from mainstay.service.outbound.adapters.held import started
 from mainstay.service.outbound.adapters.outcome import opened
 
@@ -73,6 +73,7 @@ class PolicyInterceptor(
             stream, call = self._started.call(attempt)
         except MainstayError as error:
             raise self._gate.theirs(error) from error.__cause__
-        if not call.add_callback(lambda: stream.ended(call)):
+        end = end_of(call)
+        if not call.add_callback(lambda: stream.ended(end)):
             stream.ended(call)  # It is over already.
         return call

@@ -28,6 +28,49 @@ class StreamEnd(Protocol):
         ...
 
 
+class _State:
+    """What gRPC keeps of a synchronous call, in the form of one.
+
+    Args:
+        state: The call's own. It does not hold the call.
+    """
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: Any) -> None:
+        self._state = state
+
+    def code(self) -> Any:
+        """Return the status code."""
+        return self._state.code
+
+    def details(self) -> str | None:
+        """Return what was said about it."""
+        text: str | None = self._state.details
+        return text
+
+    def initial_metadata(self) -> Any:
+        """Return pairs of names and values."""
+        return self._state.initial_metadata
+
+    def trailing_metadata(self) -> Any:
+        """Return pairs of names and values."""
+        return self._state.trailing_metadata
+
+
+def end_of(call: Any) -> StreamEnd:
+    """Return where the end of a synchronous call can be seen without holding the call.
+
+    gRPC ends a call that nobody holds. One that waits for the end of a call and holds it would
+    hold it for ever.
+    """
+    state = getattr(call, "_state", None)
+    if all(hasattr(state, name) for name in ("code", "details", "trailing_metadata")):
+        return _State(state)
+    end: StreamEnd = call
+    return end
+
+
 class Stream:
     """One stream, from its beginning to its end. Make it within the call, which gives a place.
 
