@@ -1,5 +1,6 @@
 """What is told of a circuit: every change of its state, and of what it does about it."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,9 @@ from mainstay.service.outbound.events import BreakerModeChanged, CircuitChanged
 from mainstay.service.outbound.plan import Parts
 
 if TYPE_CHECKING:
-    from mainstay import Policy
     from tests.service.outbound.conftest import World
+
+    from mainstay import Policy
 
 
 def fail() -> None:
@@ -59,7 +61,7 @@ def test_what_the_operator_does_is_told(world: "World") -> None:
     policy.breaker.enforce()
     policy.breaker.enforce()
     steps = [Mode.ENFORCE, Mode.FORCED_OPEN, Mode.DISABLED, Mode.SHADOW, Mode.ENFORCE]
-    assert modes(world) == list(zip(steps, steps[1:], strict=False))
+    assert modes(world) == list(pairwise(steps))
 
 
 def test_a_change_of_the_declaration_is_told(world: "World") -> None:

@@ -17,11 +17,30 @@ from mainstay.core.errors import (
 from mainstay.service.outbound.events import (
     AnswerDegraded,
 )
+from mainstay.service.outbound.plan import Parts
+from mainstay.testing import faults
 
 if TYPE_CHECKING:
     from tests.service.outbound.conftest import Flaky, World
 
 Make = Callable[..., "Flaky"]
+
+
+def test_last_good_answers_outlive_changes_and_faults(world: "World") -> None:
+    """A test of them makes the dependency fail on purpose: by then they must still be there."""
+    policy = world.policy(retry=Retry(attempts=2, backoff=(0, 0)))
+    derived = policy.with_fallback(Fallback(last_good=5))
+
+    def ask(item: str) -> str:
+        return f"answer about {item}"
+
+    asked = world.wrap(ask)
+    assert world.invoke(derived, asked, "a") == "answer about a"
+    policy.update(Parts(breaker=Breaker()))
+    with policy.fault(faults(error_rate=1.0, error=ConnectionError, clock=world.clock)):
+        assert world.invoke(derived, asked, "a") == "answer about a"
+        with pytest.raises(ConnectionError):
+            world.invoke(derived, asked, "b")
 
 
 def test_a_fallback_answers_and_marks_its_answer(world: "World", flaky: Make) -> None:

@@ -252,9 +252,8 @@ def with_fault(plan: Plan, fault: FaultSource | None) -> Plan:
     return replace(plan, fault=fault, special=plan.hedge is not None or fault is not None)
 
 
-def with_fallback(plan: Plan, fallback: Fallback) -> Plan:
-    """Return the plan with another fallback, and with last good answers of its own."""
-    last_good = LastGood(fallback) if fallback.last_good else None
+def with_fallback(plan: Plan, fallback: Fallback, last_good: LastGood | None) -> Plan:
+    """Return the plan with another fallback, and with the last good answers kept for that."""
     observed = plan.observed or last_good is not None
     return replace(plan, fallback=fallback, last_good=last_good, observed=observed)
 

@@ -22,7 +22,7 @@ from mainstay.service.outbound.bulkhead import Bulkhead
 from mainstay.service.outbound.clients import Clients
 from mainstay.service.outbound.control import BreakerControl
 from mainstay.service.outbound.course import tell_mode
-from mainstay.service.outbound.fallback import Fallback
+from mainstay.service.outbound.fallback import Fallback, LastGood
 from mainstay.service.outbound.forked import follow_forks
 from mainstay.service.outbound.hedge import Hedge
 from mainstay.service.outbound.plan import (
@@ -238,7 +238,9 @@ class Policy(Clients):
 
     def with_fallback(self, fallback: Fallback) -> "Policy":
         """Return this policy with another fallback; all else is shared."""
-        return self.derived(lambda plan: with_fallback(plan, fallback))
+        # Made once, and not with each plan: a change of the options must not forget them.
+        last_good = LastGood(fallback) if fallback.last_good else None
+        return self.derived(lambda plan: with_fallback(plan, fallback, last_good))
 
     def derived(self, derive: Callable[[Plan], Plan]) -> "Policy":
         """Return a policy that shares all state with this one and runs a plan made from its plan.
