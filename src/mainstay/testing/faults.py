@@ -15,18 +15,16 @@ from random import Random
 from typing import Any, ParamSpec, TypeVar, cast
 
 from mainstay.core.clock import Clock, SystemClock, pause
-from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.fault import FaultInjected, injected
 from mainstay.testing.chance import seeded
 from mainstay.testing.clock import VirtualClock
+
+__all__ = ["FaultInjected", "Faults", "Phase", "faults", "outage", "slowdown"]
 
 PHASES_MAX = 1_000
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class FaultInjected(MainstayError):
-    """A call failed because a test asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +103,7 @@ class Faults:
         self.calls = 0
         self.failed = 0
         self._latest_first = phases[::-1]
-        self._error = error or _injected
+        self._error = error or injected
         self._clock = clock or _present_clock()
         self._begun_s = self._clock.monotonic_s()
         self._rng = rng or seeded(0, "faults")
@@ -205,7 +203,3 @@ def _present_clock() -> Clock:
         return VirtualClock.running()
     except RuntimeError:
         return SystemClock()
-
-
-def _injected() -> FaultInjected:
-    return FaultInjected("this failure was asked for by a test")

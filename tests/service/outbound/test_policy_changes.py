@@ -40,6 +40,60 @@ def test_faults_can_be_injected_for_a_while(world: "World", flaky: Make) -> None
     assert world.call(policy, called) == "answer"
 
 
+def test_faults_are_injected_as_the_guide_writes_them(world: "World", flaky: Make) -> None:
+    policy = world.policy(name="payments")
+    with policy.fault(error_rate=1.0, delay_s=3.0):
+        began_s = world.clock.monotonic_s()
+        with pytest.raises(FaultInjected):
+            world.call(policy, flaky(0))
+        assert world.clock.monotonic_s() - began_s == pytest.approx(3.0)
+    with policy.fault(error_rate="50%", error=ConnectionResetError, seed=3):
+        failed = 0
+        for _ in range(100):
+            try:
+                world.call(policy, flaky(0))
+            except ConnectionResetError:
+                failed += 1
+        assert 30 < failed < 70
+    with pytest.raises(ConfigInvalid, match="error_rate"), policy.fault(error_rate=2.0):
+        pass
+    assert world.call(policy, flaky(0)) == "answer"
+
+
+def test_of_nested_faults_the_inner_holds_and_then_the_outer(world: "World", flaky: Make) -> None:
+    policy = world.policy()
+    view = policy.once
+
+    def error_of(one: Policy) -> str:
+        try:
+            world.call(one, flaky(0))
+        except OSError as error:
+            return type(error).__name__
+        return "none"
+
+    with policy.fault(error_rate=1, error=BrokenPipeError):
+        with view.fault(error_rate=1, error=BlockingIOError):
+            policy.update(Parts(retry=Retry(attempts=2)))
+            assert (error_of(policy), error_of(view)) == ("BrokenPipeError", "BlockingIOError")
+            with policy.fault(error_rate=1, error=InterruptedError):
+                assert error_of(policy) == "InterruptedError"
+            assert error_of(policy) == "BrokenPipeError"
+        assert (error_of(policy), error_of(view)) == ("BrokenPipeError", "BrokenPipeError")
+    assert (error_of(policy), error_of(view)) == ("none", "none")
+
+
+def test_faults_that_overlap_end_each_for_itself(world: "World", flaky: Make) -> None:
+    """Two threads, say: the one that began first ends first."""
+    policy = world.policy()
+    first, second = policy.fault(error_rate=1), policy.fault(delay_s=1.0)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert world.call(policy, flaky(0)) == "answer"
+    second.__exit__(None, None, None)
+    assert policy.plan.fault is None
+
+
 def test_a_guarded_function_follows_a_change_of_its_policy(world: "World", flaky: Make) -> None:
     policy = world.policy(retry=Retry(attempts=2))
     guarded = policy(world.wrap(flaky(10**6)))

@@ -113,6 +113,56 @@ def test_what_cannot_be_guarded_is_refused_with_what_to_do() -> None:
         policy(7)  # type: ignore[type-var]  # The mistake itself.
 
 
+class Iterates:
+    """An object whose call is a generator."""
+
+    def __call__(self) -> Iterator[int]:
+        yield 1
+
+
+def numbers() -> Iterator[int]:
+    yield 1
+
+
+async def later_numbers() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("fn", [numbers, later_numbers, partial(numbers), Iterates()])
+def test_generators_are_refused_in_every_form_and_not_counted(fn: Any, world: "World") -> None:
+    """Any: the mistake itself."""
+    policy = world.policy(breaker=Breaker(failures=2))
+    with pytest.raises(ConnectionError), policy:
+        raise ConnectionError
+    with pytest.raises(PolicyMisused, match="generator"):
+        policy(fn)
+    with pytest.raises(PolicyMisused, match="generator"):
+        world.run(policy.acall(fn)) if world.is_async else policy.call(fn)
+    assert policy.stats().failures_in_a_row == 1
+
+
+def test_a_function_that_returns_a_generator_is_as_any_other() -> None:
+    """It may have done its work: a client that returns its answer page by page, say."""
+    assert list(Policy(breaker=Breaker()).call(lambda: numbers())) == [1]  # noqa: PLW0108
+
+
+@pytest.mark.parametrize("hedge", [None, Hedge(after="10s")])
+def test_a_function_that_is_awaited_is_told_so(hedge: Hedge | None) -> None:
+    policy = Policy(hedge=hedge)
+
+    async def calls_wrongly() -> None:
+        raise TypeError("wrong, with an await of its own")
+
+    async def scenario() -> None:
+        with pytest.raises(PolicyMisused, match=r"nothing to await: use `policy\.call"):
+            await policy.acall(len, "abc")  # type: ignore[arg-type]  # The mistake itself.
+        with pytest.raises(TypeError, match="of its own") as caught:
+            await policy.acall(calls_wrongly)
+        assert type(caught.value) is TypeError
+
+    run_virtual(scenario())
+
+
 def test_a_coroutine_function_called_synchronously_is_refused_and_not_counted() -> None:
     """Its work has not begun: taking the coroutine for an answer would hide every failure."""
     policy = Policy(breaker=Breaker(failures=1))

@@ -12,6 +12,8 @@ from inspect import isawaitable
 from typing import Any, ParamSpec, TypeVar
 
 from mainstay.core.deadline import Scope, back, current, enter, new_scope, restore
+from mainstay.core.errors import PolicyMisused
+from mainstay.service.outbound import hedging
 from mainstay.service.outbound.async_waits import wait_for_slot, wait_for_turn
 from mainstay.service.outbound.course import (
     INFINITE,
@@ -25,7 +27,8 @@ from mainstay.service.outbound.course import (
 )
 from mainstay.service.outbound.hedging import run_special
 from mainstay.service.outbound.instead import instead
-from mainstay.service.outbound.plan import Planned, Shape
+from mainstay.service.outbound.misuse import GENERATOR, is_generator_function
+from mainstay.service.outbound.plan import Plan, Planned, Shape
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -116,6 +119,8 @@ def aguard(  # noqa: C901, PLR0915  One frame.
                         if pause_s is None:
                             if course.cut is not None:
                                 raise course.cut from error
+                            if type(error) is TypeError:
+                                refuse_unawaitable(plan, fn, error)
                             raise
                     else:
                         if plan.scoped:
@@ -151,3 +156,22 @@ def aguard(  # noqa: C901, PLR0915  One frame.
             return stand_in
 
     return call
+
+
+def refuse_unawaitable(plan: Plan, fn: Callable[..., Any], error: TypeError) -> None:
+    """Say what is wrong where ``error`` is about awaiting what ``fn`` returned. Any: the user's.
+
+    Raises:
+        PolicyMisused: It is that: a function, which did run, or a generator.
+    """
+    if is_generator_function(fn):
+        raise PolicyMisused(f"{fn!r} is {GENERATOR}") from error
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    ours = trace is not None and trace.tb_frame.f_code.co_filename in (__file__, hedging.__file__)
+    # The interpreter raises it where the result is awaited; each version in words of its own.
+    if ours and "await" in str(error):
+        raise PolicyMisused(
+            f"{plan.name}: {fn!r} ran, and returned nothing to await: use `policy.call(...)`"
+        ) from error

@@ -1,7 +1,6 @@
 """``Policy``: what stands between a caller and one dependency, in each form that it is used."""
 
 import functools
-import inspect
 import os
 import sys
 import threading
@@ -23,8 +22,10 @@ from mainstay.service.outbound.clients import Clients
 from mainstay.service.outbound.control import BreakerControl
 from mainstay.service.outbound.course import tell_mode
 from mainstay.service.outbound.fallback import Fallback, LastGood
+from mainstay.service.outbound.fault import SteadyFault, injected
 from mainstay.service.outbound.forked import follow_forks
 from mainstay.service.outbound.hedge import Hedge
+from mainstay.service.outbound.misuse import is_async, refuse_unfit
 from mainstay.service.outbound.plan import (
     FaultSource,
     Parts,
@@ -36,7 +37,7 @@ from mainstay.service.outbound.plan import (
     with_fault,
     with_free_slots,
 )
-from mainstay.service.outbound.quantity import Options
+from mainstay.service.outbound.quantity import Duration, Options
 from mainstay.service.outbound.ratelimit import RateLimit
 from mainstay.service.outbound.region import Entries, Entry
 from mainstay.service.outbound.retry import Retry
@@ -92,7 +93,7 @@ class Policy(Clients):
         ConfigInvalid: A part is not what it should be.
     """
 
-    __slots__ = ("__weakref__", "_entries", "_lock", "_once", "_views", "plan")
+    __slots__ = ("__weakref__", "_entries", "_faults", "_lock", "_once", "_views", "plan")
 
     def __init__(
         self,
@@ -125,6 +126,7 @@ class Policy(Clients):
         self._lock = threading.Lock()
         self._once: Policy | None = None
         self._entries: Entries | None = None
+        self._faults: tuple[FaultSource, ...] = ()
         follow_forks(self)
         self._views: weakref.WeakSet[PolicyView] | None = None
         self.plan = compile_plan(
@@ -183,8 +185,8 @@ class Policy(Clients):
         """
         if isinstance(fn, staticmethod):
             return cast("F", staticmethod(self(fn.__func__)))
-        _refuse_unfit(fn)
-        shell = specialised(aguard if _is_async(fn) else guard, self.plan)
+        refuse_unfit(fn)
+        shell = specialised(aguard if is_async(fn) else guard, self.plan)
         return cast("F", functools.wraps(fn)(shell(self, fn)))
 
     def __enter__(self) -> Self:
@@ -285,16 +287,44 @@ class Policy(Clients):
             tell_mode(self.plan, mode)
 
     @contextmanager
-    def fault(self, source: FaultSource) -> Iterator[None]:
-        """Make attempts fail or wait as ``source`` says, within: for tests and exercises.
+    def fault(
+        self,
+        source: FaultSource | None = None,
+        *,
+        error_rate: float | str = 0.0,
+        delay_s: Duration = 0.0,
+        error: Callable[[], Exception] = injected,
+        seed: int = 0,
+    ) -> Iterator[None]:
+        """Make attempts fail or wait, within: for tests and exercises.
 
-        It holds for every caller of this policy, not only for the code within.
+        It holds for every caller of this policy, not only for the code within. Of nested ones the
+        inner holds, and when it ends, the outer again.
+
+        Args:
+            source: Says what befalls each attempt, such as ``mainstay.testing.Faults``; None: as
+                the other arguments say.
+            error_rate: Share of the attempts that fail, from 0 to 1.
+            delay_s: What each waits first.
+            error: Makes the error of one that fails; by default ``FaultInjected``.
+            seed: Which of them fail.
+
+        Raises:
+            ConfigInvalid: One of them is not what it should be.
         """
-        self._adopt(with_fault(self.plan, source))
+        if source is None:
+            source = SteadyFault(error_rate=error_rate, delay_s=delay_s, error=error, seed=seed)
+        with self._lock:
+            self._faults = (*self._faults, source)
+            self._adopt(with_fault(self.plan, source))
         try:
             yield
         finally:
-            self._adopt(with_fault(self.plan, None))
+            with self._lock:
+                # The last of them, where the same source was given twice.
+                at = max(at for at, one in enumerate(self._faults) if one is source)
+                self._faults = self._faults[:at] + self._faults[at + 1 :]
+                self._adopt(with_fault(self.plan, self._present_fault()))
 
     def renew_locks(self) -> None:
         """Take new locks in a child process; see ``forked``."""
@@ -317,6 +347,9 @@ class Policy(Clients):
                 entries = self._entries = self._entries or Entries()
         return entries
 
+    def _present_fault(self) -> FaultSource | None:
+        return self._faults[-1] if self._faults else None
+
     def _adopt(self, plan: Plan) -> None:
         self.plan = plan
         for view in list(self._views or ()):
@@ -331,20 +364,28 @@ class PolicyView(Policy):
         derive: From the other's plan to its own.
     """
 
-    __slots__ = ("_derive",)
+    __slots__ = ("_derive", "_others_fault")
 
     def __init__(self, plan: Plan, derive: Callable[[Plan], Plan]) -> None:
         self._derive = derive
         self._lock = threading.Lock()
         self._once = None
         self._entries = None
+        self._faults = ()
         follow_forks(self)
         self._views = None
         self.plan = derive(plan)
+        self._others_fault = self.plan.fault
 
     def follow(self, plan: Plan) -> None:
         """Take over a change of the other's plan."""
-        self._adopt(self._derive(plan))
+        made = self._derive(plan)
+        self._others_fault = made.fault
+        self._adopt(with_fault(made, self._present_fault()) if self._faults else made)
+
+    def _present_fault(self) -> FaultSource | None:
+        # One of its own goes before that of the policy that it follows.
+        return self._faults[-1] if self._faults else self._others_fault
 
     def free_places(self) -> None:
         """Do nothing: the places are those of the policy that this one follows."""
@@ -379,24 +420,3 @@ def _check(parts: Parts, name: str) -> None:
 def _caller() -> int:
     """Return the id of the frame whose ``with`` begins or ends: a generator's stays the same."""
     return id(sys._getframe(2))  # noqa: SLF001  Public but for its name; ``inspect`` uses it, too.
-
-
-def _is_async(fn: Callable[..., Any]) -> bool:
-    """Return whether a callable is a coroutine function, or an object whose call is one."""
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(
-        getattr(fn, "__call__", None)  # noqa: B004  It is not asked whether it can be called.
-    )
-
-
-def _refuse_unfit(fn: object) -> None:
-    what = None
-    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
-        what = "a generator: it works while it is iterated; guard what it calls"
-    elif isinstance(fn, classmethod):
-        what = "a class method: put @classmethod above the policy"
-    elif inspect.isclass(fn):
-        what = "a class: guard its methods"
-    elif not callable(fn):
-        what = "no function"
-    if what is not None:
-        raise PolicyMisused(f"{fn!r} is {what}")

@@ -7,8 +7,8 @@ see ``specialised``.
 """
 
 from collections.abc import Callable
-from types import CoroutineType
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any, ParamSpec, TypeVar
 
 from mainstay.core.deadline import Scope, back, current, enter, restore
 from mainstay.core.errors import PolicyMisused
@@ -23,11 +23,16 @@ from mainstay.service.outbound.course import (
     tell_success,
 )
 from mainstay.service.outbound.instead import instead_now
+from mainstay.service.outbound.misuse import GENERATOR, is_generator_function
 from mainstay.service.outbound.plan import Plan, Planned, Shape
 from mainstay.service.outbound.sync_waits import wait_for_slot, wait_for_turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+UNFINISHED = frozenset((CoroutineType, GeneratorType, AsyncGeneratorType))
+"""What a call may return whose work has not begun."""
 
 
 def guard(  # noqa: C901, PLR0915  One frame.
@@ -105,8 +110,8 @@ def guard(  # noqa: C901, PLR0915  One frame.
                         if fresh:
                             # Once: what returns a coroutine does so from the beginning.
                             fresh = False
-                            if type(result) is CoroutineType:
-                                refuse_coroutine(plan, result)
+                            if type(result) in UNFINISHED:
+                                refuse_unfinished(plan, fn, result)
                     except BaseException as error:
                         if plan.scoped:
                             restore(token)
@@ -147,16 +152,20 @@ def guard(  # noqa: C901, PLR0915  One frame.
     return call
 
 
-def refuse_coroutine(plan: Plan, result: Any) -> NoReturn:
-    """Refuse what a coroutine function returned: its work has not begun, so nothing is known.
+def refuse_unfinished(plan: Plan, fn: Callable[..., Any], result: Any) -> None:
+    """Refuse what a coroutine or generator function returned: its work has not begun.
 
-    Any: what its type test left to be known is lost on a type variable.
+    A function that does its work and returns a generator of somebody else's is as any other.
+    Any: what a type test left to be known is lost on a type variable.
 
     Raises:
-        PolicyMisused: Always.
+        PolicyMisused: It is refused.
     """
-    result.close()
-    raise PolicyMisused(f"{plan.name}: a coroutine function needs `await policy.acall(...)`")
+    if type(result) is CoroutineType:
+        result.close()
+        raise PolicyMisused(f"{plan.name}: a coroutine function needs `await policy.acall(...)`")
+    if is_generator_function(fn):
+        raise PolicyMisused(f"{fn!r} is {GENERATOR}")
 
 
 def befall(plan: Plan) -> None:
