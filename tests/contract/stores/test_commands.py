@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.contract.stores.losing import Losing
 from tests.contract.stores.servers import LONG_S, Valkey, until
 
 from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, Retry, deadline
@@ -58,6 +59,72 @@ async def opened(library: str, policy: Policy, valkey: Valkey) -> AsyncIterator[
 def test_it_is_the_librarys_own_class(client: Any, library: str) -> None:
     module = __import__(library)
     assert isinstance(client, getattr(module, library.capitalize()))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("SET", "text", "new", "EX", 100),
+        ("SET", "text", "new", "KEEPTTL"),
+        ("SET", "text", "new", "PXAT", 1),
+        ("SETEX", "text", 100, "new"),
+        ("PSETEX", "text", 100_000, "new"),
+        ("MSET", "text", "new", "other", "new"),
+        ("HMSET", "hash", "a", 5),
+        ("LTRIM", "list", 1, -1),
+        ("EXPIREAT", "text", 1),
+        ("PEXPIREAT", "text", 1),
+        ("EXPIREAT", "text", 2**33, "NX"),
+        ("GETRANGE", "text", 0, 2),
+        ("LRANGE", "list", 0, -1),
+        ("EXPIRETIME", "text"),
+    ],
+    ids=lambda command: "-".join(map(str, command)),
+)
+def test_a_command_whose_answer_is_lost_is_done_once_or_as_if(
+    command: tuple[Any, ...], client: Any, library: str, policy: Policy, valkey: Valkey
+) -> None:
+    """What a caller gets, and what is left behind, is what one sending would have given."""
+
+    def left() -> tuple[Any, ...]:
+        return client.mget("text", "other"), client.hgetall("hash"), client.lrange("list", 0, -1)
+
+    def prepare() -> None:
+        client.flushall()
+        client.set("text", "old")
+        client.hset("hash", mapping={"a": 1, "b": 2})
+        client.rpush("list", 1, 2, 3, 4, 5)
+
+    prepare()
+    answer, expected = client.execute_command(*command), left()
+    prepare()
+    with Losing(valkey.port, command[0]) as wire:
+        make = getattr(redis_clients, f"{library}_client")
+        lossy = make(policy, f"redis://127.0.0.1:{wire.port}/0", decode_responses=True)
+        try:
+            assert lossy.execute_command(*command) == answer
+        except ConnectionLost:
+            assert wire.times == 1
+        else:
+            assert wire.times == 2
+        finally:
+            lossy.close()
+    assert left() == expected
+
+
+def test_a_pipeline_that_reads_what_it_overwrites_is_sent_once(
+    client: Any, library: str, policy: Policy, valkey: Valkey
+) -> None:
+    """Sent twice, it would answer with what it wrote itself."""
+    client.set("text", "old")
+    with Losing(valkey.port, "SET") as wire:
+        make = getattr(redis_clients, f"{library}_client")
+        lossy = make(policy, f"redis://127.0.0.1:{wire.port}/0", decode_responses=True)
+        with pytest.raises(ConnectionLost):
+            lossy.pipeline().get("text").set("text", "new").execute()
+        assert lossy.pipeline().set("text", "newer").get("text").execute() == [True, "newer"]
+        lossy.close()
+    assert wire.times == 2
 
 
 def test_a_pipeline_is_one_call(client: Any, recorder: Recorder) -> None:

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.outbound.adapters.redis_clients.commands import may_repeat, own_wait_s
+from mainstay.service.outbound.adapters.redis_clients.commands import (
+    may_repeat,
+    may_repeat_all,
+    own_wait_s,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +53,36 @@ def test_these_change_nothing_when_sent_twice(command: tuple[object, ...]) -> No
         ("BLPOP", "a", 1),
         ("SOMETHING.NEW", "a"),
         ("PUBLISH", "news", "x"),
+        ("LTRIM", "l", 1, -1),  # It counts from what the first one left.
+        ("EXPIREAT", "a", 1),  # In the past, it deletes: the second one finds no key.
+        ("PEXPIREAT", "a", 2**50, "NX"),
         (),
     ],
 )
 def test_these_are_sent_once(command: tuple[object, ...]) -> None:
     assert not may_repeat(command)
+
+
+GET, SET, MSET, INCR = ("GET", "a"), ("SET", "a", 1), (b"MSET", "a", 1), ("INCR", "a")
+
+
+@pytest.mark.parametrize(
+    ("commands", "repeats"),
+    [
+        ([], True),
+        ([GET, GET], True),
+        ([SET, MSET], True),
+        ([SET, GET], True),
+        ([GET, SET], False),  # The second time it would read what it then overwrites.
+        ([SET, GET, MSET], False),
+        ([SET, INCR], False),
+        ([()], False),
+    ],
+)
+def test_what_may_be_sent_twice_together(
+    commands: list[tuple[object, ...]], *, repeats: bool
+) -> None:
+    assert may_repeat_all(commands) is repeats
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.adapters.redis_clients.commands import (
     Command,
     may_repeat,
+    may_repeat_all,
     own_wait_s,
 )
 from mainstay.service.outbound.adapters.redis_clients.library import Library
@@ -78,7 +79,7 @@ class Gate:
 
     def policy_for_all(self, commands: list[Command]) -> Policy:
         """Return the policy for commands that are sent together."""
-        return self.again if all(map(may_repeat, commands)) else self.once
+        return self.again if may_repeat_all(commands) else self.once
 
     def now(self) -> float:
         """Return the monotonic time by the policy's clock."""

@@ -1,11 +1,13 @@
 """What a command means for a policy: may it be sent twice, and how long does it wait by itself.
 
 Pure. A command may be repeated where that changes neither the data nor the answer. So SADD is not
-among those: its answer tells who was first, and the second attempt would tell the wrong one.
+among those: its answer tells who was first, and the second attempt would tell the wrong one. Nor is
+LTRIM, which counts from what the first attempt left; nor EXPIREAT, which finds no key any more
+where the time was in the past.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 Command = Sequence[object]
 """As the client sends it: the name, which may be two words, and the arguments."""
@@ -21,10 +23,10 @@ ZINTERCARD ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK 
 ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION
 """
 
-# Their answer is OK, or whether the key exists, however often they are sent.
-_OVERWRITE = "EXPIREAT HMSET LTRIM MSET PEXPIREAT PSETEX SETEX"
+# Their answer is OK however often they are sent, and what they leave depends on nothing before.
+_OVERWRITE = frozenset({"HMSET", "MSET", "PSETEX", "SETEX"})
 
-_REPEATABLE = frozenset(_READ.split()) | frozenset(_OVERWRITE.split())
+_REPEATABLE = frozenset(_READ.split()) | _OVERWRITE
 
 _REPEATABLE_PAIRS = frozenset({
     "CLIENT GETNAME", "CLIENT ID", "CLIENT INFO", "CLIENT LIST", "CLUSTER INFO", "CLUSTER NODES",
@@ -55,6 +57,20 @@ def may_repeat(command: Command) -> bool:
     if name in _REPEATABLE_PAIRS:
         return True
     return len(command) > 1 and f"{name} {_word(command[1])}" in _REPEATABLE_PAIRS
+
+
+def may_repeat_all(commands: Iterable[Command]) -> bool:
+    """Return whether commands may be sent twice together, as a pipeline.
+
+    What overwrites may not follow what reads: the second time, that would read the new value.
+    """
+    has_read = False
+    for command in commands:
+        overwrites = bool(command) and _word(command[0]) in _OVERWRITE | {"SET"}
+        if not may_repeat(command) or (overwrites and has_read):
+            return False
+        has_read = has_read or not overwrites
+    return True
 
 
 def own_wait_s(command: Command) -> float:
