@@ -122,7 +122,9 @@ def test_a_change_keeps_counts_and_reaches_views(world: "World", flaky: Make) ->
     assert policy.stats().failures_in_a_row == 2
     policy.update(Parts(breaker=Breaker(failures=9), retry=Retry(attempts=5)))
     assert policy.stats().failures_in_a_row == 2
-    broken = flaky(9, ConnectionRefusedError())
+    unsent = ConnectionRefusedError()
+    vars(unsent)["never_sent"] = True
+    broken = flaky(9, unsent)
     with pytest.raises(ConnectionRefusedError):
         world.call(once, broken)
     assert broken.calls == 5

@@ -114,7 +114,9 @@ def test_a_server_that_asks_for_too_long_is_not_asked_again(world: "World", flak
 def test_what_must_not_be_made_twice_is_retried_only_where_it_never_left(
     world: "World", flaky: Make
 ) -> None:
-    for error, calls in ((ConnectionResetError(), 1), (ConnectionRefusedError(), 2)):
+    unsent = ConnectionRefusedError()
+    vars(unsent)["never_sent"] = True
+    for error, calls in ((ConnectionResetError(), 1), (unsent, 2)):
         broken = flaky(1, error)
         policy = world.policy(retry=Retry()).once
         if calls == 1:
@@ -124,6 +126,24 @@ def test_what_must_not_be_made_twice_is_retried_only_where_it_never_left(
         else:
             assert world.call(policy, broken) == "answer"
         assert broken.calls == calls
+
+
+def test_what_a_function_raises_says_nothing_about_what_it_did_before(
+    world: "World",
+) -> None:
+    """It charges, and then the one that sends receipts refuses: to charge again would be wrong."""
+    charged = 0
+
+    def charge() -> None:
+        nonlocal charged
+        charged += 1
+        raise refusal
+
+    for refusal in (ConnectionRefusedError(), CircuitOpen("receipts", 1.0)):
+        retry = Retry(attempts=3, on=Exception)
+        with pytest.raises(type(refusal)):
+            world.call(world.policy(retry=retry).once, charge)
+    assert charged == 2
 
 
 def test_the_view_for_such_calls_shares_all_state(world: "World", flaky: Make) -> None:

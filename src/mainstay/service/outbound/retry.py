@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from mainstay.core.errors import CallRejected
 from mainstay.service.outbound.backoff import JITTERS, backoff_s
 from mainstay.service.outbound.failure import Errors, Results, is_errors
 from mainstay.service.outbound.quantity import Duration, Options
@@ -44,7 +43,7 @@ class Retry:
             error or the result.
         delay_max: A server that asks for more is not asked again.
         idempotent: Whether the call may be made twice. Where not, only what certainly never left
-            this process is tried again.
+            this process is tried again; see ``never_sent``.
         within: Names of policies around this one under which it retries too. Without that, only
             the outermost of nested layers does: three layers of three would make 27 calls.
     """
@@ -87,11 +86,10 @@ class Retry:
 def never_sent(error: BaseException) -> bool:
     """Return whether an error says that the call never left this process.
 
-    A rejection does, and a refused connection, and any error whose ``never_sent`` is true: so an
-    adapter tells what its client knows.
+    An error whose ``never_sent`` is true does: so an adapter, which makes the one call that an
+    attempt is, tells what its client knows. What a function raises by itself does not: a refused
+    connection, or a rejection, may be of the second thing that it does.
     """
-    if isinstance(error, CallRejected | ConnectionRefusedError):
-        return True
     return getattr(error, "never_sent", False) is True
 
 
