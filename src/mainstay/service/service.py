@@ -103,6 +103,7 @@ class Service:
             stores=stores,
             url=self.url,
         )
+        sessions = parts.sessions()
         self._inbound = Inbound(
             clock=clock,
             rng=_forking_rng(),
@@ -122,8 +123,8 @@ class Service:
             perimeter=Perimeter(inbound),
             limits=parts.limits(self._limit_keys),
             admission=parts.admission(),
-            idempotency=parts.idempotency(self._limit_keys),
-            sessions=parts.sessions(),
+            idempotency=parts.idempotency(self._limit_keys, sessions),
+            sessions=sessions,
             problems=Problems(inbound.errors.types),
             problem_errors=inbound.errors.app == "problem",
             observer=self._access_log(write_access) if inbound.access_log else None,

@@ -46,8 +46,9 @@ class Idempotency:
             pattern=r"authorization|client_ip|(header|cookie):[A-Za-z0-9_-]{1,64}",
         ),
         default="authorization",
-        doc="Whose key it is: nobody gets the answer to somebody else's. Hashed. Where a request "
-        "lacks it, the client's address stands in.",
+        doc="Whose key it is: nobody gets the answer to somebody else's. Hashed. authorization: "
+        "the header, and the session where `session` is declared. Where a request lacks it, the "
+        "client's address stands in. A function of `service.limit_key('user')` goes before it.",
     )
     ttl_s: float = key(
         "ttl",

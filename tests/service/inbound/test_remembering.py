@@ -72,7 +72,7 @@ class Shell:
         self.service = Service(declaration, stores=MemoryStores(), environ={})
         self.seen: list[Any] = []
 
-    def ask(self, path: str, *headers: tuple[bytes, bytes]) -> Reply:
+    def ask(self, path: str, *headers: tuple[bytes, bytes], query: str = "") -> Reply:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -92,6 +92,9 @@ class AsgiSide(Shell):
         if scope["path"] == "/visit":
             session = await its_session()
             session["visits"] = session.get("visits", 0) + 1
+        if scope["path"] == "/login":
+            session = await its_session()
+            session.bind(scope["query_string"].decode())
         if scope["path"] == "/slow":
             await asyncio.Event().wait()
         if scope["path"] == "/raises":
@@ -99,7 +102,7 @@ class AsgiSide(Shell):
         await send({"type": "http.response.start", "status": 201, "headers": []})
         await send({"type": "http.response.body", "body": b"%d" % len(self.seen)})
 
-    def ask(self, path: str, *headers: tuple[bytes, bytes]) -> Reply:
+    def ask(self, path: str, *headers: tuple[bytes, bytes], query: str = "") -> Reply:
         sent: list[Any] = []
 
         async def receive() -> Any:
@@ -110,7 +113,7 @@ class AsgiSide(Shell):
 
         scope = {
             "type": "http", "method": "POST", "path": path, "http_version": "1.1",
-            "client": ("192.0.2.7", 5), "query_string": b"", "headers": list(headers),
+            "client": ("192.0.2.7", 5), "query_string": query.encode(), "headers": list(headers),
             "scheme": "https",
         }  # fmt: skip
         asyncio.run(self.shell(scope, receive, send))
@@ -129,19 +132,21 @@ class WsgiSide(Shell):
         if environ["PATH_INFO"] == "/visit":
             session = its_session()
             session["visits"] = session.get("visits", 0) + 1
+        if environ["PATH_INFO"] == "/login":
+            its_session().bind(environ["QUERY_STRING"])
         if environ["PATH_INFO"] == "/raises":
             raise LookupError("inner")
         start_response("201 Created", [])
         return [b"%d" % len(self.seen)]
 
-    def ask(self, path: str, *headers: tuple[bytes, bytes]) -> Reply:
+    def ask(self, path: str, *headers: tuple[bytes, bytes], query: str = "") -> Reply:
         got: list[Any] = []
 
         def start_response(status: str, headers: Any, exc_info: Any = None) -> None:
             got[:] = [int(status[:3]), headers]
 
         environ: dict[str, Any] = {
-            "REQUEST_METHOD": "POST", "PATH_INFO": path, "QUERY_STRING": "",
+            "REQUEST_METHOD": "POST", "PATH_INFO": path, "QUERY_STRING": query,
             "REMOTE_ADDR": "192.0.2.7", "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0",
             "wsgi.url_scheme": "https", "SERVER_PROTOCOL": "HTTP/1.1",
         }  # fmt: skip
@@ -204,6 +209,43 @@ def test_a_session_within_a_request_with_a_key_is_changed_once(side: Shell) -> N
     # Credentials are given once.
     assert "set-cookie" not in again.headers
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_two_sessions_behind_one_address_never_share_a_key(side: Shell) -> None:
+    """Cookies say who asks, and it is not for a neighbour to see the answer."""
+    ada, bob = (
+        (b"cookie", side.ask("/visit").headers["set-cookie"].partition(";")[0].encode())
+        for _ in range(2)
+    )
+    first, others = side.ask("/", KEY, ada), side.ask("/", KEY, bob)
+    assert "idempotency-replayed" not in others.headers
+    assert others.body != first.body
+    # Nor where all of them send one password for the whole site.
+    password = (b"authorization", b"Basic c2l0ZTpzaXRl")
+    assert "idempotency-replayed" not in side.ask("/", KEY, ada, password).headers
+    assert "idempotency-replayed" not in side.ask("/", KEY, bob, password).headers
+    again = side.ask("/", KEY, ada)
+    assert (again.headers["idempotency-replayed"], again.body) == ("true", first.body)
+
+
+def test_a_user_who_signs_in_again_still_has_the_key(side: Shell) -> None:
+    old, new, other = (
+        (
+            b"cookie",
+            side.ask("/login", query=user).headers["set-cookie"].partition(";")[0].encode(),
+        )
+        for user in ("ada", "ada", "bob")
+    )
+    first = side.ask("/", KEY, old)
+    assert side.ask("/", KEY, new).body == first.body
+    assert side.ask("/", KEY, other).body != first.body
+
+
+def test_a_cookie_that_nobody_signed_is_no_credential(side: Shell) -> None:
+    """Else whoever makes one up would pass for somebody new at each attempt."""
+    first = side.ask("/", KEY)
+    forged = (b"cookie", b"__Host-session=" + b"A" * 86)
+    assert side.ask("/", KEY, forged).body == first.body
 
 
 def test_work_that_the_deadline_cuts_off_is_not_done_again() -> None:

@@ -76,11 +76,14 @@ class Parts:
             service=self.declaration.service,
         )
 
-    def idempotency(self, keys: Mapping[str, LimitKey]) -> Idempotency | None:
+    def idempotency(
+        self, keys: Mapping[str, LimitKey], sessions: Sessions | None
+    ) -> Idempotency | None:
         """Return what does the work of a repeated request once.
 
         Args:
             keys: As in ``limits``; the user's own keys are apart from those of others.
+            sessions: Of the service; each user's keys are apart, too.
         """
         declared = self.declaration.inbound.idempotency
         if declared is None:
@@ -92,4 +95,5 @@ class Parts:
             events=self.events,
             service=self.declaration.service,
             principal=lambda exchange: keys["user"](exchange) if "user" in keys else None,
+            session_of=None if sessions is None else sessions.group_in,
         )

@@ -30,7 +30,13 @@ from mainstay.service.inbound.idempotency.events import (
     LeaseLost,
 )
 from mainstay.service.inbound.idempotency.keeper import Keeper
-from mainstay.service.inbound.idempotency.key import HEADER, caller_by, parse_key, record_name
+from mainstay.service.inbound.idempotency.key import (
+    HEADER,
+    SessionOf,
+    caller_by,
+    parse_key,
+    record_name,
+)
 from mainstay.service.inbound.idempotency.records import Records
 from mainstay.service.inbound.idempotency.wsgi import WsgiApp, WsgiKeyed
 from mainstay.service.inbound.refusal import Refused
@@ -52,6 +58,7 @@ class Idempotency:
         events: Listeners of what is decided.
         service: Its records are apart from those of other services.
         principal: In place of ``options.caller``, where it says somebody.
+        session_of: Tells sessions apart, where the service has any.
 
     Attributes:
         methods: Of the requests that may carry a key; the shell asks for no others.
@@ -68,6 +75,7 @@ class Idempotency:
         events: Listeners,
         service: str,
         principal: Principal | None = None,
+        session_of: SessionOf | None = None,
     ) -> None:
         self.methods = frozenset(options.methods)
         self.body_bytes_max = options.body_bytes_max
@@ -84,7 +92,7 @@ class Idempotency:
         self._clock = clock
         self._events = events
         self._prefix = f"mainstay:{service}:idempotency:"
-        self._caller_of = caller_by(options.caller)
+        self._caller_of = caller_by(options.caller, session_of)
         self._principal = principal
 
     def asgi(self, app: AsgiApp) -> AsgiApp:

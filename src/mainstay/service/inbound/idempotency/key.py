@@ -24,6 +24,9 @@ _BARE = re.compile(rb"[A-Za-z0-9._~:/+=@!*#%&|^-]{1,255}")
 CallerOf = Callable[[Exchange], bytes]
 """Returns who asks; the first byte says by what that is known."""
 
+SessionOf = Callable[[Exchange], str | None]
+"""Returns what is the same for all sessions of one user, and no other's; None without a session."""
+
 
 def parse_key(header: bytes) -> bytes | None:
     """Return the key that a header names, 1 to 255 bytes of it, or None where it is malformed."""
@@ -37,18 +40,22 @@ def parse_key(header: bytes) -> bytes | None:
     return key if len(key) <= KEY_BYTES_MAX else None
 
 
-def caller_by(declared: str) -> CallerOf:
+def caller_by(declared: str, session_of: SessionOf | None = None) -> CallerOf:
     """Return what tells callers apart.
 
     Args:
         declared: ``authorization``, ``client_ip``, ``header:NAME`` or ``cookie:NAME``.
+        session_of: Where the service has sessions: they are credentials, too.
     """
     by, _, name = declared.partition(":")
     if by == "client_ip":
         return _address
     if by == "cookie":
         return _by_cookie(name.encode("ascii"))
-    return _by_header(name.lower().encode("ascii") if by == "header" else b"authorization")
+    if by == "header":
+        return _by_header(name.lower().encode("ascii"))
+    by_authorization = _by_header(b"authorization")
+    return by_authorization if session_of is None else _with_session(by_authorization, session_of)
 
 
 def record_name(prefix: str, caller: bytes, key: bytes) -> str:
@@ -73,6 +80,19 @@ def _by_header(name: bytes) -> CallerOf:
     def caller_of(exchange: Exchange) -> bytes:
         value = exchange.get(name)
         return b"h" + value if value else _address(exchange)
+
+    return caller_of
+
+
+def _with_session(by_authorization: CallerOf, session_of: SessionOf) -> CallerOf:
+    def caller_of(exchange: Exchange) -> bytes:
+        session = session_of(exchange)
+        if session is None:
+            return by_authorization(exchange)
+        # Both, as a password before the whole site says nothing about who has signed in. The
+        # session's part has one length, so that no two pairs are one text.
+        authorization = exchange.get(b"authorization") or b""
+        return b"s" + session.encode("ascii") + authorization
 
     return caller_of
 

@@ -8,6 +8,7 @@ from mainstay.core.errors import PolicyMisused, StoreUnavailable
 from mainstay.core.events import Listeners
 from mainstay.core.sessions import Ages, Found, Name, Outcome
 from mainstay.service.inbound.asgi_types import AsgiApp
+from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.refusal import RawHeaders, Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.sessions.change import Altered, Made
@@ -119,6 +120,15 @@ class Sessions:
             return None
         session.identity, session.stale = proved
         return name_of(session.identity)
+
+    def group_in(self, exchange: Exchange) -> str | None:
+        """Return the group of the session that the request's cookie proves; None without one.
+
+        A user has one group in all sessions, and a session without a user one of its own. The
+        store is not asked: a session that has ended is told apart all the same.
+        """
+        proved = self._signer.verify(self._cookie.value_in(exchange.get(b"cookie")))
+        return None if proved is None else name_of(proved[0]).group
 
     def load(self, name: Name) -> Found | None:
         """Read a session; see ``Door``."""
