@@ -17,6 +17,8 @@ CLIENTS = 1000
 REPLICAS = 8
 THINK_S = 2.0
 OUTAGE_FROM_S, OUTAGE_UNTIL_S, END_S = 10, 40, 60
+LATE_S = 85
+"""An end that is late enough for circuits that stay open for the default minute."""
 
 
 @dataclass
@@ -33,15 +35,15 @@ class Outcome:
 
     def worst(self, seconds: int) -> float:
         """The worst span of so many seconds since the outage began, in shares of normal."""
-        spans = range(OUTAGE_FROM_S, END_S - seconds + 1)
+        spans = range(OUTAGE_FROM_S, len(self.arrived) - 5 - seconds + 1)
         return max(sum(self.arrived[at : at + seconds]) for at in spans) / seconds / self.normal
 
 
-def simulate(retry: Retry, breaker: Breaker | None) -> Outcome:
+def simulate(retry: Retry, breaker: Breaker | None, *, end_s: int = END_S) -> Outcome:
     async def main() -> Outcome:
         clock = VirtualClock.running()
         start_s = clock.monotonic_s()
-        outcome = Outcome([0] * (END_S + 5), [0] * (END_S + 5))
+        outcome = Outcome([0] * (end_s + 5), [0] * (end_s + 5))
         replicas = [
             Policy(name=f"replica-{nth}", retry=retry, breaker=breaker, seed=nth, clock=clock)
             for nth in range(REPLICAS)
@@ -59,7 +61,7 @@ def simulate(retry: Retry, breaker: Breaker | None) -> Outcome:
             call = replicas[nth % REPLICAS](dependency)
             # As even as can be: what is not even in the result comes from the retries alone.
             await asyncio.sleep(nth / CLIENTS * THINK_S)
-            while clock.monotonic_s() - start_s < END_S:
+            while clock.monotonic_s() - start_s < end_s:
                 began_s = clock.monotonic_s()
                 with contextlib.suppress(Exception):
                     await call()
@@ -104,3 +106,22 @@ def test_with_breakers_next_to_nothing_arrives_and_it_recovers_at_once() -> None
 def test_with_a_budget_alone_it_recovers_in_the_second_in_which_the_dependency_does() -> None:
     outcome = simulate(Retry(attempts=3, budget=0.2, budget_floor=0.0, backoff="100ms..1s"), None)
     assert min(outcome.answered[OUTAGE_UNTIL_S + 1 : END_S - 1]) > 0.85 * outcome.normal
+
+
+def test_with_the_default_retries_alone_the_load_never_passes_1_2_times_normal() -> None:
+    outcome = simulate(Retry(), None)
+    assert outcome.worst(5) <= 1.2
+    assert outcome.worst(1) <= 1.2 * 1.03
+    assert min(outcome.answered[OUTAGE_UNTIL_S + 1 : END_S - 1]) > 0.85 * outcome.normal
+
+
+def test_with_all_defaults_it_recovers_when_the_circuits_have_been_open_for_a_minute() -> None:
+    """The open time of the source documents is a minute: an outage of half of one lasts a whole."""
+    outcome = simulate(Retry(), Breaker(), end_s=LATE_S)
+    assert outcome.worst(1) <= 1.2
+    during = sum(outcome.arrived[OUTAGE_FROM_S + 1 : OUTAGE_UNTIL_S])
+    assert during < 0.01 * outcome.normal * (OUTAGE_UNTIL_S - OUTAGE_FROM_S)
+    # The price: nobody asks whether it is back before the minute is over.
+    closed = OUTAGE_FROM_S + 60
+    assert sum(outcome.answered[OUTAGE_UNTIL_S : closed - 1]) == 0
+    assert min(outcome.answered[closed + 2 : LATE_S - 1]) > 0.85 * outcome.normal

@@ -1,4 +1,7 @@
-"""The retry budget: further attempts are a share of the calls of the last second, plus a floor.
+"""The retry budget: further attempts are a share of the calls of the last second.
+
+Where that is less than a floor, as for a dependency that is called seldom, the floor holds. It is
+not added: a busy dependency would get more than the share in the moment when it can bear none.
 
 The window is short on purpose. Over ten seconds, an outage would begin with two seconds' worth of
 saved-up retries, all at once: three times the traffic at the worst moment.
@@ -69,7 +72,7 @@ class Budget:
 
     def _allowed(self) -> float:
         # Rounded up by less than a call, so that a share of 20 % of 5 calls is one.
-        return self._share * sum(self._calls) + self._floor + 1e-9
+        return max(self._share * sum(self._calls), self._floor) + 1e-9
 
     def _advance(self, now: int) -> None:
         """Move the window to slice ``now``, and spread what was called since over the gap.

@@ -34,8 +34,9 @@ class Retry:
         total: No attempt goes on beyond this time after the first began; None: only the deadline.
         budget: Retries are at most this share of the calls; None: no bound, which in an outage
             makes a storm of retries.
-        budget_floor: So many retries a second are always allowed, however few calls there are.
-            Finagle's retry budget: 10.
+        budget_floor: So many retries a second are allowed where the share would be fewer. The
+            number is that of Finagle's retry budget, which adds it; here it is the least, so that
+            from 50 calls a second on there are never more than 20 % more.
         on: Errors that are worth it: types or a predicate; None: see ``failure.is_failure``.
         ignore: Errors that are not, nevertheless.
         on_result: Tells whether a result is worth it. The last one is returned.
