@@ -26,11 +26,13 @@ class Outlet(NamedTuple):
             OSError where it is broken.
         number: Of the description, to wait on; -1 where nothing can be waited for.
         whole: Whether everything that is taken, is taken whole: regular files.
+        close: Gives the description back; nothing can be written afterwards.
     """
 
     write: Callable[[bytes], int]
     number: int
     whole: bool
+    close: Callable[[], None]
 
 
 def open_outlet(number: int) -> Outlet:
@@ -43,18 +45,18 @@ def open_outlet(number: int) -> Outlet:
         mode = os.fstat(number).st_mode
     except OSError:
         # A process that was started without it. Nobody reads what is written there.
-        return Outlet(_nowhere, -1, whole=True)
+        return Outlet(_nowhere, -1, whole=True, close=_do_nothing)
     if stat.S_ISSOCK(mode):
         return _socket_outlet(number)
     if stat.S_ISREG(mode):
         # A description of our own would have a place of its own in the file, and write over what
         # others write. A disk makes nobody wait as a reader does.
         own = os.dup(number)
-        return Outlet(partial(os.write, own), own, whole=True)
+        return Outlet(partial(os.write, own), own, whole=True, close=partial(os.close, own))
     # What may not be opened again (a pipe of another user's, or no /proc) is asked each time.
     with contextlib.suppress(OSError):
         own = os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        return Outlet(partial(os.write, own), own, whole=False)
+        return Outlet(partial(os.write, own), own, whole=False, close=partial(os.close, own))
     return _asking_outlet(os.dup(number))
 
 
@@ -62,7 +64,7 @@ def _socket_outlet(number: int) -> Outlet:
     """Return a way out to a socket, as systemd gives one; its flags are said with each call."""
     own = socket.socket(fileno=os.dup(number))
     send, flags = own.send, socket.MSG_DONTWAIT
-    return Outlet(lambda data: send(data, flags), own.fileno(), whole=False)
+    return Outlet(lambda data: send(data, flags), own.fileno(), whole=False, close=own.close)
 
 
 def _asking_outlet(own: int) -> Outlet:
@@ -78,7 +80,11 @@ def _asking_outlet(own: int) -> Outlet:
             raise BlockingIOError
         return os.write(own, data[:PIPE_BUF])
 
-    return Outlet(write, own, whole=False)
+    return Outlet(write, own, whole=False, close=partial(os.close, own))
+
+
+def _do_nothing() -> None:
+    """Close what was never open."""
 
 
 def _nowhere(_data: bytes) -> int:

@@ -215,8 +215,16 @@ def stdout_writer() -> Writer:
         leads_to = (found.st_dev, found.st_ino)
     except OSError:
         leads_to = (-1, -1)
-    # Of two threads that make one at the same time, the first one's stays.
-    return _at_stdout.get(leads_to) or _at_stdout.setdefault(leads_to, Writer(open_outlet(_STDOUT)))
+    writer = _at_stdout.get(leads_to)
+    if writer is None:
+        outlet = open_outlet(_STDOUT)
+        writer = Writer(outlet)
+        # Also at the end of the process lines may come until its last moment.
+        weakref.finalize(writer, outlet.close).atexit = False
+        _at_stdout.clear()
+        # Of two threads that made one at the same time, both get the first one's.
+        writer = _at_stdout.setdefault(leads_to, writer)
+    return writer
 
 
 _writers: Final[weakref.WeakSet[Writer]] = weakref.WeakSet()
