@@ -1,8 +1,6 @@
 """The queue of spans and the thread that sends them: bounded, and never waited for by a request."""
 
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from random import Random
 
 from mainstay.core.clock import Clock, pause
 from mainstay.core.events import Event, Listeners
+from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.traces.collector import Answer, Collector, CollectorAway, pause_s
 from mainstay.telemetry.traces.otlp import Masks, encoded, request_of
 from mainstay.telemetry.traces.span import Attributes, Span
@@ -89,7 +88,7 @@ class Exporter:
         self._interval_s = interval_s
         self._pauses = pauses
         self._begin()
-        _begin_in_children(self._begin)
+        begin_in_children(self._begin)
 
     def _begin(self) -> None:
         """Begin anew: at first, and in a process that forked off."""
@@ -219,15 +218,3 @@ class Exporter:
             untold, self._untold = self._untold, {}
         for reason, count in untold.items():
             self._events.emit(SpansDropped(at_s=self._clock.wall_s(), count=count, reason=reason))
-
-
-def _begin_in_children(begin: Callable[[], None]) -> None:
-    """Call a method in each process that forks off, as long as its object is there."""
-    mine = weakref.WeakMethod(begin)
-
-    def in_child() -> None:
-        method = mine()
-        if method is not None:
-            method()
-
-    os.register_at_fork(after_in_child=in_child)

@@ -1,0 +1,69 @@
+"""Makes the error reports of a service from its declaration."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mainstay.core.clock import Clock
+from mainstay.core.errors import PartMissing
+from mainstay.core.events import Listeners
+from mainstay.spec.declaration import Declaration
+from mainstay.telemetry.masking import Masker
+from mainstay.telemetry.traces.endpoint import instance_of
+
+if TYPE_CHECKING:
+    from mainstay.telemetry.reports.reports import Reports, Route, User
+
+
+def reports_of(
+    declaration: Declaration,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+    events: Listeners,
+    masker: Masker,
+    route: "Route",
+    user: "User | None" = None,
+) -> "Reports | None":
+    """Return what reports the errors of a service; None where no DSN is declared.
+
+    Args:
+        declaration: With ``telemetry.errors``.
+        environ: With $MAINSTAY_REPLICA.
+        clock: Bounds the rate.
+        events: Heard for breadcrumbs, and told of what is lost.
+        masker: Hides secrets before anything leaves.
+        route: Returns the template of a request's route.
+        user: Returns who asks; told masked.
+
+    Raises:
+        PartMissing: sentry-sdk is not installed.
+        ConfigInvalid: The DSN is none.
+    """
+    declared = declaration.telemetry.errors
+    if declared is None:
+        return None
+    try:
+        # Only here: it is an extra, and takes a while to load.
+        from mainstay.telemetry.reports.reports import Reports  # noqa: PLC0415
+        from mainstay.telemetry.reports.sending import Sender  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise PartMissing(
+            "error reports need sentry-sdk: pip install 'mainstay[telemetry]', or take "
+            "`telemetry.errors` out of the declaration"
+        ) from error
+    return Reports(
+        sender=Sender(
+            dsn=declared.dsn,
+            release=f"{declaration.service}@{declaration.version}",
+            environment=declaration.telemetry.environment,
+            instance="",
+            sample=declared.sample,
+        ),
+        clock=clock,
+        events=events,
+        masker=masker,
+        route=route,
+        user=user,
+        instance=lambda: instance_of(environ, os.getpid()),
+    )
