@@ -93,6 +93,13 @@ def test_no_request_ends_in_a_500(ask: Ask, method: str, path: str) -> None:
     assert statuses & {200, 201, 404}
 
 
+@pytest.mark.parametrize("number", ["-1", "0", "9" * 30, "-" + "9" * 30])
+@pytest.mark.parametrize("path", ["/api/products/", "/api/recommendations/"])
+def test_numbers_that_no_product_has(ask: Ask, path: str, number: str) -> None:
+    """Found by chance: recommendations of -1 were a 500."""
+    assert ask("GET", path + number).status_code in {200, 404, 422}
+
+
 def body_of(how: dict[str, Any]) -> bytes | None:
     if how.get("json") is not None:
         return json.dumps(how["json"]).encode()

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from shop.products import Product
 from shop.storefront.catalog import Catalog
-from shop.storefront.errors import ServiceAway
+from shop.storefront.errors import NotInShop, ServiceAway
 from shop.storefront.upstream import Upstream
 
 SHOWN = 4
@@ -37,10 +37,12 @@ class Recommendations:
         self._catalog = catalog
 
     async def related(self, product_id: int) -> Recommendation:
-        """Return related products or, marked, popular ones. Raises ServiceAway as the catalog."""
+        """Return related products or, marked, popular ones. Raises as the catalog does."""
         try:
             answer = await self._upstream.get(f"/related/{product_id}", {"limit": SHOWN})
         except ServiceAway:
             popular = await self._catalog.page(limit=SHOWN)
             return Recommendation(items=popular.items, source="popular", degraded=True)
+        if answer.status_code != 200:
+            raise NotInShop("We don't have this product.")
         return _RECOMMENDATION.validate_json(answer.content)
