@@ -3,12 +3,13 @@
 import os
 import random
 from collections.abc import Callable, Mapping
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TypeVar
 
 from mainstay.core.alarm import Lane
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
-from mainstay.core.errors import ConfigInvalid
+from mainstay.core.errors import ConfigInvalid, PolicyMisused
 from mainstay.core.events import Listeners
 from mainstay.core.trace import sample_below
 from mainstay.service.address import base_url
@@ -280,14 +281,16 @@ class Service:
     def limit_key(self, what: str) -> Callable[[K], K]:
         """Return a decorator that makes a function tell whom a rate limit counts for.
 
-        The function gets the ``Exchange`` and returns a text, or None where nobody is known.
-        Idempotency keys are those of the ``user``, too.
+        The function gets the ``Exchange`` and returns a text, a whole number or a UUID, or None
+        where nobody is known. The ``user`` also goes before ``inbound.idempotency.caller``: a key
+        is the user's who sent it.
 
         Args:
             what: ``user`` or ``tenant``, as a limit's ``by`` has it.
 
         Raises:
             ValueError: It is neither, or has a function already.
+            PolicyMisused: When it decorates a coroutine function: nothing waits for it.
         """
         if what not in {"user", "tenant"}:
             raise ValueError(f"a limit counts by user or tenant, not by {what!r}")
@@ -295,6 +298,12 @@ class Service:
             raise ValueError(f"there is a function for {what} already")
 
         def register(function: K) -> K:
+            called = getattr(function, "__call__", None)  # noqa: B004  Its code, not whether it has any.
+            if iscoroutinefunction(function) or iscoroutinefunction(called):
+                raise PolicyMisused(
+                    f"a function for `limit_key({what!r})` can't be a coroutine: a limit is asked "
+                    "before anything may wait; tell who asks by the request alone"
+                )
             self._limit_keys[what] = function
             return function
 

@@ -241,6 +241,16 @@ def test_a_user_who_signs_in_again_still_has_the_key(side: Shell) -> None:
     assert side.ask("/", KEY, other).body != first.body
 
 
+def test_a_user_may_be_a_number_and_nobody_is_told_apart_by_what_is_declared(side: Shell) -> None:
+    users: dict[bytes | None, int | str] = {b"a": 1, b"b": 2, b"n": ""}
+    side.service.limit_key("user")(lambda exchange: users.get(exchange.get(b"who")))
+    one, two, nobody = (b"who", b"a"), (b"who", b"b"), (b"who", b"n")
+    bodies = [side.ask("/", KEY, who).body for who in (one, two, one, nobody)]
+    assert bodies == [b"1", b"2", b"1", b"3"]
+    assert side.ask("/", KEY).body == b"3"
+    assert side.ask("/", KEY, nobody, (b"authorization", b"Bearer x")).body == b"4"
+
+
 def test_a_cookie_that_nobody_signed_is_no_credential(side: Shell) -> None:
     """Else whoever makes one up would pass for somebody new at each attempt."""
     first = side.ask("/", KEY)

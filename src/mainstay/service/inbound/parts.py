@@ -7,7 +7,7 @@ from mainstay.core.clock import Clock
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
-from mainstay.service.inbound.ratelimit.caller import LimitKey
+from mainstay.service.inbound.ratelimit.caller import LimitKey, told_by
 from mainstay.service.inbound.ratelimit.limits import Limits
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.stores import Stores
@@ -94,6 +94,6 @@ class Parts:
             clock=self.clock,
             events=self.events,
             service=self.declaration.service,
-            principal=lambda exchange: keys["user"](exchange) if "user" in keys else None,
+            principal=lambda exchange: told_by(keys["user"], exchange) if "user" in keys else None,
             session_of=None if sessions is None else sessions.group_in,
         )

@@ -1,11 +1,20 @@
 """Who asks: one bucket for each caller, and nothing of what a caller sent in it."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.service.inbound.ratelimit.kit import request
 
-from mainstay.service.inbound.ratelimit.caller import ByFunction, ByHeader, by_address, by_nobody
+from mainstay.core.errors import PolicyMisused
+from mainstay.service.inbound.ratelimit.caller import (
+    ByFunction,
+    ByHeader,
+    by_address,
+    by_nobody,
+    told_by,
+)
 
 SECRET = b"s" * 32
 TEXT_CHARS_MAX = 45
@@ -72,6 +81,20 @@ def test_a_function_may_be_registered_later_and_tell_odd_texts() -> None:
     odd = by_user(request())
     functions["user"] = lambda _: 7
     assert len({odd, by_user(request()), by_address(request())}) == 3
+
+
+def test_numbers_and_uuids_are_texts_and_zero_is_somebody() -> None:
+    uuid = UUID("12345678123456781234567812345678")
+    assert told_by(lambda _: 7, request()) == "7"
+    assert told_by(lambda _: 0, request()) == "0"
+    assert told_by(lambda _: uuid, request()) == str(uuid)
+    assert (told_by(lambda _: "", request()), told_by(lambda _: None, request())) == ("", "")
+
+
+@pytest.mark.parametrize("told", [object(), b"ann", ["ann"], 1.5])
+def test_what_may_have_another_text_next_time_is_no_caller(told: object) -> None:
+    with pytest.raises(PolicyMisused, match=f"returned a {type(told).__name__}: it must be no cor"):
+        told_by(lambda _: told, request())  # type: ignore[arg-type, return-value]  # Odd on purpose.
 
 
 def test_all_are_one_where_the_service_is_counted() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -105,6 +106,21 @@ async def test_a_key_function_counts_and_its_mistake_is_the_apps(ask: Ask) -> No
         (await ask(made, headers={"who": who})).status_code for who in ("1", "1", "2", "ann", "3")
     ]
     assert statuses == [200, 429, 200, 500, 200]
+
+
+class _Later:
+    async def __call__(self, exchange: Exchange) -> str:
+        raise AssertionError(exchange)
+
+
+@pytest.mark.parametrize("later", [_Later(), _Later().__call__, partial(_Later().__call__)])
+def test_a_coroutine_function_can_tell_nobody(later: Any) -> None:
+    """Its result is an object of its own at each call: every request would be a new caller's."""
+    made = service(limit("1/min", by="user"))
+    with pytest.raises(TypeError, match="can't be a coroutine"):
+        made.limit_key("user")(later)
+    # Nothing was registered.
+    made.limit_key("user")(lambda _: "ann")
 
 
 async def test_a_websockets_handshake_is_a_request() -> None:

@@ -43,7 +43,7 @@ from mainstay.service.inbound.refusal import Refused
 from mainstay.spec import idempotency as spec
 
 Principal = Callable[[Exchange], str | None]
-"""Says who asks, in the words of the user's program; None where nobody is known."""
+"""Says who asks, in the words of the user's program; None, or nothing, where nobody is known."""
 
 _FAILED = 500
 
@@ -130,11 +130,7 @@ class Idempotency:
             Refused: As many as may be are held.
         """
         who = None if self._principal is None else self._principal(exchange)
-        caller = (
-            self._caller_of(exchange)
-            if who is None
-            else b"p" + who.encode("utf-8", "surrogatepass")
-        )
+        caller = b"p" + who.encode("utf-8", "surrogatepass") if who else self._caller_of(exchange)
         attempt = Attempt(
             key=key.decode("ascii"),
             record=record_name(self._prefix, caller, key),

@@ -6,11 +6,13 @@ a store ever has it as it is, and its length is bounded.
 
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from uuid import UUID
 
+from mainstay.core.errors import PolicyMisused
 from mainstay.service.inbound.client import packed_of
 from mainstay.service.inbound.exchange import Exchange
 
-LimitKey = Callable[[Exchange], str | None]
+LimitKey = Callable[[Exchange], str | int | UUID | None]
 """Tells the user or the tenant of a request; None where there is none. Not a coroutine."""
 
 Caller = Callable[[Exchange], str]
@@ -95,9 +97,29 @@ class ByFunction:
     def __call__(self, exchange: Exchange) -> str:
         """Return the digest of what the function tells; where it tells nothing, the address."""
         function = self._functions.get(self._name)
-        told = None if function is None else function(exchange)
+        told = "" if function is None else told_by(function, exchange)
         if not told:
             return by_address(exchange)
         digest = self._hash.copy()
-        digest.update(str(told).encode("utf-8", "surrogatepass"))
+        digest.update(told.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
+
+
+def told_by(function: LimitKey, exchange: Exchange) -> str:
+    """Return whom a function of the user's names, as text; empty where it names nobody.
+
+    Raises:
+        PolicyMisused: It returned something whose text need not be the same at the next request,
+            such as a coroutine.
+    """
+    told = function(exchange)
+    if isinstance(told, str):
+        return told
+    if told is None:
+        return ""
+    if isinstance(told, int | UUID):
+        return str(told)
+    raise PolicyMisused(
+        f"a function for `limit_key` returned a {type(told).__name__}: it must be no coroutine, "
+        "and return a text, a whole number, a UUID or None"
+    )
