@@ -148,8 +148,7 @@ class Service:
         Raises:
             ConfigInvalid: With every fault of the file, or because nobody said which service.
         """
-        source = Path(path or os.environ.get(_DECLARATION_VARIABLE) or _DECLARATION_FILE)
-        return cls(own_declaration(_read(source, env), os.environ.get(_SERVICE_VARIABLE)))
+        return cls(_declared(path, env, os.environ.get(_SERVICE_VARIABLE)))
 
     @property
     def name(self) -> str:
@@ -205,13 +204,30 @@ class Service:
         Calls that begin from now on follow it. What is counted stays where it means the same.
 
         Raises:
-            ConfigInvalid: One that is in use is not declared any more; then nothing has changed.
+            ConfigInvalid: One that is in use is not declared any more, or can't be as it is
+                declared; then nothing has changed.
+            PartMissing: The library for the store of a breaker is not installed; as above.
         """
-        for name in list(self._dependencies):
-            find_dependency(name, declaration)
+        prepared = [policy.prepared(declaration) for policy in list(self._dependencies.values())]
         self.declaration = declaration
-        for policy in list(self._dependencies.values()):
-            policy.take(declaration)
+        for apply in prepared:
+            apply()
+
+    def reload(self, path: str | Path | None = None, *, env: str | None = None) -> None:
+        """Read the declaration again, and take what it says about the dependencies.
+
+        What it says about ``inbound`` and the rest holds from the next start on.
+
+        Args:
+            path: As for ``load``.
+            env: As for ``load``.
+
+        Raises:
+            ConfigInvalid: With every fault, or because it is another service's; then nothing has
+                changed.
+            PartMissing: The library for the store of a breaker is not installed; as above.
+        """
+        self.take_dependencies(_declared(path, env, os.environ.get(_SERVICE_VARIABLE) or self.name))
 
     def check(
         self,
@@ -334,6 +350,12 @@ class Service:
             write=_write_stdout if write is None else write,
             wall_s=self._clock.wall_s,
         )
+
+
+def _declared(path: str | Path | None, env: str | None, service: str | None) -> Declaration:
+    """Read the declaration of ``service``; None: of the only one there is."""
+    source = Path(path or os.environ.get(_DECLARATION_VARIABLE) or _DECLARATION_FILE)
+    return own_declaration(_read(source, env), service)
 
 
 def own_declaration(system: System, service: str | None) -> Declaration:

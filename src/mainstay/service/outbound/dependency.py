@@ -16,7 +16,7 @@ from mainstay.service.outbound.balance.balancing import (
 )
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.fallback import NOTHING, Fallback
-from mainstay.service.outbound.plan import with_share
+from mainstay.service.outbound.plan import Parts, with_share
 from mainstay.service.outbound.policy import Policy
 from mainstay.service.outbound.shared import Share
 from mainstay.service.outbound.sharing import Sharing, declared_sharing, shared_state
@@ -146,19 +146,45 @@ class DependencyPolicy(Policy):
     def take(self, declaration: Declaration) -> None:
         """Take a new declaration of the service, at once; see ``Policy.update``.
 
-        Clients that exist keep URL and timeouts of their own, and follow the balancing, if they
-        had one.
+        Clients that exist keep their URL, their own timeouts and the statuses that they exclude,
+        and follow the balancing, if they had one.
 
         Raises:
             ConfigInvalid: The dependency is not declared any more, or nobody says where the
                 endpoints are, or there is no such store for its breaker; then nothing has changed.
             PartMissing: The library for that store is not installed; as above.
         """
+        self.prepared(declaration)()
+
+    def prepared(self, declaration: Declaration) -> Callable[[], None]:
+        """Return what takes a new declaration, which changes nothing until it is called.
+
+        So several dependencies take one declaration, or none of them does.
+
+        Raises:
+            ConfigInvalid: As ``take``.
+            PartMissing: As ``take``.
+        """
         _, declared = find_dependency(self.name, declaration)
         parts = declared_parts(declared, deadline_s=declaration.inbound.deadline_s)
         balancing = declared_balancing(self.name, declaration, self._environ)
         sharing = declared_sharing(self.name, declaration, self._environ)
         share = self._share_of(sharing)
+
+        def apply() -> None:
+            self._apply(declaration, declared, parts, balancing, sharing, share)
+
+        return apply
+
+    def _apply(
+        self,
+        declaration: Declaration,
+        declared: Dependency,
+        parts: Parts,
+        balancing: Balancing | None,
+        sharing: Sharing | None,
+        share: Share | None,
+    ) -> None:
         self.update(parts)
         self._share_through(share)
         self._sharing, self._share = sharing, share

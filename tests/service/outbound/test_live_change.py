@@ -1,0 +1,108 @@
+"""A new declaration is taken while the service runs: whole, or not at all."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mainstay import Policy, Service
+from mainstay.core.errors import ConfigInvalid
+from mainstay.service.outbound.circuit import Mode
+from mainstay.service.outbound.plan import Plan
+
+PARTS = """
+      timeout: {attempt: auto, total: 2s}
+      retry: {attempts: 3, budget: 20%}
+      rate_limit: {rate: 1/s, burst: 3}
+      bulkhead: 4
+      breaker: {failures: 5}
+      fallback: {last_good: 5}
+"""
+
+
+def write(path: Path, *, failures: int = 5, catalog: str = "url: http://127.0.0.1:9") -> Path:
+    path.write_text(
+        "service: shop\n"
+        "command: [sleep]\n"
+        "dependencies:\n"
+        "    payments:\n"
+        "      url: http://127.0.0.1:9" + PARTS.replace("failures: 5", f"failures: {failures}")
+        + f"    catalog:\n      timeout: 2s\n      {catalog}\n"
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = write(tmp_path / "mainstay.yaml")
+    monkeypatch.setenv("MAINSTAY_DECLARATION", str(path))
+    return path
+
+
+def test_a_file_that_changed_is_taken_by_a_signal(declared: Path) -> None:
+    """As the guide shows it."""
+    service = Service.load()
+    payments = service.dependency("payments")
+    before = signal.signal(signal.SIGHUP, lambda *_: service.reload())
+    try:
+        write(declared, failures=7)
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert payments.plan.parts.breaker is not None
+    assert payments.plan.parts.breaker.failures == 7
+    assert service.dependency("payments") is payments
+
+
+WRONG: dict[str, Callable[[Path], object]] = {
+    "a wrong value": lambda path: write(path, failures=-1),
+    "no YAML": lambda path: path.write_text("service: ["),
+    "another's": lambda path: path.write_text("service: other\ncommand: [sleep]\n"),
+    "one of two has no store": lambda path: write(
+        path, failures=7, catalog="url: http://127.0.0.1:9\n      breaker: {share: payments}"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_change_is_refused_whole(what: str, declared: Path) -> None:
+    service = Service.load()
+    plans = [service.dependency(name).plan for name in ("payments", "catalog")]
+    declaration = service.declaration
+    WRONG[what](declared)
+    with pytest.raises(ConfigInvalid):
+        service.reload()
+    assert [service.dependency(name).plan for name in ("payments", "catalog")] == plans
+    assert service.declaration is declaration
+
+
+def machines(plan: Plan) -> list[object]:
+    found = [plan.circuit, plan.slots, plan.limiter, plan.budget, plan.last_good, plan.latency]
+    assert None not in found
+    return found
+
+
+def test_a_change_keeps_every_state_machine(declared: Path) -> None:
+    """Counts, slots, turns, the budget, good answers and what is known of latency stay."""
+    service = Service.load()
+    payments = service.dependency("payments")
+    before = machines(payments.plan)
+    write(declared, failures=9)
+    service.reload()
+    assert payments.plan.parts.breaker is not None
+    assert payments.plan.parts.breaker.failures == 9
+    assert all(one is other for one, other in zip(before, machines(payments.plan), strict=True))
+
+
+def test_a_change_leaves_faults_and_modes_as_they_are(declared: Path) -> None:
+    service = Service.load()
+    payments: Policy = service.dependency("payments")
+    payments.breaker.force_open()
+    with payments.fault(error_rate=1.0):
+        fault = payments.plan.fault
+        write(declared, failures=9)
+        service.reload()
+        assert payments.plan.fault is fault is not None
+    assert payments.plan.circuit is not None
+    assert payments.plan.circuit.mode is Mode.FORCED_OPEN
