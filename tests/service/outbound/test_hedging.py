@@ -144,8 +144,13 @@ def test_the_attempt_timeout_bounds_both() -> None:
 
 def test_calls_that_must_not_be_made_twice_are_not_hedged() -> None:
     async def scenario(policy: Policy, recorder: Recorder, clock: VirtualClock) -> None:
-        attempts = Attempts(1.0)
+        attempts = Attempts(1.0, 1.0)
         assert await policy.once.acall(attempts) == 1
+        assert attempts.begun == 1
+        assert recorder.count(HedgeStarted) == 0
+        # The same call may be made twice elsewhere.
+        await policy.acall(Attempts(1.0, 1.0))
+        assert recorder.count(HedgeStarted) == 1
 
     hedged(scenario)
 

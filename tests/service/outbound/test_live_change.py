@@ -78,7 +78,9 @@ def test_a_wrong_change_is_refused_whole(what: str, declared: Path) -> None:
 
 
 def machines(plan: Plan) -> list[object]:
-    found = [plan.circuit, plan.slots, plan.limiter, plan.budget, plan.last_good, plan.latency]
+    found: list[object] = [
+        plan.circuit, plan.slots, plan.limiter, plan.budget, plan.last_good, plan.latency,
+    ]  # fmt: skip
     assert None not in found
     return found
 

@@ -16,7 +16,7 @@ from mainstay.service.outbound.balance.balancing import (
 )
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.fallback import NOTHING, Fallback
-from mainstay.service.outbound.plan import Parts, with_share
+from mainstay.service.outbound.plan import with_share
 from mainstay.service.outbound.policy import Policy
 from mainstay.service.outbound.shared import Share
 from mainstay.service.outbound.sharing import Sharing, declared_sharing, shared_state
@@ -172,28 +172,17 @@ class DependencyPolicy(Policy):
         share = self._share_of(sharing)
 
         def apply() -> None:
-            self._apply(declaration, declared, parts, balancing, sharing, share)
+            self.update(parts)
+            self._share_through(share)
+            self._sharing, self._share = sharing, share
+            self.declared = declared
+            self._declaration = declaration
+            if self._balanced is not None and balancing is not None:
+                old, balancer = self._balanced
+                rebalance(balancer, old, balancing, clock=self.plan.clock, events=self.events)
+                self._balanced = balancing, balancer
 
         return apply
-
-    def _apply(
-        self,
-        declaration: Declaration,
-        declared: Dependency,
-        parts: Parts,
-        balancing: Balancing | None,
-        sharing: Sharing | None,
-        share: Share | None,
-    ) -> None:
-        self.update(parts)
-        self._share_through(share)
-        self._sharing, self._share = sharing, share
-        self.declared = declared
-        self._declaration = declaration
-        if self._balanced is not None and balancing is not None:
-            old, balancer = self._balanced
-            rebalance(balancer, old, balancing, clock=self.plan.clock, events=self.events)
-            self._balanced = balancing, balancer
 
     def _share_of(self, sharing: Sharing | None) -> Share | None:
         """Return through what the circuit is shared: as until now, where that stays the same."""
