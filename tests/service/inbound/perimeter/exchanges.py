@@ -13,6 +13,7 @@ def make_exchange(
     path: str = "/",
     status: int = 200,
     trusted: bool = False,
+    client: str | None = "203.0.113.9",
     scope: dict[str, Any] | None = None,
 ) -> Exchange:
     """Return a request over plain HTTP/1.1; ``headers`` have names in lower case."""
@@ -24,4 +25,5 @@ def make_exchange(
     exchange.status = status
     exchange.get = dict(headers or {}).get
     exchange.trusted = trusted
+    exchange.client = client
     return exchange

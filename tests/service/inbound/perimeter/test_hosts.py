@@ -75,13 +75,13 @@ def test_what_is_no_host_is_a_bad_request(host: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("host", [b"localhost:3000", b"127.0.0.1:41000", b"[::1]:41000"])
-def test_a_trusted_peer_may_ask_by_the_loopback(host: bytes) -> None:
+def test_a_trusted_client_may_ask_by_the_loopback(host: bytes) -> None:
     """Other services of the system call through the edge, by its loopback port."""
     assert status(host, trusted=True) is None
     assert status(host, trusted=False) == 421
 
 
-def test_what_a_trusted_peer_may_ask_is_not_remembered_for_others() -> None:
+def test_what_a_trusted_client_may_ask_is_not_remembered_for_others() -> None:
     hosts = Hosts(DECLARED)
     assert hosts.refusal(b"localhost", trusted=True) is None
     assert b"localhost" not in hosts.known

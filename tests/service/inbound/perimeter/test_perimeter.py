@@ -53,6 +53,29 @@ def test_hosts_are_looked_at_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("trusted", "client", "passes"),
+    [
+        (True, "127.0.0.1", True),
+        (True, "::1", True),
+        # Through the edge: the peer is Envoy, and the client anybody.
+        (True, "203.0.113.9", False),
+        (True, None, False),
+        (False, "127.0.0.1", False),
+    ],
+)
+@pytest.mark.parametrize("host", [b"localhost", b"127.0.0.1:8080", b"[::1]"])
+def test_only_a_trusted_client_names_the_loopback(
+    host: bytes,
+    trusted: bool,  # noqa: FBT001  Of the table.
+    client: str | None,
+    passes: bool,  # noqa: FBT001  Of the table.
+) -> None:
+    perimeter = Perimeter(Inbound(hosts=("shop.example",)))
+    exchange = make_exchange({b"host": host}, trusted=trusted, client=client)
+    assert refusal_of(perimeter, exchange) == (None if passes else (421, "host-not-allowed"))
+
+
+@pytest.mark.parametrize(
     ("length", "expected"),
     [
         (b"", None),

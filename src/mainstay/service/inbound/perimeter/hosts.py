@@ -44,8 +44,8 @@ class Hosts:
 
         Args:
             host: The header; None where there is none, joined by commas where there are several.
-            trusted: Whether the peer is trusted. It may also ask by a name of the loopback, as
-                other services of the system do.
+            trusted: Whether the client is trusted. It may also ask by a name of the loopback, as
+                other services of the system do; nobody else may, were it through a trusted proxy.
         """
         match = None if host is None else _AUTHORITY.fullmatch(host)
         if match is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mainstay.service.inbound.asgi_types import Scope
+from mainstay.service.inbound.client import Trust
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.perimeter.body import too_large
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
@@ -97,6 +98,7 @@ class Perimeter:
         "_hosts",
         "_too_large",
         "_too_large_http2",
+        "_trust",
         "_wardrobes",
         "body_max",
         "hidden",
@@ -107,6 +109,7 @@ class Perimeter:
         bound = self.body_max or 0
         self._too_large = too_large(bound, close=True)
         self._too_large_http2 = too_large(bound, close=False)
+        self._trust = Trust(declared.trust)
         self._hosts = Hosts(declared.hosts) if declared.hosts else None
         self._cors = None if declared.cors is None else CrossOrigin(declared.cors)
         # None also where every origin may: then nothing depends on who asks.
@@ -126,7 +129,9 @@ class Perimeter:
         if hosts is not None:
             host = exchange.get(b"host")
             if host not in hosts.known:
-                refusal = hosts.refusal(host, trusted=exchange.trusted)
+                # Through the edge everybody's peer is trusted; the client is who asks.
+                trusted = exchange.trusted and exchange.client in self._trust
+                refusal = hosts.refusal(host, trusted=trusted)
                 if refusal is not None:
                     return refusal
         if self.body_max is not None:
