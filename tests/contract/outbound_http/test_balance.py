@@ -2,10 +2,12 @@
 
 from random import Random
 
+import pytest
 from tests.contract.outbound_http.conftest import Connect
-from tests.contract.outbound_http.server import Server, answer, refusing
+from tests.contract.outbound_http.server import Server, answer, hang, refusing
 
-from mainstay import Policy
+from mainstay import AttemptTimeout, Bulkhead, Policy, deadline
+from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded
 from mainstay.service.outbound.balance import Balancer
 
 
@@ -37,3 +39,32 @@ def test_an_endpoint_that_answers_failures_is_told_so(
     client.request("GET", "/a")
     (state,) = balancer.endpoints()
     assert (state.streak, state.active) == (3, 0)
+
+
+def test_impatient_callers_say_nothing_about_an_endpoint(
+    policy: Policy, connect: Connect, server: Server
+) -> None:
+    """Three healthy endpoints must not be ejected because those who ask don't wait."""
+    server.on("/a", hang)
+    balancer = Balancer([host(server.url)])
+    client = connect(policy, "http://catalog.internal", balancer=balancer)
+    for _ in range(3):
+        with deadline(0.05), pytest.raises(DeadlineExceeded):
+            client.request("GET", "/a")
+    (state,) = balancer.endpoints()
+    assert (state.streak, state.active) == (0, 0)
+
+
+def test_the_end_of_the_attempts_own_time_is_the_endpoints_slowness(
+    connect: Connect, server: Server
+) -> None:
+    server.on("/a", hang)
+    balancer = Balancer([host(server.url)])
+    policy = Policy(
+        name="catalog", bulkhead=Bulkhead(limit=8), attempt_timeout=AttemptTimeout(within=0.05)
+    )
+    client = connect(policy, "http://catalog.internal", balancer=balancer)
+    with deadline(60.0), pytest.raises(AttemptTimedOut):
+        client.request("GET", "/a")
+    (state,) = balancer.endpoints()
+    assert (state.streak, state.active) == (1, 0)

@@ -80,8 +80,8 @@ class HttpCall:
         PolicyMisused: The policy has no bulkhead.
     """
 
-    __slots__ = ("_clock", "_http", "_lost", "_tried", "_until_s", "_whole", "policy", "repeats",
-                 "streams")  # fmt: skip
+    __slots__ = ("_callers_s", "_clock", "_http", "_lost", "_tried", "_until_s", "_whole", "policy",
+                 "repeats", "streams")  # fmt: skip
 
     def __init__(
         self,
@@ -105,14 +105,14 @@ class HttpCall:
         self._tried: list[Endpoint] = []
         plan = policy.plan
         self._clock = plan.clock
-        self._until_s = expiry_s(CURRENT.get(), plan.clock)
+        self._callers_s = self._until_s = expiry_s(CURRENT.get(), plan.clock)
         if plan.total_s is not None:
             self._until_s = min(self._until_s, plan.now() + plan.total_s)
 
     def turn(self) -> AbstractContextManager[Endpoint | None]:
         """Return a context manager around one attempt, which says where it goes, if not by URL."""
         balancer = self._http.balancer
-        return _NO_TURN if balancer is None else Turn(balancer, self._tried)
+        return _NO_TURN if balancer is None else Turn(balancer, self._tried, self._given_up)
 
     def headers(self, left_s: float | None, own: Container[str]) -> dict[str, str]:
         """Return what an attempt with so many seconds left adds to the headers that it has."""
@@ -186,6 +186,9 @@ class HttpCall:
 
     def _late(self) -> bool:
         return self._clock.monotonic_s() >= self._until_s - _ROUNDING_S
+
+    def _given_up(self) -> bool:
+        return self._clock.monotonic_s() >= self._callers_s - _ROUNDING_S
 
 
 def _is_small(length: str | None) -> bool:

@@ -1,11 +1,13 @@
 """One attempt at one endpoint: chosen by the balancer, and told how it went."""
 
+from collections.abc import Callable
 from types import TracebackType
 
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import PolicyMisused
 from mainstay.service.outbound.balance import Balancer, Endpoint, Lease
 from mainstay.service.outbound.context import current_key
+from mainstay.service.outbound.failure import is_failure
 
 
 class Turn:
@@ -14,12 +16,16 @@ class Turn:
     Args:
         balancer: Who chooses.
         tried: Endpoints of earlier attempts of the call; the new one is added.
+        given_up: Whether the caller's own time is up, by now.
     """
 
-    __slots__ = ("_balancer", "_lease", "_tried")
+    __slots__ = ("_balancer", "_given_up", "_lease", "_tried")
 
-    def __init__(self, balancer: Balancer, tried: list[Endpoint]) -> None:
+    def __init__(
+        self, balancer: Balancer, tried: list[Endpoint], given_up: Callable[[], bool]
+    ) -> None:
         self._balancer = balancer
+        self._given_up = given_up
         self._tried = tried
         self._lease: Lease | None = None
 
@@ -44,10 +50,15 @@ class Turn:
         assert self._lease is not None, "left only when entered"
         if error is None:
             self._lease.succeeded()
-        elif isinstance(error, PolicyMisused):
-            self._lease.cancelled()
-        elif isinstance(error, Exception) or remaining_s() == 0.0:
-            # A cancellation when the attempt's time is up is the endpoint's slowness.
+        elif self._failed(error):
             self._lease.failed()
         else:
             self._lease.cancelled()
+
+    def _failed(self, error: BaseException) -> bool:
+        """Return whether the endpoint failed: not the caller's patience, nor the code's mistake."""
+        cut = isinstance(error, TimeoutError) or not isinstance(error, Exception)
+        if cut and self._given_up():
+            return False
+        # A cancellation when the attempt's time is up is the endpoint's slowness.
+        return is_failure(error) or (cut and remaining_s() == 0.0)
