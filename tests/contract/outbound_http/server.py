@@ -293,6 +293,13 @@ def refusing() -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def deaf() -> Iterator[str]:
+    """Yield the URL of a port that takes connections and reads nothing of what is sent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextlib.contextmanager
 def unreachable() -> Iterator[str]:
     """Yield the URL of a port whose queue is full: connections to it are never made."""
     with contextlib.ExitStack() as stack:

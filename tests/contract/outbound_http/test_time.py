@@ -6,6 +6,7 @@ from tests.contract.outbound_http.server import (
     Act,
     Server,
     answer,
+    deaf,
     dripping_body,
     dripping_headers,
     hang,
@@ -73,6 +74,50 @@ def test_a_callers_deadline_counts_too_and_is_no_failure(connect: Connect, serve
     with deadline(0.2), pytest.raises(DeadlineExceeded):
         client.request("GET", "/a")
     assert policy.stats().state == "closed"
+
+
+UPLOAD = b"x" * 20_000_000
+"""More than the kernel takes before anybody reads."""
+
+large = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+"""That is the point here."""
+
+
+@large
+def test_an_upload_that_the_callers_deadline_cuts_is_no_failure(connect: Connect) -> None:
+    with deaf() as url:
+        policy = Policy(bulkhead=Bulkhead(), retry=QUICKLY, breaker=Breaker(failures=1))
+        client = connect(policy, url)
+        with deadline(0.3), pytest.raises(DeadlineExceeded) as cut:
+            client.request("POST", "/a", body=UPLOAD)
+        assert cut.value.begun
+        assert isinstance(cut.value, client.theirs)
+        assert policy.stats().state == "closed"
+
+
+@large
+def test_an_upload_that_its_own_time_cuts_is_a_failure(connect: Connect) -> None:
+    with deaf() as url:
+        policy = Policy(
+            bulkhead=Bulkhead(),
+            breaker=Breaker(failures=1),
+            attempt_timeout=AttemptTimeout(within=0.3),
+        )
+        client = connect(policy, url)
+        with pytest.raises(AttemptTimedOut):
+            client.request("POST", "/a", body=UPLOAD)
+        assert policy.stats().state == "open"
+
+
+def test_an_upload_in_parts_has_one_bound_for_all(connect: Connect) -> None:
+    """Each part has not the whole time anew."""
+    with deaf() as url:
+        policy = Policy(bulkhead=Bulkhead(), retry=QUICKLY, deadline=Deadline(0.3))
+        client = connect(policy, url)
+        began_s = SYSTEM_CLOCK.monotonic_s()
+        with pytest.raises(DeadlineExceeded):
+            client.request("POST", "/a", parts=(b"x" * 1_000_000,) * 30)
+        assert SYSTEM_CLOCK.monotonic_s() - began_s < LONG_S
 
 
 def test_the_clients_own_bound_on_a_read_is_an_attempts(connect: Connect, server: Server) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError
@@ -246,7 +246,9 @@ def _translated(
     if wire.never_sent:
         return call.not_connected()
     reason = error.args[0] if error.args else None
-    if isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
+    # What is sent in vain for too long: urllib3 says no more than that the connection was aborted.
+    sending = isinstance(reason, ProtocolError) and isinstance(reason.args[-1], TimeoutError)
+    if sending or isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
         return call.timed_out(read_s)
     return call.broken_off()
 

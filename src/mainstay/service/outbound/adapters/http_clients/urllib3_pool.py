@@ -65,24 +65,35 @@ class _Response(HTTPResponse):
         self.fp = io.BufferedReader(_BoundedReads(self.fp.detach(), sock))
 
 
-class _Connection(HTTPConnection):
-    response_class = _Response
+class _Noted:
+    """What both kinds of connection have beside urllib3's own."""
+
     idle_since_s = 0.0
+    # Any: a socket, or TLS around one.
+    sock: Any
 
     def connect(self) -> None:
         note_opening()
-        super().connect()
+        super().connect()  # type: ignore[misc]  # Of the connection beside.
         note_connected()
 
+    # Any: what is sent, as http.client takes it.
+    def send(self, data: Any) -> None:
+        left_s = remaining_s()
+        if left_s is not None and self.sock is not None:
+            # A body may be sent in many parts, each of which has the whole of the timeout.
+            if left_s <= 0.0:
+                raise TimeoutError("no time is left")
+            self.sock.settimeout(min(left_s, self.sock.gettimeout() or left_s))
+        super().send(data)  # type: ignore[misc]  # As above.
 
-class _TlsConnection(HTTPSConnection):
+
+class _Connection(_Noted, HTTPConnection):
     response_class = _Response
-    idle_since_s = 0.0
 
-    def connect(self) -> None:
-        note_opening()
-        super().connect()
-        note_connected()
+
+class _TlsConnection(_Noted, HTTPSConnection):
+    response_class = _Response
 
 
 class _Expiring:
