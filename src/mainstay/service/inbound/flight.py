@@ -90,7 +90,7 @@ class Flight(Exchange):
                 alarm.parked.pop(alarm, None)
                 alarm.expires_s = math.inf
                 self.alarm = None
-            if status >= _ERRORS_FROM and self._is_held(status):
+            if status >= _ERRORS_FROM and self._is_held(message):
                 self.held = [message]
                 return _NOTHING
             message = self._dress(message)
@@ -101,13 +101,19 @@ class Flight(Exchange):
                 return self._hold(message)
         elif kind == "http.response.pathsend":
             self.finished = True
+            if self.held is not None:
+                self.held.append(message)
+                return self._release()
         return self._send(message)
 
-    def _is_held(self, status: int) -> bool:
+    def _is_held(self, start: Message) -> bool:
         """Return whether an error of the app is kept back until it is known what becomes of it."""
-        return self.refusal is None and (
-            status == _UNHANDLED or self._inbound.problem_errors or self._body_exceeded()
-        )
+        if self.refusal is not None:
+            return False
+        if self._body_exceeded():
+            return True
+        is_asked = start["status"] == _UNHANDLED or self._inbound.problem_errors
+        return is_asked and not _header(start, b"content-type").startswith(_EVENTS)
 
     def _dress(self, message: Message) -> Message:
         """Return the beginning of an answer with everything that parts add to its headers."""
@@ -139,6 +145,13 @@ class Flight(Exchange):
         assert held is not None
         held.append(message)
         if self.size > HELD_BYTES_MAX:
+            return self._release()
+        if (
+            not self.finished
+            and not self._body_exceeded()
+            and not _header(held[0], b"content-length")
+        ):
+            # A stream: its reader waits for each part, and nobody knows when it ends.
             return self._release()
         if self.finished and self.status != _UNHANDLED:
             return self.let_go()
@@ -283,6 +296,15 @@ class Flight(Exchange):
 def _lowered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Return headers as ASGI wants them. Django writes their names as people do."""
     return [(name.lower(), value) for name, value in headers]
+
+
+def _header(start: Message, wanted: bytes) -> bytes:
+    """Return a header of an answer; empty where it has none."""
+    for name, value in start.get("headers", ()):
+        if name.lower() == wanted:
+            found: bytes = value
+            return found
+    return b""
 
 
 class _Nothing:

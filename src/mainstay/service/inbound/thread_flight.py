@@ -35,6 +35,7 @@ HELD_BYTES_MAX = 65_536
 
 _CLOSE = ("Connection", "close")
 _ERRORS_FROM = 400
+_EVENTS = "text/event-stream"
 _NOT_KEPT = frozenset({"content-type", "content-length", "content-encoding"})
 
 
@@ -217,6 +218,9 @@ class ThreadFlight(Exchange):
             self._written = []
         self._written.append(data)
 
+    def _header(self, wanted: str) -> str | None:
+        return next((value for name, value in self._headers if name.lower() == wanted), None)
+
     def _dressed(self, headers: TextHeaders) -> TextHeaders:
         """Return the headers of the answer with everything that parts add to them."""
         inbound = self._inbound
@@ -237,17 +241,21 @@ class ThreadFlight(Exchange):
 
     def _converted(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Return an error of the app as a problem document, or as it is where it stays so."""
+        kind = self._header("content-type")
+        if kind is not None and kind.startswith(_EVENTS):
+            return body
+        # A second part without a length is a stream's, whose reader waits for each. Nobody can
+        # tell from the first alone, since whole bodies of one part often come without, too.
+        is_whole = type(body) is list or type(body) is tuple or self._header("content-length")
         parts: list[bytes] = []
         size = 0
         rest = iter(body)
         for part in rest:
+            is_second = size > 0 and part
             parts.append(part)
             size += len(part)
-            if size > HELD_BYTES_MAX:
+            if size > HELD_BYTES_MAX or (is_second and not is_whole):
                 return _Joined(parts, rest, body)
-        kind = next(
-            (value for name, value in self._headers if name.lower() == "content-type"), None
-        )
         document = self._inbound.document_of(self, kind, b"".join(parts))
         _close(body)
         if document is None:
