@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from tests.contract.frameworks.apps.kit import HOST
 from tests.contract.frameworks.running import TRACE_ID, TRACEPARENT, Running, fresh_address
 from tests.system.served import GENEROUS_S, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -72,10 +73,10 @@ def refused(one: Running, path: str, **headers: str) -> int:
 def test_a_handshake_above_the_limit_is_refused(one: Running) -> None:
     caller = fresh_address()
     for _ in range(2):
-        with dial(one, "/ws/limited", X_Forwarded_For=caller):
+        with dial(one, "/ws/limited", host=HOST, X_Forwarded_For=caller):
             pass
-    assert refused(one, "/ws/limited", X_Forwarded_For=caller) in {403, 429}
-    with dial(one, "/ws/limited", X_Forwarded_For=fresh_address()):
+    assert refused(one, "/ws/limited", host=HOST, X_Forwarded_For=caller) in {403, 429}
+    with dial(one, "/ws/limited", host=HOST, X_Forwarded_For=fresh_address()):
         pass
 
 

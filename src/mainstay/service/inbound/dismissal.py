@@ -122,6 +122,10 @@ class _Asked:
         self._cancelled = False
         return self._task.uncancel()
 
+    def get_coro(self) -> Any:
+        """Return what the task runs. Any: a coroutine of any result."""
+        return self._task.get_coro()
+
     def end(self) -> None:
         """Cancel nothing any more."""
         if self._grace is not None:
