@@ -71,7 +71,7 @@ def test_a_cleared_window_of_time_goes_on_moving() -> None:
 
 def test_a_budget_is_neither_more_nor_less_than_its_share() -> None:
     budget = Budget(0.5, 1.0, now_s=10.05)
-    budget.calls += 4
+    budget.calls += 6
     assert budget.left(10.05) == 3
     assert [budget.spend(10.05) for _ in range(5)] == [True, True, True, False, False]
     assert (budget.left(10.05), budget.spent, budget.denied) == (0, 3, 2)

@@ -2,7 +2,8 @@
 
 from mainstay.core.errors import PolicyMisused
 from mainstay.service.outbound.circuit import Circuit, Mode, State
-from mainstay.service.outbound.course import tell_change, tell_mode
+from mainstay.service.outbound.course import emit, tell_change
+from mainstay.service.outbound.events import BreakerModeChanged
 from mainstay.service.outbound.plan import Plan
 
 
@@ -53,3 +54,9 @@ class BreakerControl:
 
     def _set(self, mode: Mode) -> None:
         tell_mode(self._plan, self._circuit.set_mode(mode))
+
+
+def tell_mode(plan: Plan, was: Mode) -> None:
+    """Tell that the circuit does something else about its state than it did, if so."""
+    if plan.circuit is not None and plan.circuit.mode is not was:
+        emit(plan, BreakerModeChanged, was=was, mode=plan.circuit.mode)

@@ -12,7 +12,6 @@ from mainstay.core.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded
 from mainstay.service.outbound.circuit import REFUSED, Change, Circuit, Mode
 from mainstay.service.outbound.events import (
     Attempted,
-    BreakerModeChanged,
     BudgetSpent,
     CircuitChanged,
     GaveUp,
@@ -299,12 +298,6 @@ def tell_change(plan: Plan, change: Change | None) -> None:
         emit(plan, CircuitChanged, was=change.was, state=change.state)
         if plan.share is not None and plan.circuit is not None:
             plan.share.tell(plan.circuit)
-
-
-def tell_mode(plan: Plan, was: Mode) -> None:
-    """Tell that the circuit does something else about its state than it did, if so."""
-    if plan.circuit is not None and plan.circuit.mode is not was:
-        emit(plan, BreakerModeChanged, was=was, mode=plan.circuit.mode)
 
 
 def look_around(plan: Plan) -> None:

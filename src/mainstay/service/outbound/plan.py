@@ -19,10 +19,13 @@ from mainstay.service.outbound.failure import Matches, Results, matcher
 from mainstay.service.outbound.fallback import Fallback, LastGood
 from mainstay.service.outbound.hedge import Hedge, percentile_of
 from mainstay.service.outbound.latency import Latency
+from mainstay.service.outbound.quantity import Options
 from mainstay.service.outbound.ratelimit import Limiter, RateLimit
 from mainstay.service.outbound.retry import Retry
 from mainstay.service.outbound.shared import Share
 from mainstay.service.outbound.total import Deadline
+
+NAME_MAX = 200
 
 _FAR_S = 60.0
 """Without a total of its own a call ends by its caller's deadline, which is mostly nearer."""
@@ -164,6 +167,27 @@ class Planned(Protocol):
     def plan(self) -> Plan:
         """The present one."""
         ...
+
+
+def check_parts(parts: Parts, name: str) -> None:
+    """Raise ConfigInvalid where parts are of the wrong kind or contradict each other."""
+    options = Options("Policy")
+    options.text("name", name, NAME_MAX)
+    kinds = {
+        "fallback": Fallback,
+        "deadline": Deadline,
+        "bulkhead": Bulkhead,
+        "rate_limit": RateLimit,
+        "retry": Retry,
+        "breaker": Breaker,
+        "attempt_timeout": AttemptTimeout,
+        "hedge": Hedge,
+    }
+    for part, kind in kinds.items():
+        value = getattr(parts, part)
+        if value is not None and not isinstance(value, kind):
+            options.wrong(part, f"{kind.__name__}(...)", value)
+    options.done()
 
 
 def compile_plan(

@@ -19,8 +19,7 @@ from mainstay.service.outbound.attempt_timeout import AttemptTimeout
 from mainstay.service.outbound.breaker import Breaker
 from mainstay.service.outbound.bulkhead import Bulkhead
 from mainstay.service.outbound.clients import Clients
-from mainstay.service.outbound.control import BreakerControl
-from mainstay.service.outbound.course import tell_mode
+from mainstay.service.outbound.control import BreakerControl, tell_mode
 from mainstay.service.outbound.fallback import Fallback, LastGood
 from mainstay.service.outbound.fault import SteadyFault, injected
 from mainstay.service.outbound.forked import follow_forks
@@ -30,6 +29,7 @@ from mainstay.service.outbound.plan import (
     FaultSource,
     Parts,
     Plan,
+    check_parts,
     compile_plan,
     for_once,
     renew_locks,
@@ -37,7 +37,7 @@ from mainstay.service.outbound.plan import (
     with_fault,
     with_free_slots,
 )
-from mainstay.service.outbound.quantity import Duration, Options
+from mainstay.service.outbound.quantity import Duration
 from mainstay.service.outbound.ratelimit import RateLimit
 from mainstay.service.outbound.region import Entries, Entry
 from mainstay.service.outbound.retry import Retry
@@ -50,8 +50,6 @@ from mainstay.service.outbound.total import Deadline
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
-
-NAME_MAX = 200
 
 # One for all policies without a seed: each generator holds 2.5 KB. Drawing is one atomic call.
 _CHANCE = Random()
@@ -122,7 +120,7 @@ class Policy(Clients):
             attempt_timeout=attempt_timeout,
             hedge=hedge,
         )
-        _check(parts, name)
+        check_parts(parts, name)
         self._lock = threading.Lock()
         self._once: Policy | None = None
         self._entries: Entries | None = None
@@ -268,7 +266,7 @@ class Policy(Clients):
         Raises:
             ConfigInvalid: The parts do not fit together; then nothing has changed.
         """
-        _check(parts, self.name)
+        check_parts(parts, self.name)
         with self._lock:
             old = self.plan
             mode = None if old.circuit is None else old.circuit.mode
@@ -394,27 +392,6 @@ class PolicyView(Policy):
         """Refuse: options belong to the policy that this one follows."""
         del parts
         raise PolicyMisused("a view follows the policy that it was made from: update that one")
-
-
-def _check(parts: Parts, name: str) -> None:
-    """Raise ConfigInvalid where parts are of the wrong kind or contradict each other."""
-    options = Options("Policy")
-    options.text("name", name, NAME_MAX)
-    kinds = {
-        "fallback": Fallback,
-        "deadline": Deadline,
-        "bulkhead": Bulkhead,
-        "rate_limit": RateLimit,
-        "retry": Retry,
-        "breaker": Breaker,
-        "attempt_timeout": AttemptTimeout,
-        "hedge": Hedge,
-    }
-    for part, kind in kinds.items():
-        value = getattr(parts, part)
-        if value is not None and not isinstance(value, kind):
-            options.wrong(part, f"{kind.__name__}(...)", value)
-    options.done()
 
 
 def _caller() -> int:
