@@ -42,24 +42,55 @@ def matched_route(exchange: Exchange) -> str | None:
     return found
 
 
-def watch_routes(app: object) -> None:
-    """Have an app note routes that it keeps to itself otherwise: one of Quart.
+def watch_routes() -> None:
+    """Have Flask and Quart note routes, which they keep to themselves otherwise.
 
-    Args:
-        app: What is wrapped; of any framework or none.
+    To be called when an app is wrapped. By their own signals, once for all apps of a process.
     """
-    quart = sys.modules.get("quart")
-    if quart is None or not isinstance(app, quart.Quart):
-        return
+    if "flask" in sys.modules:
+        _watch_flask()
+    if "quart" in sys.modules:
+        _watch_quart()
 
-    # Any: what signals carry along. A coroutine, since others would be run in threads.
+
+@functools.cache
+def _watch_flask() -> None:
+    flask = sys.modules["flask"]
+
+    # Any: what signals carry along.
+    def note(sender: object, **told: Any) -> None:
+        del sender, told
+        request = flask.request
+        rule = request.url_rule
+        if rule is not None:
+            environ = request.environ
+            environ[ROUTE_KEY] = environ.get("SCRIPT_NAME", "") + rule.rule
+
+    flask.request_started.connect(note, weak=False)
+
+
+@functools.cache
+def _watch_quart() -> None:
+    quart = sys.modules["quart"]
+
+    # Coroutines, since other receivers are run in threads. Any: as above.
     async def note(sender: object, **told: Any) -> None:
         del sender, told
-        rule = quart.request.url_rule
-        if rule is not None:
-            quart.request.scope[ROUTE_KEY] = rule.rule
+        _note_rule(quart.request)
 
-    quart.request_started.connect(note, app, weak=False)
+    async def note_websocket(sender: object, **told: Any) -> None:
+        del sender, told
+        _note_rule(quart.websocket)
+
+    quart.request_started.connect(note, weak=False)
+    quart.websocket_started.connect(note_websocket, weak=False)
+
+
+def _note_rule(request: Any) -> None:
+    """Note the rule of a request of Quart. Any: a proxy of theirs."""
+    rule = request.url_rule
+    if rule is not None:
+        request.scope[ROUTE_KEY] = rule.rule
 
 
 def _find(exchange: Exchange) -> str | None:
@@ -70,10 +101,9 @@ def _find(exchange: Exchange) -> str | None:
     template = scope.get("path_template")
     if template:
         return str(template)
-    request = scope.get("werkzeug.request")
-    if request is not None:
-        rule = getattr(request, "url_rule", None)
-        return None if rule is None else str(rule.rule)
+    if "werkzeug.request" in scope:
+        # Flask: what it matched was noted while it lasted, by ``watch_routes``.
+        return None
     if "router" in scope or "app" in scope:
         return _of_endpoint(scope)
     if "path_params" in scope:

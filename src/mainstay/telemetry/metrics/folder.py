@@ -3,6 +3,7 @@
 ::
 
     lock              held by whoever writes, reads or tidies up; for milliseconds
+    draft             of a file that is being written
     <id>.counts       of one process, replaced as a whole; locked for as long as it lives
     ended.counts      of all processes that have ended, added up
 
@@ -36,7 +37,8 @@ WAIT_S = 2.0
 _LOOK_S = 0.002
 _ENDED = "ended"
 _SUFFIX = ".counts"
-_DRAFT_SUFFIX = ".draft"
+_DRAFT = "draft"
+"""Of whatever is written: who holds the lock is the only one who writes."""
 
 
 class FolderBusy(OSError):
@@ -138,11 +140,7 @@ class Folder:
         return living, ended
 
     def _names(self) -> list[str]:
-        found = sorted(
-            entry.name.removesuffix(_SUFFIX)
-            for entry in os.scandir(self._path)
-            if entry.name.endswith(_SUFFIX)
-        )
+        found = sorted(one.stem for one in self._path.iterdir() if one.suffix == _SUFFIX)
         return [name for name in found if name != _ENDED][:FILES_MAX]
 
     def _look_at(self, name: str) -> tuple[Record | None, bool]:
@@ -179,18 +177,18 @@ class Folder:
 
     def _write(self, name: str, content: bytes, *, lock: bool = False) -> int:
         """Replace a file as a whole; return it, open and, where asked, locked before it is seen."""
-        draft = name + _DRAFT_SUFFIX
-        self._remove_file(draft)
-        file = self._open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        # Whoever was cut off while writing may have left one.
+        self._remove_file(_DRAFT)
+        file = self._open(_DRAFT, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             if lock:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with open(file, "wb", closefd=False) as stream:
                 stream.write(content)
-            os.rename(self._path / draft, self._path / (name + _SUFFIX))  # noqa: PTH104  As below.
+            os.rename(self._path / _DRAFT, self._path / (name + _SUFFIX))  # noqa: PTH104  As below.
         except OSError:
             self._close(file)
-            self._remove_file(draft)
+            self._remove_file(_DRAFT)
             raise
         return file
 
@@ -250,9 +248,9 @@ def make_private(path: Path) -> None:
 
 def is_deserted(path: Path) -> bool:
     """Return whether no process tells anything in a folder any more."""
-    for entry in os.scandir(path):
-        if entry.name.endswith(_SUFFIX):
-            file = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    for one in path.iterdir():
+        if one.suffix == _SUFFIX:
+            file = os.open(one, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 if not _try_lock(file):
                     return False

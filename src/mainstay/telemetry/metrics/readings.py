@@ -60,6 +60,8 @@ def _of_stats(stats: Stats) -> Iterable[Reading]:
     if stats.state is not None:
         for state in State:
             yield _CIRCUIT_STATE, (name, state.value), (float(stats.state == state.value),)
+    if stats.mode is not None:
+        yield _CIRCUIT_MODE, (name, stats.mode), (1.0,)
     for told, value in (
         (_BULKHEAD_IN_FLIGHT, stats.in_flight),
         (_BULKHEAD_WAITING, stats.waiting),
@@ -177,6 +179,7 @@ def read_target(service: str, version: str, instance: str | None, environment: s
 
 
 _CIRCUIT_STATE = family("mainstay_circuit_state")
+_CIRCUIT_MODE = family("mainstay_circuit_mode")
 _BULKHEAD_IN_FLIGHT = family("mainstay_bulkhead_in_flight")
 _BULKHEAD_WAITING = family("mainstay_bulkhead_waiting")
 _BUDGET_LEFT = family("mainstay_budget_left")

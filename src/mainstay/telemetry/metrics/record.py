@@ -118,7 +118,7 @@ def _read_header(header: bytes) -> _Header | None:
             for one in found["families"]
         ]
         absorbed = tuple(map(str, found["absorbed"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if any(len(labels) != len(family.labels) for family, keys in families for labels in keys):
         return None

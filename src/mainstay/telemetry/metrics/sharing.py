@@ -17,6 +17,7 @@ from mainstay.telemetry.metrics.kin import FOLDER_VARIABLE, find_kin, folder_of,
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.snapshot import Snapshot, merge
 from mainstay.telemetry.metrics.sweep import sweep
+from mainstay.telemetry.metrics.table import counter
 
 TELL_EVERY_S = 1.0
 """A worker's counts are seen by those who ask another one after this time at the latest."""
@@ -61,10 +62,7 @@ class Sharing:
         self._telling = threading.RLock()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
-        self._failed = registry.counter(
-            "mainstay_telemetry_untold",
-            "How often this process could not tell its figures to the others of its replica.",
-        )
+        self._failed = counter(registry, "mainstay_telemetry_untold")
         _heed_forks_and_exit(self)
         if shared:
             self._begin()
@@ -93,8 +91,7 @@ class Sharing:
         """Tell the others what this process has counted; return the seconds until the next time."""
         began_s = self._clock.monotonic_s()
         self._do(self._folder.tell)
-        took_s = self._clock.monotonic_s() - began_s
-        return max(TELL_EVERY_S, took_s / _TELL_SHARE)
+        return pause_s(self._clock.monotonic_s() - began_s)
 
     def close(self) -> None:
         """Tell the others for the last time. What is counted afterwards is told at exit."""
@@ -173,6 +170,11 @@ def sharing_of(
         shared=kin.is_worker or named,
         clock=clock,
     )
+
+
+def pause_s(took_s: float) -> float:
+    """Return the seconds until the next time, when telling took so many."""
+    return max(TELL_EVERY_S, took_s / _TELL_SHARE)
 
 
 def _heed_forks_and_exit(sharing: Sharing) -> None:

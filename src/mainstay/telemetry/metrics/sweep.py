@@ -1,6 +1,5 @@
 """Removes the folders of replicas that are gone."""
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -31,7 +30,6 @@ def sweep(root: Path) -> None:
 def _remove(folder: Path) -> None:
     if folder.is_symlink() or not is_deserted(folder):
         return
-    for entry in list(os.scandir(folder)):
-        if entry.is_file(follow_symlinks=False):
-            (folder / entry.name).unlink()
+    for one in list(folder.iterdir()):
+        one.unlink()
     folder.rmdir()

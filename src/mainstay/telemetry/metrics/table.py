@@ -107,6 +107,13 @@ ROWS = (
         "dependency",
         "state",
     ),
+    gauge_row(
+        _CALLS,
+        "mainstay_circuit_mode",
+        "Processes whose circuit is in a mode: enforce, shadow, disabled or forced_open.",
+        "dependency",
+        "mode",
+    ),
     counter_row(
         _CALLS,
         "mainstay_circuit_changes",
