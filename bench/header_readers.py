@@ -72,6 +72,7 @@ def _head(name: bytes) -> Callable[[bytes], None]:
         exchange = Exchange()
         exchange.scope = {"scheme": "http", "http_version": "1.1"}
         exchange.kind, exchange.path, exchange.status, exchange.trusted = "http", "/", 200, True
+        exchange.peer = exchange.client = "127.0.0.1"
         exchange.method = "OPTIONS" if name.startswith(b"access") else "POST"
         exchange.get = {**usual, name: value}.get
         said = _perimeter.ask(exchange)
