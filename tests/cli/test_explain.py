@@ -170,6 +170,26 @@ def test_inbound_is_explained_part_by_part(
     assert [key for key in keys if key in order] == order
 
 
+def test_what_holds_without_being_declared_is_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither `off` nor an empty mapping is what a client meets there."""
+    (folder / "mainstay.yaml").write_text(
+        "service: shop\napp: shop:app\ninbound:\n  headers: {permissions: {usb: [self, '*']}}\n"
+        "  rate_limit: [7/min, {rate: 9/s, burst: 2, name: a}]\n"
+    )
+    assert call("explain", "inbound", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    found = {key: (one["value"], one["from"]) for key, one in answer["values"].items()}
+    assert found["rate_limit[0].burst"] == ("7", "default: as many as rate names")
+    assert found["rate_limit[1].burst"] == ("2", "mainstay.yaml:5:41")
+    assert found["headers.csp"] == ("of the preset", "default")
+    value, source = found["headers.permissions"]
+    assert value.startswith("{accelerometer: [], ")
+    assert value.endswith(", usb: [self, *]}")
+    assert (value.count("[]"), source) == (12, "mainstay.yaml:4:27")
+
+
 def test_inbound_of_one_of_several_services(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +212,20 @@ def test_inbound_of_one_of_several_services(
         ("{rate_limit: {rate: 1/s, burst: 3}}", "rate_limit[0].burst", "mainstay.yaml:3:42"),
         ("{headers: {csp: {img-src: [self]}}}", "headers.csp", "mainstay.yaml:3:27"),
         ("{headers: pages}", "headers.csp", "default"),
+        ("{headers: {also: {x-team: shop}}}", "headers.also", "mainstay.yaml:3:28"),
+        ("{headers: {permissions: {usb: [self]}}}", "headers.permissions", "mainstay.yaml:3:35"),
+        ("{health: {links: {about: /about}}}", "health.links", "mainstay.yaml:3:28"),
+        ("{health: {groups: {disks: [disk]}}}", "health.groups", "mainstay.yaml:3:29"),
+        (
+            "{rate_limit: {rate: 1/s, burst: 9, costs: {/a: 5}}}",
+            "rate_limit[0].costs",
+            "mainstay.yaml:3:53",
+        ),
+        (
+            "{rate_limit: [1/s, {rate: 9/s, name: a, costs: {/a: 5}}]}",
+            "rate_limit[1].costs",
+            "mainstay.yaml:3:58",
+        ),
     ],
 )
 def test_what_is_written_short_has_its_place(

@@ -53,6 +53,16 @@ TYPES_URI = Text(
 )
 
 
+Features = tuple[tuple[str, tuple[str, ...]], ...]
+"""Of a browser, each with who may use it."""
+
+# What a page seldom needs and a script that was smuggled in may want.
+_DENIED = (
+    "accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid",
+    "magnetometer", "microphone", "midi", "payment", "serial", "usb",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cors:
     """Which pages of other origins may read answers."""
@@ -192,7 +202,7 @@ class SecurityHeaders:
         doc="Referrer-Policy. Other sites learn the origin and no path; Django's CSRF check still "
         "gets what it needs.",
     )
-    permissions: tuple[tuple[str, tuple[str, ...]], ...] | None = key(
+    permissions: Features | None = key(
         "permissions",
         MapOf(FEATURE, ListOf(ALLOWED, maximum=16), maximum=64),
         default=(),
@@ -293,3 +303,9 @@ def _cors_faults(cors: Cors) -> Iterator[tuple[tuple[str, ...], str]]:
         if origin in cors.origins:
             sentence = f"{what} read what a user's cookies open; name the origins instead"
             yield ("inbound.cors.credentials", *places), sentence
+
+
+def allowed_features(declared: Features) -> Features:
+    """Return who may use which feature of the browser: nobody, where ``permissions`` is silent."""
+    denied: dict[str, tuple[str, ...]] = dict.fromkeys(_DENIED, ())
+    return tuple((denied | dict(declared)).items())

@@ -12,18 +12,13 @@ from mainstay.service.inbound.perimeter.csp import (
     policy,
 )
 from mainstay.service.inbound.refusal import RawHeaders
-from mainstay.spec.perimeter import Hsts, SecurityHeaders
+from mainstay.spec.perimeter import Hsts, SecurityHeaders, allowed_features
 
 Kind = Literal["api", "pages", "docs"]
 """Of an answer: data, a page, or a page of FastAPI's documentation."""
 
 HSTS = b"strict-transport-security"
 
-# What a page seldom needs and a script that was smuggled in may want.
-_DENIED = (
-    "accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid",
-    "magnetometer", "microphone", "midi", "payment", "serial", "usb",
-)  # fmt: skip
 _PRESETS: dict[Kind, Directives] = {"api": API, "pages": PAGES, "docs": DOCS}
 _ANCESTORS = "frame-ancestors"
 _FRAMES: Directives = {"deny": ("none",), "same-origin": ("self",)}
@@ -107,8 +102,8 @@ def _old_frame(declared: SecurityHeaders) -> bytes | None:
 def _permissions(declared: SecurityHeaders) -> bytes | None:
     if declared.permissions is None:
         return None
-    allowed = dict.fromkeys(_DENIED, ()) | dict(declared.permissions)
-    return ", ".join(f"{name}={_allow_list(who)}" for name, who in allowed.items()).encode()
+    allowed = allowed_features(declared.permissions)
+    return ", ".join(f"{name}={_allow_list(who)}" for name, who in allowed).encode()
 
 
 def _allow_list(who: tuple[str, ...]) -> str:
