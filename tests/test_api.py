@@ -12,6 +12,8 @@ ROOMS = (
     "mainstay.service.outbound.adapters.http_clients",
     "mainstay.service.outbound.adapters.redis_clients",
     "mainstay.service.outbound.balance",
+    "mainstay.telemetry.logs",
+    "mainstay.telemetry.masking",
     "mainstay.testing",
 )
 """What guides import from."""
