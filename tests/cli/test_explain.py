@@ -182,7 +182,7 @@ def test_what_holds_without_being_declared_is_shown(
     answer = json.loads(capsys.readouterr().out)
     found = {key: (one["value"], one["from"]) for key, one in answer["values"].items()}
     assert found["rate_limit[0].burst"] == ("7", "default: as many as rate names")
-    assert found["rate_limit[1].burst"] == ("2", "mainstay.yaml:5:41")
+    assert found["rate_limit[1].burst"] == ("2", "mainstay.yaml:5:42")
     assert found["headers.csp"] == ("of the preset", "default")
     value, source = found["headers.permissions"]
     assert value.startswith("{accelerometer: [], ")
