@@ -97,8 +97,8 @@ class Circuit:
     """
 
     __slots__ = (
-        "_failed", "_first_probe", "_generation", "_good", "_leases", "_lock", "_open_until_s", "_openings",
-        "_rate", "_serial", "_slow", "closed", "heeds_success", "mode", "options",
+        "_failed", "_first_probe", "_generation", "_good", "_leases", "_lock", "_open_until_s",
+        "_openings", "_rate", "_serial", "_slow", "closed", "heeds_success", "mode", "options",
         "rejects_until_s", "state", "timed",
     )  # fmt: skip
 
