@@ -150,7 +150,8 @@ SECRET_KEYS = (
 )  # fmt: skip
 
 PLAIN_KEYS = (
-    "token_count", "max_tokens", "prompt_tokens", "password_length", "password_changed_at",
+    "token_count", "tokens", "max_tokens", "prompt_tokens", "password_length",
+    "password_changed_at",
     "passwordPolicy", "secret_name", "secretVersion", "monkey", "keyboard", "key", "author",
     "authored_at", "authority", "passport_control_name", "passenger", "compass", "cookie_policy",
     "cookies_accepted", "session", "session_count", "tokenizer", "token_type",
@@ -191,6 +192,7 @@ def beside_keys(rng: Random, key: str, secret: str) -> list[object]:
         f"https://shop.example/login?{key}={secret}&next=/",
         repr({"a": 1, key: secret}),
         f"{key} = '{secret}'",
+        f"User(name='a', {key}=Token('{secret}'), age=3)",
         RuntimeError(f"bad config: {key}={secret!r} at line 3"),
         [(key.encode(), secret.encode())],
         repr([(key.encode(), secret.encode())]),

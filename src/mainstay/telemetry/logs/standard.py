@@ -53,6 +53,9 @@ class Handler(logging.Handler):
                 event = record.getMessage()
             except (TypeError, ValueError, KeyError, IndexError) as error:
                 extra["log_error"] = text_of(error).rpartition("\n")[2]
+        if isinstance(event, str):
+            # Some end theirs with a newline, for files.
+            event = event.rstrip("\n")
         if record.stack_info:
             extra["stack"] = record.stack_info
         self._door.logs.log(

@@ -54,7 +54,7 @@ _ENDINGS = frozenset(
 """Secret where a name ends with these words; digits behind them (``token2``) don't matter."""
 
 _TOKEN_LISTS = frozenset({"access", "auth", "bearer", "id", "refresh", "session"})
-"""``refresh_tokens`` are tokens; ``max_tokens`` and ``prompt_tokens`` are numbers of words."""
+"""``refresh_tokens`` are tokens; ``max_tokens`` and ``tokens`` alone are numbers of words."""
 
 _RUN_TOGETHER = (
     "accesskey", "apikey", "authorization", "cardnumber", "cookie", "creditcard", "encryptionkey",
@@ -90,7 +90,7 @@ def is_secret(name: str, further: frozenset[tuple[str, ...]] = frozenset()) -> b
         return True
     last = words[-1]
     if last == "tokens":
-        return len(words) == 1 or words[-2] in _TOKEN_LISTS
+        return len(words) > 1 and words[-2] in _TOKEN_LISTS
     if not _STRONG.isdisjoint(words):
         # `password_changed_at` tells when, `password_at_rest` would be the password.
         ends_harmless = last in _HARMLESS or (last == "at" and words[-2] in _HARMLESS)

@@ -15,11 +15,14 @@ _VALUE = re.compile(
     r"""\\(?P<escaped>["']).*?(?:\\(?P=escaped)|\Z)|"""
     r"""(?P<prefix>b?)(?P<quote>["'])(?:[^\\]|\\.)*?(?:(?P=quote)|\Z)|"""
     r"""[\[({][^\])}]*(?:[\])}]|\Z)|"""
-    r"""(?P<bare>(?:(?:bearer|basic|token|apikey)[ ]{1,2})?[^\s"',;&<>(){}\[\]|]+)""",
+    r"""(?P<bare>(?:(?:bearer|basic|token|apikey)[ ]{1,2})?[^\s"',;&<>(){}\[\]|]+"""
+    # An object's own words for itself: token=Token('...').
+    r"""(?:\([^)]*(?:\)|\Z))?)""",
     re.DOTALL | re.IGNORECASE,
 )
 _TO_TAG = re.compile(r"[^<]*")
-_LINE = re.compile(r"""[^\r\n"']*""")
+_LINE = re.compile(r"[^\r\n]*")
+"""Of cookies, which hold pairs and quotes of their own: what follows on the line goes with them."""
 
 _QUOTED = re.compile(r"""b?\\?["']""")
 
