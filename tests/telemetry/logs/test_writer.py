@@ -152,6 +152,19 @@ def test_half_a_line_on_a_full_disk_tears_no_other(room: int) -> None:
     assert writer.lost == 1
 
 
+def test_a_line_that_was_given_up_half_written_tears_no_other(room: int) -> None:
+    reader = Reader()
+    writer = Writer(Outlet(reader.write, room, whole=False, close=lambda: None))
+    reader.room = 4
+    writer.write(b"broken off\n")
+    reader.error = BrokenPipeError()
+    eventually(lambda: not writer.behind)
+    reader.error, reader.room = None, 1 << 30
+    writer.write(b"whole\n")
+    assert reader.taken == b"brok\nwhole\n"
+    assert writer.lost == 1
+
+
 def test_a_line_in_the_midst_of_another_comes_after_it(room: int) -> None:
     """A signal handler or a destructor may log at any moment, also within our own lock."""
     reader = Reader()

@@ -42,6 +42,7 @@ class Writer:
 
     __slots__ = (
         "__weakref__",
+        "_begun",
         "_behind",
         "_clock",
         "_direct",
@@ -78,6 +79,8 @@ class Writer:
         self._direct = True
         # Something waits, and a thread sees to it.
         self._behind = False
+        # A part of the line that waits longest was written.
+        self._begun = False
         # A line was broken off, so the next one begins with a newline.
         self._torn = False
         self.lost = 0
@@ -140,6 +143,7 @@ class Writer:
             self.lost += 1
             return b""
         self._torn = False
+        self._begun = True
         return line[taken:]
 
     def _keep(self, line: bytes) -> None:
@@ -185,6 +189,7 @@ class Writer:
                     self._queue[0] = rest
                     return False
                 self._queue.popleft()
+                self._begun = False
             if not self._queue:
                 self._behind = False
                 self._direct = True
@@ -192,6 +197,8 @@ class Writer:
 
     def _give_up(self) -> None:
         """Count what waits as lost."""
+        self._torn = self._torn or self._begun
+        self._begun = False
         self.lost += len(self._queue)
         self._queue.clear()
         self._queued_bytes = 0
