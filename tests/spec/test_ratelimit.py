@@ -141,12 +141,26 @@ def test_beside_one_that_is_broken_the_others_are_told_where_they_are(complain: 
     text = "[{rate: 5/s, cost: 6}, {rate: 5}, {rate: 5/s, name: c, cost: 7}]"
     faults = complain(f"{HEAD}inbound:\n  rate_limit: {text}\n")
     assert [fault.path for fault in faults] == [
-        "inbound.rate_limit[0].cost", "inbound.rate_limit[1].rate",
+        "inbound.rate_limit[0].cost", "inbound.rate_limit[1].rate", "inbound.rate_limit[2].cost",
     ]  # fmt: skip
     text = "[{rate: 5/s, by: usr}, {rate: 5/s, name: c, cost: 7}]"
     faults = complain(f"{HEAD}inbound:\n  rate_limit: {text}\n")
     assert [fault.path for fault in faults] == [
         "inbound.rate_limit[0].by", "inbound.rate_limit[1].cost",
+    ]  # fmt: skip
+
+
+def test_a_wrong_key_hides_nothing_that_does_not_follow_from_it(complain: Complain) -> None:
+    text = """[
+    {rate: 5/s, name: a, stoore: x, cost: 6},
+    {rate: 5/s, name: b, odd: 1, store: none},
+    {rate: nope, name: c, cost: 9},
+    {rate: 5/s, name: b, burst: nope, cost: 6},
+    {rate: 5/s, name: NO}, {rate: 5/s, name: b, store: none}]"""
+    faults = complain(f"{HEAD}inbound:\n  rate_limit: {text}\n")
+    assert [fault.path.removeprefix("inbound.rate_limit") for fault in faults] == [
+        "[0].stoore", "[0].cost", "[1].odd", "[1].store", "[2].rate", "[3].name", "[3].burst",
+        "[4].name", "[5].name", "[5].store",
     ]  # fmt: skip
 
 

@@ -95,3 +95,16 @@ def test_what_is_wrong_is_told_with_its_place(
     (fault,) = faults(load, text)
     assert (fault.path, fault.line) == (path, line)
     assert words in fault.sentence
+
+
+def test_a_wrong_key_hides_nothing_that_does_not_follow_from_it(load: Load) -> None:
+    text = """\
+  session: {store: cach, keys: [plain], ttl: 99q, touch: 2d, secure: false, same_site: none}
+  idempotency: {store: dbb, methods: [GET], lease: 2h, ttl: never, odd: 1}
+"""
+    found = [fault.path.removeprefix("inbound.") for fault in faults(load, text)]
+    assert found == [
+        "session.store", "session.keys[0]", "session.ttl", "session.touch", "session.same_site",
+        "idempotency.store", "idempotency.methods[0]", "idempotency.lease", "idempotency.ttl",
+        "idempotency.odd",
+    ]  # fmt: skip

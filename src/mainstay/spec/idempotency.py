@@ -113,12 +113,13 @@ def idempotency_faults(
         declared: Where the keys stand.
     """
     path = "inbound.idempotency"
-    if options is None or not declared.is_sure(path):
+    if options is None:
         return
     yield from store_faults(options.store, f"{path}.store", dependencies, declared, STORE_SCHEMES)
-    if options.lease_s > options.ttl_s:
+    are_sure = declared.is_sure(f"{path}.lease") and declared.is_sure(f"{path}.ttl")
+    if options.lease_s > options.ttl_s and are_sure:
         sentence = "`lease` is longer than `ttl`: a key would be forgotten while it is worked on"
         yield fault_at(declared.place(f"{path}.lease"), f"{path}.lease", sentence)
-    if not options.methods:
+    if not options.methods and declared.is_sure(f"{path}.methods"):
         sentence = "no method is named, so no request could carry a key"
         yield fault_at(declared.place(f"{path}.methods"), f"{path}.methods", sentence)

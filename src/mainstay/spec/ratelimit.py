@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import takewhile
 
 from mainstay.spec.dependency import DEPENDENCY_NAME, Dependency
 from mainstay.spec.faults import Fault, fault_at, shown
@@ -118,26 +119,18 @@ def rate_limit_faults(
         dependencies: Of the same service.
         declared: Where the keys stand.
     """
-    items = sum(f"{_KEY}[{index}]" in declared.places for index in range(LIMITS_MAX))
     names: set[str] = set()
     stores: set[str] = set()
-    for index, limit in enumerate(limits):
-        path = f"{_KEY}[{index}]"
-        if path not in declared.places:
-            # One that is no list.
-            path = _KEY
-        if not declared.is_sure(path):
-            if len(limits) < items:
-                # Where one could not be read, the later ones' numbers are off by it.
-                return
-            continue
-        for key_name, sentence in _own_faults(limit, names):
-            of_key = f"{path}.{key_name}"
-            yield fault_at(declared.place(of_key), of_key, sentence)
-        names.add(limit.name)
-        if limit.store is None:
-            continue
+    for path, limit in zip(_paths(limits, declared), limits, strict=False):
+        for needed, of_key, sentence in _own_faults(limit, names):
+            if all(declared.is_sure(f"{path}.{one}") for one in needed):
+                at = f"{path}.{of_key}"
+                yield fault_at(declared.place(at), at, sentence)
+        if declared.is_sure(f"{path}.name"):
+            names.add(limit.name)
         of_store = f"{path}.store"
+        if limit.store is None or not declared.is_sure(of_store):
+            continue
         yield from store_faults(limit.store, of_store, dependencies, declared)
         stores.add(limit.store)
         if len(stores) > 1:
@@ -146,16 +139,41 @@ def rate_limit_faults(
             yield fault_at(declared.place(of_store), of_store, sentence, found=shown(limit.store))
 
 
-def _own_faults(limit: RateLimit, names: AbstractSet[str]) -> Iterator[tuple[str, str]]:
-    """Yield (key, sentence) for what is wrong with one limit, given the names before it."""
+def _paths(limits: Sequence[RateLimit], declared: Declared) -> list[str]:
+    """Return where each limit stands; fewer, where that can't be told.
+
+    What could not be read is not among the limits, so that later ones have another number.
+    """
+    items = [f"{_KEY}[{index}]" for index in range(LIMITS_MAX)]
+    items = [item for item in items if item in declared.places]
+    if not items:
+        # One that is no list.
+        return [_KEY]
+    unread = {path for path in items if not declared.wrong.isdisjoint((path, f"{path}.rate"))}
+    read = [path for path in items if path not in unread]
+    if len(read) == len(limits):
+        return read
+    return list(takewhile(declared.is_sure, items))
+
+
+def _own_faults(
+    limit: RateLimit, names: AbstractSet[str]
+) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Yield what is wrong with one limit, given the names before it.
+
+    Each fault has the keys that say so, the one to mend, and the sentence.
+    """
     if limit.name in names:
-        yield "name", f"a second limit named {limit.name}: each needs a name of its own"
+        sentence = f"a second limit named {limit.name}: each needs a name of its own"
+        yield ("name",), "name", sentence
     if limit.by == "route" and not limit.routes:
-        yield "by", "`by: route` needs the paths that are counted, in `for`"
+        yield ("by", "for"), "by", "`by: route` needs the paths that are counted, in `for`"
     burst = limit.burst_calls
+    counted = ("rate", "burst")
     if limit.cost > burst:
-        yield "cost", f"no request could pass: it costs {limit.cost}, and the burst is {burst}"
+        sentence = f"no request could pass: it costs {limit.cost}, and the burst is {burst}"
+        yield ("cost", *counted), "cost", sentence
     for route, cost in limit.costs:
         if cost > burst:
             sentence = f"no request could pass: it costs {cost}, and the burst is {burst}"
-            yield f"costs.{route}", sentence
+            yield (f"costs.{route}", *counted), f"costs.{route}", sentence

@@ -118,22 +118,28 @@ def session_faults(
         declared: Where the keys stand.
     """
     path = "inbound.session"
-    if options is None or not declared.is_sure(path):
+    if options is None:
         return
     yield from store_faults(options.store, f"{path}.store", dependencies, declared)
-    for name, sentence in _own_faults(options):
-        yield fault_at(declared.place(f"{path}.{name}"), f"{path}.{name}", sentence)
+    for names, sentence in _own_faults(options):
+        of_key = f"{path}.{names[0]}"
+        if all(declared.is_sure(f"{path}.{name}") for name in names):
+            yield fault_at(declared.place(of_key), of_key, sentence)
 
 
-def _own_faults(options: Session) -> Iterator[tuple[str, str]]:
+def _own_faults(options: Session) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong, and the keys that say so: the one to mend first."""
     if not options.keys:
         yield (
-            "keys",
+            ("keys",),
             "the cookie needs a key to be signed with: `keys: ['${file:secrets/session}']`",
         )
     if options.same_site == "none" and not options.secure:
-        yield "same_site", "browsers take a cookie with `same_site: none` only while it is `secure`"
+        yield (
+            ("same_site", "secure"),
+            "browsers take a cookie with `same_site: none` only while it is `secure`",
+        )
     if options.ttl_s > options.lifetime_s:
-        yield "ttl", "`ttl` is longer than `lifetime`, which ends every session"
+        yield ("ttl", "lifetime"), "`ttl` is longer than `lifetime`, which ends every session"
     if options.touch_s >= options.ttl_s:
-        yield "touch", "`touch` must be shorter than `ttl`: a session in use would end"
+        yield ("touch", "ttl"), "`touch` must be shorter than `ttl`: a session in use would end"

@@ -87,7 +87,8 @@ class Declared:
             if above in self.wrong:
                 return False
             above = above.rpartition(".")[0]
-        return not any(one.startswith(f"{path}.") for one in self.wrong)
+        below = (f"{path}.", f"{path}[")
+        return not any(one.startswith(below) for one in self.wrong)
 
     def place(self, path: str) -> Place:
         """Return the place of the key, or of the nearest key above it that was declared."""
