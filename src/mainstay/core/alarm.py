@@ -63,6 +63,11 @@ class Alarm(Scope):
     cancelling: int
     parked: Parked
 
+    def ring(self) -> None:
+        """Cancel the task: its time is up."""
+        self.parked = RANG
+        self.task.cancel()
+
     def silence(self, error: BaseException | None) -> bool:
         """Take the alarm out at the end of its scope.
 
@@ -99,7 +104,8 @@ class _Nowhere:
         """Do nothing: nobody is parked here."""
 
 
-_NOWHERE = _Nowhere()
+NOWHERE = _Nowhere()
+"""Where an alarm is that will not ring by itself."""
 
 
 class _Rang:
@@ -183,8 +189,7 @@ class Alarms:
         if left_s > _EARLY_S:
             alarm.parked = _Alone(self._loop.call_later(max(left_s, _AGAIN_S), self._ring, alarm))
             return
-        alarm.parked = RANG
-        alarm.task.cancel()
+        alarm.ring()
 
 
 def bucket_width_s(left_s: float) -> float:
@@ -222,7 +227,10 @@ class Lane:
 
     Attributes:
         duration_s: What the alarms of this lane mostly have left when they are set.
+        kind: Of its alarms; for a lane of a kind of its own.
     """
+
+    kind: type[Alarm] = Alarm
 
     __slots__ = ("_clock", "_half_s", "_now", "_width_s", "duration_s")
 
@@ -259,7 +267,7 @@ class Lane:
         if task is None:
             home, task = None, running_task()
         # Set one by one: a constructor would take twice as long.
-        alarm = Alarm()
+        alarm = self.kind()
         alarm.clock = self._clock
         alarm.expires_s = expires_s
         alarm.retrying = retrying
@@ -276,7 +284,7 @@ class Lane:
             bucket[alarm] = None
             alarm.parked = bucket
         elif outer is not None and covered(outer, expires_s, task, self._clock):
-            alarm.parked = _NOWHERE
+            alarm.parked = NOWHERE
         else:
             self._set_elsewhere(alarm, expires_s - began_s)
         return alarm
@@ -317,7 +325,7 @@ def region_alarm(
     alarm.outer = outer
     alarm.task = task
     alarm.cancelling = task.cancelling()
-    alarm.parked = _NOWHERE
+    alarm.parked = NOWHERE
     alarm.region = region
     within = outer is not None and covered(outer, expires_s, task, clock)
     if expires_s != math.inf and not within:

@@ -7,7 +7,6 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TypeVar
 
-from mainstay.core.alarm import Lane
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid, PolicyMisused
 from mainstay.core.events import Listeners
@@ -23,6 +22,7 @@ from mainstay.service.inbound.health.builtin import builtin_checks
 from mainstay.service.inbound.health.check import Check, CheckFunction
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.parts import Parts
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
 from mainstay.service.inbound.problem import Problems
@@ -120,7 +120,7 @@ class Service:
             drain=drain,
             trust=Trust(inbound.trust),
             deadline_s=inbound.deadline_s,
-            lane=Lane(inbound.deadline_s, clock),
+            lane=RequestLane(inbound.deadline_s, clock),
             perimeter=Perimeter(inbound),
             limits=parts.limits(self._limit_keys),
             admission=parts.admission(),

@@ -5,6 +5,7 @@ lifespan is watched for its end, and unknown scopes are handed on.
 """
 
 import asyncio
+import contextlib
 import math
 from typing import Any
 
@@ -14,7 +15,7 @@ from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, lookup
-from mainstay.service.inbound.failure import NO_TIME, OVERRAN
+from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
@@ -101,15 +102,14 @@ class AsgiShell:
                 receive = flight.counted(receive)
             outer = current()
             alarm = flight.alarm = inbound.lane.set(now_s, flight.expires_s, (), outer)
+            alarm.flight = flight
             scope_token = enter(alarm)
             app = self._keyed_app if flight.method in self._keyed else self._app
             await app(scope, receive, flight.send)
             if flight.held is not None:
                 await flight.let_go()
         except asyncio.CancelledError as error:
-            if flight.silence(error):
-                await flight.refuse(OVERRAN)
-            else:
+            if not flight.silence(error):
                 flight.error = "CancelledError"
                 if not self.outermost:
                     raise
@@ -121,9 +121,14 @@ class AsgiShell:
             flight.error = type(error).__name__
             raise
         finally:
+            if flight.is_cut:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await flight.settle()
             if scope_token is not None:
                 if flight.alarm is not None:
                     flight.silence(None)
+                    # The alarm leads to the flight, and the flight to the alarm.
+                    flight.alarm = None
                 back(scope_token)
             leave_trace(trace_token)
             flights.discard(flight)

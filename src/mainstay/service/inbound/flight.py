@@ -1,5 +1,6 @@
 """One request in flight over ASGI: what becomes of its answer on the way out."""
 
+import asyncio
 import math
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterable
@@ -36,17 +37,21 @@ class Flight(Exchange):
         alarm: The deadline; None before the app is asked.
         finished: Whether the whole answer was sent.
         held: Messages of an error that are kept back; None where none is.
+        is_cut: Whether it was answered in the app's place since its time was up: what the app says
+            from then on goes nowhere.
     """
 
     __slots__ = (
         "_counted",
         "_inbound",
+        "_late",
         "_send",
         "_silent",
         "admitted",
         "alarm",
         "finished",
         "held",
+        "is_cut",
     )
 
     def __init__(self, inbound: Inbound, scope: Scope, send: Send) -> None:
@@ -54,6 +59,7 @@ class Flight(Exchange):
         self._send = send
         self._silent = False
         self._counted: BoundedReceive | None = None
+        self._late: asyncio.Task[None]
         self.scope = scope
         self.kind = scope["type"]
         self.method = scope.get("method", "WEBSOCKET")
@@ -68,6 +74,7 @@ class Flight(Exchange):
         self.alarm: Alarm | None = None
         self.finished = False
         self.held: list[Message] | None = None
+        self.is_cut = False
 
     def counted(self, receive: Receive) -> Receive:
         """Return ``receive`` with a count of the body, whose length no header says."""
@@ -78,6 +85,8 @@ class Flight(Exchange):
 
     def send(self, message: Message) -> Awaitable[None]:
         """Note what the answer is and hand it on. No coroutine of its own: two sends a request."""
+        if self.is_cut:
+            return _NOTHING
         kind = message["type"]
         if kind == "http.response.start":
             inbound = self._inbound
@@ -99,6 +108,9 @@ class Flight(Exchange):
             self.finished = not message.get("more_body", False)
             if self.held is not None:
                 return self._hold(message)
+            if self.finished and self.admitted:
+                # What an app does when it has answered is background work, and holds no place.
+                self.leave(self._inbound.clock.monotonic_s())
         elif kind == "http.response.pathsend":
             self.finished = True
             if self.held is not None:
@@ -212,6 +224,17 @@ class Flight(Exchange):
         self._silent = True
         return self.alarm.silence(error)
 
+    def cut(self) -> None:
+        """Answer in the app's place: its time is up, and its answer has not begun."""
+        self.is_cut = True
+        self._late = asyncio.get_running_loop().create_task(self._answer(OVERRAN))
+
+    async def settle(self) -> None:
+        """Wait until the answer in the app's place is sent; a client that has left is no matter."""
+        await asyncio.wait([self._late])
+        if not self._late.cancelled() and (error := self._late.exception()) is not None:
+            self.error = type(error).__name__
+
     @property
     def begun(self) -> bool:
         """Whether the client has got the beginning of an answer."""
@@ -223,6 +246,8 @@ class Flight(Exchange):
         Raises:
             Refused: An answer has begun and isn't whole: the server tears it off.
         """
+        if self.is_cut:
+            return
         if not self.begun:
             await self._answer(refusal)
         elif not self.finished:
@@ -237,6 +262,9 @@ class Flight(Exchange):
         work, and the error goes on to it.
         """
         self.error = type(error).__name__
+        if self.is_cut:
+            # What an app makes of being cancelled is not a failure of its own.
+            return
         if self.error in _LEFT and not self.begun:
             # Nobody is there to be answered, and nothing is wrong.
             self.held, self.status = None, 0
@@ -244,9 +272,7 @@ class Flight(Exchange):
         if self.begun and not self.finished:
             self._inbound.failed(self, error)
             raise error
-        # What an app makes of being cancelled is not a failure of its own.
-        rang = self.alarm is not None and self.alarm.parked is RANG
-        refusal = OVERRAN if rang else refusal_of(error)
+        refusal = refusal_of(error)
         if refusal is FAILED:
             self._inbound.complain(
                 f"mainstay: {self.method} {self.path!r} failed, "
@@ -279,10 +305,12 @@ class Flight(Exchange):
         self._inbound.refused(self, refusal)
         self.held, self.size = None, 0
         document, headers = self._problem(refusal)
-        await self.send(
-            {"type": "http.response.start", "status": refusal.status, "headers": headers}
-        )
-        await self.send({"type": "http.response.body", "body": self._body(document)})
+        self.status = refusal.status
+        self.begun_s = self._inbound.clock.monotonic_s()
+        start = {"type": "http.response.start", "status": refusal.status, "headers": headers}
+        await self._send(self._dress(start))
+        self.size, self.finished = len(document), True
+        await self._send({"type": "http.response.body", "body": self._body(document)})
 
     def _problem(self, refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         document = self._inbound.problems.render(refusal, self.trace.trace_id, self.request_id)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from mainstay.core.alarm import Lane
 from mainstay.core.clock import Clock
 from mainstay.core.events import Event, Listeners
 from mainstay.core.trace import SAMPLE_ALL
@@ -16,6 +15,7 @@ from mainstay.service.inbound.failure import FAILED
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.observer import Observer
+from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
 from mainstay.service.inbound.problem import Problems
 from mainstay.service.inbound.ratelimit.limits import Limits
@@ -69,7 +69,7 @@ class Inbound:
     drain: Drain
     trust: Trust
     deadline_s: float
-    lane: Lane
+    lane: RequestLane
     perimeter: Perimeter
     limits: Limits | None
     admission: Admission | None
