@@ -41,6 +41,15 @@ PLAIN = b"x-request-timeout"
         ({PLAIN: b"1_0"}, 5.0),
         ({PLAIN: b" 1"}, 5.0),
         ({PLAIN: "١".encode()}, 5.0),
+        # Sent twice: the shells join them.
+        ({PLAIN: b"2, 1"}, 1.0),
+        ({PLAIN: b"0.5,3s"}, 0.5),
+        ({PLAIN: b"junk, 250ms, "}, 0.25),
+        ({PLAIN: b","}, 5.0),
+        ({ENVOY: b"0, 700"}, 0.7),
+        ({GRPC: b"1S, 100m"}, 0.1),
+        ({PLAIN: b"4," * 7 + b"1"}, 1.0),
+        ({PLAIN: b"4," * 7 + b"1,1"}, 4.0),
         ({ENVOY: b"900", GRPC: b"800m", PLAIN: b"0.7"}, 0.7),
         ({ENVOY: b"700", GRPC: b"800m", PLAIN: b"0.9"}, 0.7),
         ({ENVOY: b"900", GRPC: b"700m", PLAIN: b"junk"}, 0.7),
@@ -51,7 +60,7 @@ def test_the_least_holds(headers: dict[bytes, bytes], expected_s: float) -> None
 
 
 def test_without_any_bound_there_is_none() -> None:
-    assert allowed_s({}.get, math.inf) == math.inf
+    assert allowed_s(dict[bytes, bytes]().get, math.inf) == math.inf
 
 
 @given(st.dictionaries(st.sampled_from([ENVOY, GRPC, PLAIN]), st.binary(max_size=40)))
