@@ -37,9 +37,10 @@ class Listeners:
 
     Attributes:
         listening: Whether anybody does. Who emits often looks here before an event is made.
+        calls: Whether somebody asked to be told of each call of a client, which is dear.
     """
 
-    __slots__ = ("_listeners", "_max", "_on_error", "listening")
+    __slots__ = ("_listeners", "_max", "_on_error", "calls", "listening")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Listeners:
         on_listener_error: Callable[[Listener, Exception], None] = report_to_stderr,
     ) -> None:
         self.listening = False
+        self.calls = False
         self._listeners: tuple[Listener, ...] = ()
         self._max = listeners_max
         self._on_error = on_listener_error

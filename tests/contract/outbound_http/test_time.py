@@ -163,6 +163,8 @@ def test_where_nothing_bounds_the_time_nothing_is_said(
 def test_the_trace_goes_along_with_a_span_for_each_attempt(
     policy: Policy, connect: Connect, server: Server
 ) -> None:
+    """Where somebody makes spans of calls; else the request itself is the parent."""
+    policy.events.calls = True
     server.on("/a", answer(503), answer(200))
     client = connect(policy, server.url)
     token = enter_trace(Trace("a" * 32, "b" * 16, None, SAMPLED | RANDOM))

@@ -34,6 +34,36 @@ class Attempted(PolicyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(PolicyEvent):
+    """One attempt of a client ended, as its adapter saw it. Told before ``Attempted``.
+
+    Only where ``Listeners.calls`` is set.
+
+    Attributes:
+        system: ``http``, ``grpc``, ``redis``, or the database: ``postgresql``, ``sqlite``, ...
+        operation: The method, the command, the first word of the statement.
+        target: The path without its query, the full name of gRPC's method; else empty.
+        server: Name or address of who was asked, where known.
+        port: Of it.
+        status: Of the answer, by the system's own words; None: there was none, or it has none.
+        error: Type of the error that ended it, or None.
+        span_id: What was sent as the parent of what the callee does, 16 hex digits; None outside
+            of a trace.
+        took_s: How long it took.
+    """
+
+    system: str
+    operation: str
+    target: str
+    server: str | None
+    port: int | None
+    status: str | int | None
+    error: str | None
+    span_id: str | None
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retried(PolicyEvent):
     """There will be another attempt.
 

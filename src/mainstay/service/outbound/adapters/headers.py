@@ -1,7 +1,6 @@
 """What is sent along with every attempt: the time that is left, and who the request is. Pure."""
 
 from collections.abc import Container
-from random import Random
 
 from mainstay.core.trace import Trace
 
@@ -14,14 +13,17 @@ internal listeners make it the timeout of the route and pass on what is left.
 
 
 def headers_out(
-    left_s: float | None, trace: Trace | None, rng: Random, own: Container[str] = ()
+    left_s: float | None,
+    trace: Trace | None,
+    span_id: str | None = None,
+    own: Container[str] = (),
 ) -> dict[str, str]:
     """Return the headers that one attempt adds.
 
     Args:
         left_s: Seconds left for it; None where nothing bounds it, and then nothing is said.
         trace: That of the request which is being answered, or None.
-        rng: Where the attempt's own span id comes from; public, so not for secrets.
+        span_id: The attempt's own; None: it has none, and the callee's parent is who calls.
         own: Names that the caller has set: whoever set a trace knows better than we do.
     """
     headers: dict[str, str] = {}
@@ -31,8 +33,7 @@ def headers_out(
     if trace is None:
         return headers
     if "traceparent" not in own:
-        span_id = rng.getrandbits(64) or 1
-        headers["traceparent"] = f"00-{trace.trace_id}-{span_id:016x}-{trace.flags:02x}"
+        headers["traceparent"] = f"00-{trace.trace_id}-{span_id or trace.span_id}-{trace.flags:02x}"
         if trace.vendors and (vendors := trace.tracestate):
             headers["tracestate"] = vendors
     if trace.baggage and "baggage" not in own and (baggage := trace.baggage_out):

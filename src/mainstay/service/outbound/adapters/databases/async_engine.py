@@ -66,11 +66,13 @@ def async_sqlalchemy_engine(
     with part():
         engine = create_async_engine(made_url, **{**kept, **options})
     inner = engine.sync_engine
-    driver = Driver(errors=inner.dialect.loaded_dbapi.Error, theirs=OperationalError)
+    driver = Driver(
+        errors=inner.dialect.loaded_dbapi.Error, theirs=OperationalError, system=inner.dialect.name
+    )
     pool_class.gate = gate = AsyncGate(policy, held.bounds, driver)
 
-    def through(work: Callable[[], None]) -> None:
-        await_only(gate.run(lambda: greenlet_spawn(work)))
+    def through(work: Callable[[], None], statement: str) -> None:
+        await_only(gate.run(lambda: greenlet_spawn(work), statement))
 
     guard_statements(inner, through, as_it_is)
     known = inner.dialect.driver == "psycopg"

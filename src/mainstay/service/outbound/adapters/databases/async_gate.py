@@ -33,21 +33,23 @@ class AsyncGate(Gate):
 
         return await self._told(through)
 
-    async def run(self, work: Callable[[], Awaitable[R]]) -> R:
+    async def run(self, work: Callable[[], Awaitable[R]], statement: str = "COMMIT") -> R:
         """Run one statement, or the end of a transaction; see ``SyncGate.run``."""
 
         async def attempt() -> R | Answered:
             began_s, within_s = self.policy.plan.now(), self.bounds.statement_s
-            try:
-                async with self.region(within_s):
-                    return await work()
-            except DeadlineExceeded as error:
-                raise self.cut_off(within_s, began_s, begun=True) from error
-            except self.driver.errors as error:
-                failure = self.failed_to_run(error, began_s)
-                if isinstance(failure, Answered):
-                    return failure
-                raise failure from error
+            with self.telling(statement) as told:
+                try:
+                    async with self.region(within_s):
+                        return await work()
+                except DeadlineExceeded as error:
+                    raise self.cut_off(within_s, began_s, begun=True) from error
+                except self.driver.errors as error:
+                    failure = self.failed_to_run(error, began_s)
+                    if isinstance(failure, Answered):
+                        told.error = type(error).__name__
+                        return failure
+                    raise failure from error
 
         return await self._told(lambda: self.running.acall(attempt))
 

@@ -67,7 +67,11 @@ def sqlalchemy_engine(
     kept = {**pool_options(policy, made_url, held), "poolclass": pool_class}
     with part():
         engine = create_engine(made_url, **{**kept, **options})
-    driver = Driver(errors=engine.dialect.loaded_dbapi.Error, theirs=OperationalError)
+    driver = Driver(
+        errors=engine.dialect.loaded_dbapi.Error,
+        theirs=OperationalError,
+        system=engine.dialect.name,
+    )
     pool_class.gate = gate = SyncGate(policy, held.bounds, driver)
     ready = sqlite.timely if engine.dialect.name == "sqlite" else as_it_is
     guard_statements(engine, gate.run, ready)

@@ -10,9 +10,11 @@ from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionL
 from mainstay.service.outbound.adapters.held import bulkhead_of, within_place
 from mainstay.service.outbound.adapters.outcome import Answered, NotServed, timed_out
 from mainstay.service.outbound.adapters.place import Lost, Place
+from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.policy import Policy
 
 _OVER_S = 0.002
+_WORD_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +37,12 @@ class Driver:
     Attributes:
         errors: The root of its errors.
         theirs: SQLAlchemy's kind that our errors become too.
+        system: The database, as SQLAlchemy calls it.
     """
 
     errors: type[Exception]
     theirs: type[Exception]
+    system: str = "other_sql"
 
 
 class Gate:
@@ -82,6 +86,13 @@ class Gate:
     def give_back_lost(self) -> None:
         """Give the places back of connections that were thrown away."""
         self._lost.give_back()
+
+    def telling(self, statement: str) -> Telling:
+        """Return what tells of one statement."""
+        plan = self.policy.plan
+        return (
+            Telling(plan, self.driver.system, _word_of(statement)) if plan.events.calls else QUIET
+        )
 
     def place(self) -> Place:
         """Return a place for a connection that is out."""
@@ -137,6 +148,12 @@ class Gate:
                 return (ConnectionLost if begun else ConnectFailed)(plan.name)
             case Kind.ANSWER | Kind.CONTENTION:
                 return None
+
+
+def _word_of(statement: str) -> str:
+    """Return what a statement does, as ``SELECT``; comments before it make it ``OTHER``."""
+    word = statement[:_WORD_CHARS].split(None, 1)[:1]
+    return word[0].upper() if word and word[0].isalpha() else "OTHER"
 
 
 def time_is_up() -> bool:

@@ -10,8 +10,8 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from mainstay.core.errors import MainstayError
 
-Through = Callable[[Callable[[], None]], object]
-"""Runs a statement through the gate."""
+Through = Callable[[Callable[[], None], str], object]
+"""Runs a statement through the gate, whose text is for who is told of it."""
 
 
 def guard_statements(
@@ -30,19 +30,27 @@ def guard_statements(
     def execute(
         cursor: DBAPICursor, statement: str, values: Any, context: ExecutionContext
     ) -> bool:
-        through(lambda: context.dialect.do_execute(ready(cursor), statement, values, context))
+        through(
+            lambda: context.dialect.do_execute(ready(cursor), statement, values, context), statement
+        )
         return True
 
     @event.listens_for(engine, "do_executemany")
     def execute_many(
         cursor: DBAPICursor, statement: str, values: Any, context: ExecutionContext
     ) -> bool:
-        through(lambda: context.dialect.do_executemany(ready(cursor), statement, values, context))
+        through(
+            lambda: context.dialect.do_executemany(ready(cursor), statement, values, context),
+            statement,
+        )
         return True
 
     @event.listens_for(engine, "do_execute_no_params")
     def execute_plain(cursor: DBAPICursor, statement: str, context: ExecutionContext) -> bool:
-        through(lambda: context.dialect.do_execute_no_params(ready(cursor), statement, context))
+        through(
+            lambda: context.dialect.do_execute_no_params(ready(cursor), statement, context),
+            statement,
+        )
         return True
 
 

@@ -39,8 +39,12 @@ class SyncGate(Gate):
 
         return self._told(through)
 
-    def run(self, work: Callable[[], R]) -> R:
+    def run(self, work: Callable[[], R], statement: str = "COMMIT") -> R:
         """Run one statement, or the end of a transaction, on a connection. It is tried once.
+
+        Args:
+            work: Runs it.
+            statement: For who is told of it.
 
         Raises:
             CircuitOpen: The database fails.
@@ -54,14 +58,16 @@ class SyncGate(Gate):
 
         def attempt() -> R | Answered:
             began_s = self.policy.plan.now()
-            try:
-                with self.region(self.bounds.statement_s):
-                    return work()
-            except self.driver.errors as error:
-                failure = self.failed_to_run(error, began_s)
-                if isinstance(failure, Answered):
-                    return failure
-                raise failure from error
+            with self.telling(statement) as told:
+                try:
+                    with self.region(self.bounds.statement_s):
+                        return work()
+                except self.driver.errors as error:
+                    failure = self.failed_to_run(error, began_s)
+                    if isinstance(failure, Answered):
+                        told.error = type(error).__name__
+                        return failure
+                    raise failure from error
 
         return self._told(lambda: self.running.call(attempt))
 

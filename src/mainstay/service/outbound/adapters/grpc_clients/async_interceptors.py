@@ -41,13 +41,16 @@ class AsyncUnaryInterceptor(aio.UnaryUnaryClientInterceptor):  # type: ignore[mi
 
         async def attempt() -> Any:
             began_s = self._gate.policy.plan.now()
-            outgoing = self._gate.outgoing(details)
-            call = await send(_as_aio(outgoing), request)
-            try:
-                await call
-            except grpc.RpcError as error:
-                return self._gate.ended(error, outgoing, began_s)
-            return call
+            with self._gate.telling(details) as told:
+                outgoing = self._gate.outgoing(details, span_id=told.span_id)
+                call = await send(_as_aio(outgoing), request)
+                try:
+                    await call
+                except grpc.RpcError as error:
+                    told.status = error.code().name
+                    return self._gate.ended(error, outgoing, began_s)
+                told.status = "OK"
+                return call
 
         try:
             return opened(await self._gate.policy_for(details).acall(attempt))

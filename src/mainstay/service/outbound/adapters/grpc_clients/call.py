@@ -27,6 +27,7 @@ from mainstay.service.outbound.adapters.outcome import (
     timed_out,
 )
 from mainstay.service.outbound.adapters.place import Lost, Place
+from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.policy import Policy
 
 
@@ -75,20 +76,28 @@ class GrpcGate:
 
     def policy_for(self, details: Any) -> Policy:
         """Return the policy for one call."""
-        method = details.method
-        name = method.decode("latin-1") if isinstance(method, bytes) else method
-        return self.policy if name in self._repeatable else self.policy.once
+        return self.policy if _name(details.method) in self._repeatable else self.policy.once
 
-    def outgoing(self, details: Any, *, stream: bool = False) -> Details:
+    def telling(self, details: Any) -> Telling:
+        """Return what tells of one attempt."""
+        plan = self.policy.plan
+        if not plan.events.calls:
+            return QUIET
+        return Telling(plan, "grpc", "call", target=_name(details.method))
+
+    def outgoing(
+        self, details: Any, *, stream: bool = False, span_id: str | None = None
+    ) -> Details:
         """Return what an attempt is sent with: its own time or what is left, and the trace.
 
         Args:
             details: What the call was made with.
             stream: Whether it is one, which without a time of its own only the caller's bounds.
+            span_id: The attempt's own, or None.
         """
         metadata = list(details.metadata or ())
         known = {name for name, _ in metadata}
-        metadata.extend(headers_out(None, current_trace(), self.policy.plan.rng, known).items())
+        metadata.extend(headers_out(None, current_trace(), span_id, known).items())
         own_s = details.timeout
         if own_s is None and not stream:
             own_s = self._timeout_s
@@ -163,6 +172,11 @@ class GrpcGate:
         return also(
             error, grpc.aio.AioRpcError, _code=code, _details=details, _debug_error_string=None
         )
+
+
+def _name(method: Any) -> str:
+    name: str = method.decode("latin-1") if isinstance(method, bytes) else method
+    return name
 
 
 def _pushback_s(error: Any) -> float | None:

@@ -33,13 +33,16 @@ class PolicyInterceptor(
 
         def attempt() -> Any:
             began_s = self._gate.policy.plan.now()
-            outgoing = self._gate.outgoing(details)
-            call = send(outgoing, request)
-            try:
-                call.result()
-            except grpc.RpcError as error:
-                return self._gate.ended(error, outgoing, began_s)
-            return call
+            with self._gate.telling(details) as told:
+                outgoing = self._gate.outgoing(details, span_id=told.span_id)
+                call = send(outgoing, request)
+                try:
+                    call.result()
+                except grpc.RpcError as error:
+                    told.status = error.code().name
+                    return self._gate.ended(error, outgoing, began_s)
+                told.status = "OK"
+                return call
 
         try:
             return opened(self._gate.policy_for(details).call(attempt))

@@ -89,12 +89,14 @@ class PolicyMiddleware:
         handler: aiohttp.ClientHandlerType,
         request: aiohttp.ClientRequest,
     ) -> aiohttp.ClientResponse:
-        with call.turn() as endpoint:
+        with call.telling(request.url) as told, call.turn() as endpoint:
+            outgoing = partial(_outgoing, request, call, endpoint, told.span_id)
             try:
-                answer = await _sent(call, handler, partial(_outgoing, request, call, endpoint))
+                answer = await _sent(call, handler, outgoing)
                 await _take(call, answer)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise _translated(call, error, request) from error
+            told.status = answer.status
             call.judge(answer.status, answer.headers.get("Retry-After"), answer)
         return answer
 
@@ -193,12 +195,15 @@ def aiohttp_session(
 
 
 def _outgoing(
-    request: aiohttp.ClientRequest, call: HttpCall, endpoint: Endpoint | None
+    request: aiohttp.ClientRequest,
+    call: HttpCall,
+    endpoint: Endpoint | None,
+    span_id: str | None,
 ) -> aiohttp.ClientRequest:
     """Return the request of one attempt: two of them may be on their way at once."""
     sent = copy.copy(request)
     sent.headers = request.headers.copy()
-    sent.headers.update(call.headers(remaining_s(), sent.headers))
+    sent.headers.update(call.headers(remaining_s(), sent.headers, span_id))
     if endpoint is not None:
         sent.server_hostname = sent.server_hostname or request.url.raw_host
         sent.url = request.url.with_host(endpoint.host).with_port(endpoint.port)

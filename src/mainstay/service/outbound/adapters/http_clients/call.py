@@ -5,6 +5,7 @@ import re
 from collections.abc import Container
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from urllib.parse import urlsplit
 
 from mainstay.core.deadline import CURRENT, DeadlineRegion, expiry_s
 from mainstay.core.errors import (
@@ -21,6 +22,7 @@ from mainstay.service.outbound.adapters.http_clients.options import Http
 from mainstay.service.outbound.adapters.http_clients.repeatable import may_repeat
 from mainstay.service.outbound.adapters.http_clients.turn import Turn
 from mainstay.service.outbound.adapters.place import Lost, Place
+from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.course import emit
 from mainstay.service.outbound.policy import Policy
@@ -80,8 +82,8 @@ class HttpCall:
         PolicyMisused: The policy has no bulkhead.
     """
 
-    __slots__ = ("_callers_s", "_clock", "_http", "_lost", "_tried", "_until_s", "_whole", "policy",
-                 "repeats", "streams")  # fmt: skip
+    __slots__ = ("_callers_s", "_clock", "_http", "_lost", "_method", "_tried", "_until_s",
+                 "_whole", "policy", "repeats", "streams")  # fmt: skip
 
     def __init__(
         self,
@@ -101,6 +103,7 @@ class HttpCall:
         self.streams: list[Any] = []
         self._http = http
         self._lost = lost
+        self._method = method
         self._whole = whole
         self._tried: list[Endpoint] = []
         plan = policy.plan
@@ -114,9 +117,20 @@ class HttpCall:
         balancer = self._http.balancer
         return _NO_TURN if balancer is None else Turn(balancer, self._tried, self._given_up)
 
-    def headers(self, left_s: float | None, own: Container[str]) -> dict[str, str]:
+    def telling(self, url: object) -> Telling:
+        """Return what tells of one attempt; ``url`` as the caller has it."""
+        if not self.policy.plan.events.calls:
+            return QUIET
+        target, server, port = _place_of(str(url))
+        return Telling(
+            self.policy.plan, "http", self._method, target=target, server=server, port=port
+        )
+
+    def headers(
+        self, left_s: float | None, own: Container[str], span_id: str | None
+    ) -> dict[str, str]:
         """Return what an attempt with so many seconds left adds to the headers that it has."""
-        return headers_out(left_s, current_trace(), self.policy.plan.rng, own)
+        return headers_out(left_s, current_trace(), span_id, own)
 
     def is_failure(self, status: int) -> bool:
         """Return whether an answer with this status is a failure of the dependency."""
@@ -189,6 +203,17 @@ class HttpCall:
 
     def _given_up(self) -> bool:
         return self._clock.monotonic_s() >= self._callers_s - _ROUNDING_S
+
+
+def _place_of(url: str) -> tuple[str, str | None, int | None]:
+    """Return path, host and port of a URL; of one that is none, nothing."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # The client itself says what is wrong with it.
+        return "", None, None
+    return parts.path, parts.hostname, port
 
 
 def _is_small(length: str | None) -> bool:

@@ -84,15 +84,16 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
         return answer
 
     async def _attempt(self, call: HttpCall, request: httpx.Request) -> httpx.Response:
-        with call.turn() as endpoint:
+        with call.telling(request.url) as told, call.turn() as endpoint:
             left_s = remaining_s()
             waits = waits_of(request, self._http, left_s, in_thread=False)
-            sent = outgoing(request, call, waits, endpoint, left_s)
+            sent = outgoing(request, call, waits, endpoint, left_s, told.span_id)
             try:
                 answer = await self._transport.handle_async_request(sent)
                 answer = await self._taken(call, answer)
             except httpx.TransportError as error:
                 raise translated(call, error, waits) from error
+            told.status = answer.status_code
             call.judge(answer.status_code, answer.headers.get("Retry-After"), answer)
         return answer
 
@@ -143,15 +144,16 @@ class PolicyTransport(httpx.BaseTransport):
         return answer
 
     def _attempt(self, call: HttpCall, request: httpx.Request) -> httpx.Response:
-        with call.turn() as endpoint:
+        with call.telling(request.url) as told, call.turn() as endpoint:
             left_s = remaining_s()
             waits = waits_of(request, self._http, left_s, in_thread=True)
-            sent = outgoing(request, call, waits, endpoint, left_s)
+            sent = outgoing(request, call, waits, endpoint, left_s, told.span_id)
             try:
                 answer = self._transport.handle_request(sent)
                 answer = self._taken(call, answer)
             except httpx.TransportError as error:
                 raise translated(call, error, waits) from error
+            told.status = answer.status_code
             call.judge(answer.status_code, answer.headers.get("Retry-After"), answer)
         return answer
 

@@ -60,16 +60,17 @@ def _is_sooner(own_s: float, left_s: float | None) -> bool:
     return left_s is None or own_s < left_s
 
 
-def outgoing(
+def outgoing(  # noqa: PLR0917  Of one attempt, in its order.
     request: httpx.Request,
     call: HttpCall,
     waits: Waits,
     endpoint: Endpoint | None,
     left_s: float | None,
+    span_id: str | None,
 ) -> httpx.Request:
     """Return the request of one attempt. The caller's stays as it is: it may be sent again."""
     headers = request.headers.copy()
-    headers.update(call.headers(left_s, headers))
+    headers.update(call.headers(left_s, headers, span_id))
     url, extensions = request.url, {**request.extensions, "timeout": waits, CALL: call}
     if endpoint is not None:
         extensions.setdefault("sni_hostname", url.host)

@@ -92,15 +92,15 @@ class PolicyAdapter(HTTPAdapter):
         self, call: HttpCall, timeout: Any, send: Any, request: requests.PreparedRequest
     ) -> requests.Response:
         # Any: a timeout as requests takes it, and the send of the class above.
-        with call.turn() as endpoint, Wire() as wire:
+        with call.telling(request.url) as told, call.turn() as endpoint, Wire() as wire:
             left_s = remaining_s()
             waits = _waits(timeout, self._http, left_s)
             try:
-                answer = self._sent(
-                    call, wire, partial(send, _outgoing(request, call, endpoint), timeout=waits)
-                )
+                sent = _outgoing(request, call, endpoint, told.span_id)
+                answer = self._sent(call, wire, partial(send, sent, timeout=waits))
             except (requests.RequestException, HTTPError) as error:
                 raise _translated(call, error, wire, waits[1]) from error
+            told.status = answer.status_code
             call.judge(answer.status_code, answer.headers.get("Retry-After"), answer)
         return answer
 
@@ -225,11 +225,14 @@ def _waits(timeout: Any, http: Http, left_s: float | None) -> tuple[float, float
 
 
 def _outgoing(
-    request: requests.PreparedRequest, call: HttpCall, endpoint: Endpoint | None
+    request: requests.PreparedRequest,
+    call: HttpCall,
+    endpoint: Endpoint | None,
+    span_id: str | None,
 ) -> requests.PreparedRequest:
     """Return the request of one attempt. The caller's stays as it is: it may be sent again."""
     sent = request.copy()
-    sent.headers.update(call.headers(remaining_s(), sent.headers))
+    sent.headers.update(call.headers(remaining_s(), sent.headers, span_id))
     if endpoint is not None:
         sent.headers.setdefault("Host", urlsplit(str(request.url)).netloc.rpartition("@")[2])
         setattr(sent, _ENDPOINT, endpoint)

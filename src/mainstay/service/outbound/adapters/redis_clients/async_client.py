@@ -155,13 +155,15 @@ async def _through(  # noqa: PLR0917  As its twin, and the wait.
 
     async def attempt() -> Any:
         plan, began_s = policy.plan, gate.now()
-        try:
-            async with DeadlineRegion(within_s, plan.clock):
-                return await send(*args, **options)
-        except gate.library.any_error as error:
-            return gate.ended(error, plan, began_s)
-        except DeadlineExceeded as error:
-            raise timed_out(plan, began_s=began_s, after_s=within_s) from error
+        with gate.telling(args) as told:
+            try:
+                async with DeadlineRegion(within_s, plan.clock):
+                    return await send(*args, **options)
+            except gate.library.any_error as error:
+                told.error = type(error).__name__
+                return gate.ended(error, plan, began_s)
+            except DeadlineExceeded as error:
+                raise timed_out(plan, began_s=began_s, after_s=within_s) from error
 
     try:
         return opened(await policy.acall(attempt))

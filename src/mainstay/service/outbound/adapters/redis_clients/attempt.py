@@ -17,6 +17,7 @@ from mainstay.service.outbound.adapters.redis_clients.commands import (
     own_wait_s,
 )
 from mainstay.service.outbound.adapters.redis_clients.library import Library
+from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.plan import Plan
 from mainstay.service.outbound.policy import Policy
 
@@ -84,6 +85,13 @@ class Gate:
     def now(self) -> float:
         """Return the monotonic time by the policy's clock."""
         return self.again.plan.now()
+
+    def telling(self, command: Command) -> Telling:
+        """Return what tells of one attempt to send a command, or what was collected."""
+        plan = self.again.plan
+        if not plan.events.calls:
+            return QUIET
+        return Telling(plan, "redis", str(command[0]).upper() if command else "PIPELINE")
 
     def place(self) -> Place:
         """Return a place for a connection that is held beyond the call which opened it."""

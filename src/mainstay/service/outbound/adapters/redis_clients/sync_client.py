@@ -159,10 +159,12 @@ def _through(
 
     def attempt() -> Any:
         began_s = gate.now()
-        try:
-            return send(*args, **options)
-        except gate.library.any_error as error:
-            return gate.ended(error, policy.plan, began_s)
+        with gate.telling(args) as told:
+            try:
+                return send(*args, **options)
+            except gate.library.any_error as error:
+                told.error = type(error).__name__
+                return gate.ended(error, policy.plan, began_s)
 
     try:
         return opened(policy.call(attempt))
