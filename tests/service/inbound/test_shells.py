@@ -234,12 +234,19 @@ def test_probes_are_neither_logged_nor_counted(kind: Kind, lines: "Lines") -> No
     assert kind.seen.in_flight == -1
 
 
-def test_probes_by_other_methods(kind: Kind) -> None:
+def test_probes_by_other_methods(kind: Kind, lines: "Lines") -> None:
     head = kind.ask("/health/live", method="HEAD")
     assert (head.status, head.body) == (200, b"")
     assert int(head.headers["content-length"]) > 0
     post = kind.ask("/health/live", method="POST")
     assert (post.status, post.headers["allow"]) == (405, "GET, HEAD")
+    document = json.loads(post.body)
+    assert post.headers["content-type"] == "application/problem+json"
+    assert document["type"].endswith("#method-not-allowed")
+    assert document["request_id"] == post.headers["x-request-id"]
+    # It asks for no health, so it is told like any other that was refused.
+    (line,) = lines.parsed
+    assert (line["status"], line["trace_id"]) == (405, document["trace_id"])
 
 
 def test_a_critical_check_takes_the_service_out_and_another_does_not(kind: Kind) -> None:

@@ -18,7 +18,7 @@ from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, lookup
 from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
-from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
+from mainstay.service.inbound.health.probes import ALLOWED_METHODS, WRONG_METHOD, Probe
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.refusal import Refusal, Refused
@@ -231,14 +231,25 @@ class AsgiShell:
             flight.status = 403
             await send({"type": "websocket.close", "code": _TRY_AGAIN_LATER})
 
+    async def _no_probe(self, scope: Scope, send: Send) -> None:
+        """Refuse a request for the path of a probe that is none."""
+        inbound = self.inbound
+        flight = Flight(inbound, scope, send)
+        self._arrive(flight, scope)
+        try:
+            await flight.refuse(WRONG_METHOD)
+        finally:
+            scope.pop(EXCHANGE_KEY, None)
+            if inbound.observer is not None:
+                inbound.observer.ended(flight, inbound.clock.monotonic_s())
+
     async def _probe(self, probe: Probe, scope: Scope, send: Send) -> None:
         """Answer a health probe; it is neither counted nor logged."""
         if not self._has_lifespan:
             # The server was told to do without; then the first question means that it serves.
             self.inbound.drain.started = True
         if scope["method"] not in ALLOWED_METHODS:
-            headers = ((b"content-type", b"text/plain"), (b"allow", b"GET, HEAD"))
-            await send_whole(send, 405, b"", headers)
+            await self._no_probe(scope, send)
             return
         status, document = await self.inbound.probes.answer_async(probe)
         headers = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))

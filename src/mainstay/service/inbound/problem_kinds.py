@@ -44,6 +44,12 @@ KINDS: dict[str, ProblemKind] = {
         "`inbound.cors.origins` doesn't name that origin.",
         "If the page is yours, add its origin to the declaration of the service.",
     ),
+    "method-not-allowed": ProblemKind(
+        405,
+        "Method Not Allowed",
+        "A path below `inbound.health.path` was asked by a method other than GET and HEAD.",
+        "Use a method that `Allow` names; the app has no handler at these paths.",
+    ),
     "idempotency-conflict": ProblemKind(
         409,
         "The first request with this key is still running",

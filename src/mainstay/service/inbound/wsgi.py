@@ -10,7 +10,7 @@ from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
 from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.health.document import HEALTH_TYPE
-from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe
+from mainstay.service.inbound.health.probes import ALLOWED_METHODS, WRONG_METHOD, Probe
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.thread_flight import Environ, StartResponse, ThreadFlight, WsgiApp
@@ -137,10 +137,9 @@ class WsgiShell:
         """Answer a health probe; it is neither counted nor logged."""
         method = environ["REQUEST_METHOD"]
         if method not in ALLOWED_METHODS:
-            start_response(
-                "405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")]
-            )
-            return [b""]
+            flight = ThreadFlight(self.inbound, environ, start_response)
+            self._arrive(flight, environ)
+            return flight.refuse(WRONG_METHOD)
         status, document = self.inbound.probes.answer(probe)
         start_response(
             "200 OK" if status == 200 else "503 Service Unavailable",  # noqa: PLR2004  The two that health has.

@@ -9,12 +9,16 @@ from mainstay.service.inbound.health.board import Board, Wanted, critical, every
 from mainstay.service.inbound.health.check import Check
 from mainstay.service.inbound.health.document import Identity, Outcome, Status
 from mainstay.service.inbound.health.refresher import Refresher
+from mainstay.service.inbound.refusal import Refusal
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.spec.health import Health
 
 _OK = 200
 _UNAVAILABLE = 503
 ALLOWED_METHODS = frozenset({"GET", "HEAD"})
+WRONG_METHOD = Refusal.of(
+    "method-not-allowed", "Health is asked for by GET or HEAD.", ((b"allow", b"GET, HEAD"),)
+)
 
 
 class Question(Enum):
