@@ -70,7 +70,8 @@ class PolicyMiddleware:
         )
         answer: aiohttp.ClientResponse | None = None
         try:
-            answer = await call.policy.acall(partial(self._attempt, call, handler), request)
+            send = call.asking(partial(self._attempt, call, handler), request)
+            answer = await call.policy.acall(send, request)
         except BadAnswer as bad:
             answer = bad.answer
         except MainstayError as error:
@@ -80,8 +81,8 @@ class PolicyMiddleware:
                 # The loser of a hedge may have begun to answer as well.
                 if other is not answer:
                     other.close()
-        assert answer is not None, "returned, or raised above"
-        return answer
+        shown: aiohttp.ClientResponse = call.shown(answer, request, aiohttp.ClientResponse, _same)
+        return shown
 
     async def _attempt(
         self,
@@ -97,6 +98,8 @@ class PolicyMiddleware:
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise _translated(call, error, request) from error
             told.status = answer.status
+            # None is kept as a last good one: its body can be read only once, and by its caller.
+            call.answered(answer, answer.status, answer.headers, None)
             call.judge(answer.status, answer.headers.get("Retry-After"), answer)
         return answer
 
@@ -208,6 +211,12 @@ def _outgoing(
         sent.server_hostname = sent.server_hostname or request.url.raw_host
         sent.url = request.url.with_host(endpoint.host).with_port(endpoint.port)
     return sent
+
+
+def _same(
+    answer: aiohttp.ClientResponse, _request: aiohttp.ClientRequest
+) -> aiohttp.ClientResponse:
+    return answer
 
 
 def _translated(

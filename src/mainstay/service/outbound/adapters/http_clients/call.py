@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +14,19 @@ from mainstay.core.errors import (
     MainstayError,
 )
 from mainstay.core.trace import current_trace
+from mainstay.service.outbound.adapters.asked import Asked
 from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
 from mainstay.service.outbound.adapters.headers import headers_out
 from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.events import Reconnected
 from mainstay.service.outbound.adapters.http_clients.options import Http
 from mainstay.service.outbound.adapters.http_clients.repeatable import may_repeat
+from mainstay.service.outbound.adapters.http_clients.stand_in import (
+    Request,
+    asks_safely,
+    is_kept,
+    stand_in,
+)
 from mainstay.service.outbound.adapters.http_clients.turn import Turn
 from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.adapters.telling import QUIET, Telling
@@ -82,8 +89,8 @@ class HttpCall:
         PolicyMisused: The policy has no bulkhead.
     """
 
-    __slots__ = ("_callers_s", "_clock", "_http", "_lost", "_method", "_tried", "_until_s",
-                 "_whole", "policy", "repeats", "streams")  # fmt: skip
+    __slots__ = ("_answers", "_asked", "_callers_s", "_clock", "_http", "_lost", "_method",
+                 "_tried", "_until_s", "_whole", "policy", "repeats", "streams")  # fmt: skip
 
     def __init__(
         self,
@@ -106,6 +113,8 @@ class HttpCall:
         self._method = method
         self._whole = whole
         self._tried: list[Endpoint] = []
+        self._asked: Asked | None = None
+        self._answers: list[Any] | None = None
         plan = policy.plan
         self._clock = plan.clock
         self._callers_s = self._until_s = expiry_s(CURRENT.get(), plan.clock)
@@ -116,6 +125,51 @@ class HttpCall:
         """Return a context manager around one attempt, which says where it goes, if not by URL."""
         balancer = self._http.balancer
         return _NO_TURN if balancer is None else Turn(balancer, self._tried, self._given_up)
+
+    def asking(self, send: Callable[..., Any], request: Request) -> Callable[..., Any]:
+        """Return what the policy calls: ``send``, or where there is a fallback, what it knows by.
+
+        Any: an attempt is the client's.
+        """
+        plan = self.policy.plan
+        if plan.fallback is None:
+            return send
+        self._answers = []
+        if plan.last_good is None:
+            return send
+        self._asked = Asked(send, "" if asks_safely(request) else None)
+        return self._asked
+
+    def answered(self, answer: Any, status: int, headers: Any, body_bytes: int | None) -> None:
+        """Note that an attempt got an answer.
+
+        Args:
+            answer: The client's response. Any: each library has its own.
+            status: Its status.
+            headers: Its headers.
+            body_bytes: The length of its body, or None: that is still to come.
+        """
+        if self._answers is not None:
+            self._answers.append(answer)
+        if self._asked is None or self.is_failure(status):
+            # A failure is never kept, and an earlier answer to the same question may stand in.
+            return
+        if body_bytes is None or not is_kept(status, headers, body_bytes):
+            self._asked.what = None
+
+    def shown(
+        self, answer: Any, request: Request, kind: type[Any], made: Callable[[Any, Any], Any]
+    ) -> Any:
+        """Return what the caller gets: the answer, or a response made from what stands in for it.
+
+        Raises:
+            PolicyMisused: The fallback says something that is no response.
+        """
+        if self._asked is not None:
+            self._asked.done()
+        if self._answers is None or any(answer is one for one in self._answers):
+            return answer
+        return stand_in(self.policy.name, answer, request, kind, made)
 
     def telling(self, url: object) -> Telling:
         """Return what tells of one attempt; ``url`` as the caller has it."""

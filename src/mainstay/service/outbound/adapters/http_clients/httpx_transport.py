@@ -21,11 +21,14 @@ from mainstay.service.outbound.adapters.http_clients.httpx_words import (
     as_httpx,
     call_of,
     outgoing,
+    shown,
+    streamed,
     translated,
     waits_of,
-    with_body,
+    whole,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
+from mainstay.service.outbound.adapters.http_clients.stand_in import answering
 from mainstay.service.outbound.adapters.place import Lost
 from mainstay.service.outbound.policy import Policy
 
@@ -49,7 +52,7 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
         http: Http | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._policy = policy
+        self._policy = answering(policy)
         self._http = http or Http()
         self._lost = Lost()
         idle_max = bulkhead_of(policy, NEEDS_ONE)
@@ -66,9 +69,10 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
             ConnectionLost: The connection broke. Each of these is an ``httpx.TransportError`` too.
         """
         call = call_of(request, self._policy, self._http, self._lost)
-        answer: httpx.Response | None = None
+        send = partial(self._attempt, call)
+        answer: httpx.Response | None = None  # Or whatever a fallback says.
         try:
-            answer = await call.policy.acall(partial(self._attempt, call), request)
+            answer = await call.policy.acall(call.asking(send, request), request)
         except BadAnswer as bad:
             answer = bad.answer
         except MainstayError as error:
@@ -76,12 +80,11 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
         finally:
             for stream in call.streams:
                 # The loser of a hedge may have begun to answer as well.
-                if answer is None or answer.stream is not stream:
+                if getattr(answer, "stream", None) is not stream:
                     await stream.aclose()
             # The pool knows the call: an answer that nobody reads must not live as long as that.
             call.streams.clear()
-        assert answer is not None, "returned, or raised above"
-        return answer
+        return shown(call, answer, request)
 
     async def _attempt(self, call: HttpCall, request: httpx.Request) -> httpx.Response:
         with call.telling(request.url) as told, call.turn() as endpoint:
@@ -106,10 +109,10 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
                 body = b"".join([part async for part in stream])
             finally:
                 await stream.aclose()
-            return with_body(answer, httpx.ByteStream(body))
+            return whole(call, answer, body)
         held = AsyncHeldStream(stream, call)
         call.streams.append(held)
-        return with_body(answer, held)
+        return streamed(call, answer, held)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -125,7 +128,7 @@ class PolicyTransport(httpx.BaseTransport):
         http: Http | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._policy = policy
+        self._policy = answering(policy)
         self._http = http or Http()
         self._lost = Lost()
         idle_max = bulkhead_of(policy, NEEDS_ONE)
@@ -134,14 +137,15 @@ class PolicyTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the answer, whatever its status."""
         call = call_of(request, self._policy, self._http, self._lost)
+        send = partial(self._attempt, call)
         answer: httpx.Response
         try:
-            answer = call.policy.call(partial(self._attempt, call), request)
+            answer = call.policy.call(call.asking(send, request), request)
         except BadAnswer as bad:
             answer = bad.answer
         except MainstayError as error:
             raise as_httpx(error) from error.__cause__
-        return answer
+        return shown(call, answer, request)
 
     def _attempt(self, call: HttpCall, request: httpx.Request) -> httpx.Response:
         with call.telling(request.url) as told, call.turn() as endpoint:
@@ -165,8 +169,8 @@ class PolicyTransport(httpx.BaseTransport):
                 body = b"".join(stream)
             finally:
                 stream.close()
-            return with_body(answer, httpx.ByteStream(body))
-        return with_body(answer, HeldStream(stream, call))
+            return whole(call, answer, body)
+        return streamed(call, answer, HeldStream(stream, call))
 
     def close(self) -> None:
         """Close all connections."""

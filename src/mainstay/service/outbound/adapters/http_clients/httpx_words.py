@@ -16,6 +16,9 @@ from mainstay.service.outbound.policy import Policy
 WHOLE = "mainstay_whole"
 """The key of a request's extensions under which a client says that it reads the whole answer."""
 
+_SENT = "mainstay_sent"
+"""The key of a response's extensions under which its body is, as it was sent."""
+
 Waits = dict[str, float | None]
 """Timeouts in seconds by kind, as httpx has them: connect, read, write and pool."""
 
@@ -83,8 +86,41 @@ def outgoing(  # noqa: PLR0917  Of one attempt, in its order.
 S = TypeVar("S", httpx.SyncByteStream, httpx.AsyncByteStream)
 
 
-def with_body(answer: httpx.Response, stream: S) -> httpx.Response:
-    """Return the answer with another body."""
+def streamed(call: HttpCall, answer: httpx.Response, stream: S) -> httpx.Response:
+    """Return an answer whose body is still to come, from ``stream``."""
+    made = _with_body(answer, stream)
+    call.answered(made, made.status_code, made.headers, None)
+    return made
+
+
+def whole(call: HttpCall, answer: httpx.Response, body: bytes) -> httpx.Response:
+    """Return an answer with all of its body, as it was sent."""
+    made = _with_body(answer, httpx.ByteStream(body))
+    made.extensions[_SENT] = body
+    call.answered(made, made.status_code, made.headers, len(body))
+    return made
+
+
+def shown(call: HttpCall, answer: object, request: httpx.Request) -> httpx.Response:
+    """Return the answer, or one that is made from what stands in for it."""
+    found: httpx.Response = call.shown(answer, request, httpx.Response, _another)
+    return found
+
+
+def _another(answer: httpx.Response, _request: httpx.Request) -> httpx.Response:
+    """Return a response like one that was kept, or that the user made."""
+    headers = answer.headers.copy()
+    body = answer.extensions.get(_SENT)
+    if body is None:
+        # The user's own has its body unpacked already.
+        body = answer.content
+        headers.pop("Content-Encoding", None)
+    return httpx.Response(
+        answer.status_code, headers=headers, stream=httpx.ByteStream(body), extensions={_SENT: body}
+    )
+
+
+def _with_body(answer: httpx.Response, stream: S) -> httpx.Response:
     return httpx.Response(
         answer.status_code, headers=answer.headers, stream=stream, extensions=answer.extensions
     )

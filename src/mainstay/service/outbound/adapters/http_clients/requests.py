@@ -20,6 +20,7 @@ from mainstay.service.outbound.adapters.http_clients.call import (
     bounded_s,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
+from mainstay.service.outbound.adapters.http_clients.stand_in import answering
 from mainstay.service.outbound.adapters.http_clients.urllib3_pool import pools
 from mainstay.service.outbound.adapters.http_clients.wire import Wire
 from mainstay.service.outbound.adapters.place import Lost
@@ -42,7 +43,7 @@ class PolicyAdapter(HTTPAdapter):
     """
 
     def __init__(self, policy: Policy, http: Http | None = None) -> None:
-        self._policy = policy
+        self._policy = answering(policy)
         self._http = http or Http()
         self._lost = Lost()
         # Retries are the policy's. So many connections may be idle; the bulkhead bounds the rest.
@@ -81,12 +82,13 @@ class PolicyAdapter(HTTPAdapter):
         )
         send = partial(self._attempt, call, timeout, partial(super().send, *args, **options))
         try:
-            return call.policy.call(send, request)
+            answer: requests.Response = call.policy.call(call.asking(send, request), request)
         except BadAnswer as bad:
-            answer: requests.Response = bad.answer
-            return answer
+            answer = bad.answer
         except MainstayError as error:
             raise _as_requests(error, request) from error.__cause__
+        shown: requests.Response = call.shown(answer, request, requests.Response, _another)
+        return shown
 
     def _attempt(
         self, call: HttpCall, timeout: Any, send: Any, request: requests.PreparedRequest
@@ -113,9 +115,12 @@ class PolicyAdapter(HTTPAdapter):
                 raise
             answer = send(stream=True)
         if call.reads_whole(answer.status_code, answer.headers.get("Content-Length")):
-            answer.content  # noqa: B018  Reads it, and keeps it.
+            body_bytes = len(answer.content)
+            call.answered(answer, answer.status_code, answer.headers, body_bytes)
             return answer
-        return HeldResponse(answer, call)
+        held = HeldResponse(answer, call)
+        call.answered(held, held.status_code, held.headers, None)
+        return held
 
     # Any: the forms of requests'.
     def build_connection_pool_key_attributes(
@@ -237,6 +242,17 @@ def _outgoing(
         sent.headers.setdefault("Host", urlsplit(str(request.url)).netloc.rpartition("@")[2])
         setattr(sent, _ENDPOINT, endpoint)
     return sent
+
+
+def _another(answer: requests.Response, request: requests.PreparedRequest) -> requests.Response:
+    """Return a response like one that was kept, or that the user made."""
+    answer.content  # noqa: B018  Reads the user's own, if nobody did.
+    made = requests.Response()
+    vars(made).update(vars(answer), request=request, raw=None, history=[])
+    made.headers = answer.headers.copy()
+    made.cookies = requests.cookies.RequestsCookieJar()
+    made.url = made.url or str(request.url)
+    return made
 
 
 def _translated(

@@ -1,0 +1,109 @@
+"""The fallback of an HTTP client: what its last good answers are kept by, and which are kept."""
+
+import re
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from mainstay.core.errors import PolicyMisused
+from mainstay.service.outbound.adapters.headers import DEADLINE_HEADER
+from mainstay.service.outbound.fallback import LastGood, arguments_key
+from mainstay.service.outbound.plan import Plan, with_fallback
+from mainstay.service.outbound.policy import Policy
+
+KEPT_BYTES_MAX = 65_536
+"""A longer answer is not kept: ``last_good`` bounds their number, and this their size."""
+
+_KEPT_METHODS = frozenset({"GET", "HEAD"})
+_FAILED = 400
+_OF_ONE_REQUEST = frozenset(
+    {"traceparent", "tracestate", "baggage", "x-request-id", DEADLINE_HEADER}
+)
+"""Headers that are new for each request, and say nothing about the answer."""
+
+_NO_STORE = re.compile(r"(^|,)\s*no-store\s*(,|$)", re.IGNORECASE)
+
+
+class Request(Protocol):
+    """What requests of all clients have."""
+
+    # Any: each library has its own kinds.
+    method: Any
+    url: Any
+    headers: Any
+
+
+def answering(policy: Policy) -> Policy:
+    """Return the policy of a client, whose last good answers are kept by what is asked for."""
+    return policy.derived(_Answering())
+
+
+class _Answering:
+    """Makes the plan of a client from that of its policy, with a store that stays the same."""
+
+    def __init__(self) -> None:
+        self._kept: LastGood | None = None
+
+    def __call__(self, plan: Plan) -> Plan:
+        fallback = plan.fallback
+        if fallback is None or not fallback.last_good:
+            return plan
+        if fallback.key is arguments_key:
+            fallback = replace(fallback, key=question_of)
+        if self._kept is None:
+            self._kept = LastGood(fallback)
+        else:
+            self._kept.reconfigure(fallback)
+        return with_fallback(plan, fallback, self._kept)
+
+
+def question_of(request: Request) -> Hashable:
+    """Return what a request asks: its method, its URL and all headers that may matter.
+
+    Whatever identifies the caller is among them, so nobody gets the answer to somebody else.
+    """
+    headers = ((str(name).lower(), value) for name, value in request.headers.items())
+    own = frozenset(header for header in headers if header[0] not in _OF_ONE_REQUEST)
+    return str(request.method).upper(), str(request.url), own
+
+
+def asks_safely(request: Request) -> bool:
+    """Return whether the answer to a request may stand in for a later one: it only reads.
+
+    One with a body is left out, since that is part of the question and may be any length.
+    """
+    headers: Mapping[str, str] = request.headers
+    bodiless = "Content-Length" not in headers and "Transfer-Encoding" not in headers
+    return bodiless and str(request.method).upper() in _KEPT_METHODS
+
+
+def is_kept(status: int, headers: Mapping[str, str], body_bytes: int) -> bool:
+    """Return whether an answer may be kept: good, small, and its server does not forbid it."""
+    if status >= _FAILED or body_bytes > KEPT_BYTES_MAX:
+        return False
+    return _NO_STORE.search(headers.get("Cache-Control", "")) is None
+
+
+def stand_in(
+    name: str, said: Any, request: Request, kind: type[Any], made: Callable[..., Any]
+) -> Any:
+    """Return a response of the caller's own from what a fallback says.
+
+    Args:
+        name: Of the policy.
+        said: A response, or a function that makes one from the request. Any: it is the user's.
+        request: What was asked.
+        kind: The client's responses.
+        made: Makes another response from one, since callers may change theirs.
+
+    Raises:
+        PolicyMisused: It is neither.
+    """
+    answer = said(request) if callable(said) and not isinstance(said, kind) else said
+    if not isinstance(answer, kind):
+        wanted = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+        raise PolicyMisused(
+            f"{name}: the fallback of this client must be a {wanted}, or a function that makes one"
+            f" from the request, and not {type(answer).__name__}"
+        )
+    return made(answer, request)

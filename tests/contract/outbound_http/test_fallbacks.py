@@ -1,0 +1,166 @@
+"""What stands in for an answer: the last good one, or what the user says."""
+
+import httpx
+import pytest
+import requests
+from tests.contract.outbound_http.conftest import Connect
+from tests.contract.outbound_http.drivers import DRIVERS
+from tests.contract.outbound_http.server import Act, Server, answer, chunks, reset
+
+from mainstay import Breaker, Bulkhead, Fallback, Policy
+from mainstay.core.errors import MainstayError, PolicyMisused
+from mainstay.service.outbound.adapters.errors import ConnectionLost
+from mainstay.service.outbound.adapters.http_clients.options import Http
+
+ALL_KINDS = list(DRIVERS)
+KINDS = [kind for kind in DRIVERS if not kind.startswith("aiohttp")]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def falling(fallback: Fallback) -> Policy:
+    return Policy(name="catalog", bulkhead=Bulkhead(limit=8), fallback=fallback)
+
+
+LAST = Fallback(last_good=3)
+
+
+@pytest.mark.parametrize("failure", [reset, answer(503, b"busy")], ids=["broken", "503"])
+def test_the_last_good_answer_stands_in(failure: Act, connect: Connect, server: Server) -> None:
+    """As often as it must, and however its callers change theirs."""
+    server.on("/a", answer(200, b"good", X_Kind="one"), failure)
+    client = connect(falling(LAST), server.url)
+    answers = [client.request("GET", "/a") for _ in range(3)]
+    assert {(one.status, one.body) for one in answers} == {(200, b"good")}
+    assert server.count("/a") >= 3
+
+
+def test_it_stands_in_while_the_circuit_is_open(connect: Connect, server: Server) -> None:
+    server.on("/a", answer(200, b"good"), reset)
+    policy = Policy(bulkhead=Bulkhead(), breaker=Breaker(failures=1), fallback=LAST)
+    client = connect(policy, server.url)
+    assert [client.request("GET", "/a").body for _ in range(4)] == [b"good"] * 4
+    assert policy.stats().state == "open"
+
+
+def test_it_answers_the_same_question_alone(connect: Connect, server: Server) -> None:
+    """Who asks, and for what, is part of the question."""
+    server.on("/a", answer(200, b"good"), reset)
+    server.on("/b", reset)
+    client = connect(falling(LAST), server.url)
+    ann = {"Authorization": "Bearer ann", "X-Request-Id": "1"}
+    assert client.request("GET", "/a", headers=ann).body == b"good"
+    for method, path, headers in (
+        ("GET", "/b", ann),
+        ("GET", "/a", {"Authorization": "Bearer bob"}),
+        ("GET", "/a", {**ann, "Accept-Language": "nl"}),
+        ("DELETE", "/a", ann),
+    ):
+        with pytest.raises(ConnectionLost):
+            client.request(method, path, headers=headers)
+    assert client.request("GET", "/a", headers={**ann, "X-Request-Id": "2"}).body == b"good"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_what_changes_something_has_none(method: str, connect: Connect, server: Server) -> None:
+    server.on("/a", answer(200, b"done"), reset)
+    client = connect(falling(LAST), server.url)
+    assert client.request(method, "/a", headers={"Idempotency-Key": "k"}).body == b"done"
+    with pytest.raises(ConnectionLost):
+        client.request(method, "/a", headers={"Idempotency-Key": "k"})
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        answer(200, b"x" * 65_537),
+        answer(404, b"none"),
+        answer(200, b"mine", Cache_Control="private, no-store"),
+    ],
+    ids=["large", "404", "no-store"],
+)
+def test_not_every_answer_is_kept(first: Act, connect: Connect, server: Server) -> None:
+    server.on("/a", first, reset)
+    client = connect(falling(LAST), server.url)
+    client.request("GET", "/a")
+    with pytest.raises(ConnectionLost):
+        client.request("GET", "/a")
+
+
+def test_a_stream_is_not_kept(connect: Connect, server: Server) -> None:
+    server.on("/a", chunks(b"one", b"two"), reset)
+    policy = falling(LAST)
+    client = connect(policy, server.url)
+    stream = client.stream("/a")
+    while stream.part():
+        pass
+    stream.close()
+    with pytest.raises(MainstayError):
+        client.stream("/a")
+    assert policy.stats().in_flight == 0
+
+
+def response_of(kind: str, text: str) -> httpx.Response | requests.Response:
+    if kind != "requests":
+        return httpx.Response(200, text=text)
+    made = requests.Response()
+    made.status_code = 200
+    made._content = text.encode()  # The library has no other way.
+    return made
+
+
+def test_a_response_stands_in(kind: str, connect: Connect, server: Server) -> None:
+    server.on("/a", reset)
+    client = connect(falling(Fallback(value=response_of(kind, "fallen back"))), server.url)
+    for _ in range(2):
+        found = client.request("POST", "/a")
+        assert (found.status, found.body) == (200, b"fallen back")
+
+
+@pytest.mark.parametrize("by", ["value", "function"])
+def test_a_function_makes_one_from_the_request(
+    by: str, kind: str, connect: Connect, server: Server
+) -> None:
+    def made(request: httpx.Request | requests.PreparedRequest) -> object:
+        return response_of(kind, f"instead of {str(request.url).removeprefix(server.url)}")
+
+    server.on("/a", reset)
+    fallback = Fallback(value=made) if by == "value" else Fallback(function=made)
+    client = connect(falling(fallback), server.url)
+    assert client.request("GET", "/a").body == b"instead of /a"
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS, indirect=True)
+@pytest.mark.parametrize("value", [None, {"a": 1}])
+def test_what_is_no_response_is_told(value: object, connect: Connect, server: Server) -> None:
+    server.on("/a", reset)
+    client = connect(falling(Fallback(value=value)), server.url)
+    with pytest.raises(PolicyMisused, match="Response, or a function that makes one"):
+        client.request("GET", "/a")
+
+
+def test_a_key_of_ones_own_is_made_from_the_request(connect: Connect, server: Server) -> None:
+    server.on("/a", answer(200, b"good"), reset)
+    one_for_all = Fallback(last_good=1, key=lambda request: str(request.url))
+    client = connect(falling(one_for_all), server.url)
+    client.request("GET", "/a", headers={"X-Who": "ann"})
+    assert client.request("GET", "/a", headers={"X-Who": "bob"}).body == b"good"
+
+
+def test_clients_share_no_answers(kind: str, server: Server) -> None:
+    """They may differ in who they are by what is not in a request, such as a certificate."""
+    server.on("/a", answer(200, b"good"), reset)
+    policy = falling(LAST)
+    one, two = (DRIVERS[kind](policy, Http(base_url=server.url)) for _ in range(2))
+    try:
+        assert one.request("GET", "/a").body == b"good"
+        with pytest.raises(ConnectionLost):
+            two.request("GET", "/a")
+        assert one.request("GET", "/a").body == b"good"
+    finally:
+        one.close()
+        two.close()
