@@ -1,6 +1,7 @@
 """Errors that the app streams: what is kept back to be put in other words, and what is not."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -96,6 +97,18 @@ async def test_a_file_as_an_error_comes_after_its_head(
     assert [message["type"] for message in sent] == [
         "http.response.start", "http.response.pathsend",
     ]  # fmt: skip
+
+
+async def test_a_compressed_error_keeps_its_detail(make_service: MakeService) -> None:
+    body = gzip.compress(b'{"detail":"No such bike."}')
+    kind = (b"content-type", b"application/json")
+    head = [kind, (b"content-encoding", b"gzip")]
+    service = made(make_service, "problem")
+    sent = await begun_by(service, 404, head, part(body, more=False))
+    assert json.loads(sent[1]["body"])["detail"] == "No such bike."
+    assert b"content-encoding" not in dict(sent[0]["headers"])
+    answer = thread_answer(service, "application/json", [body], ("Content-Encoding", "gzip"))
+    assert json.loads(b"".join(answer))["detail"] == "No such bike."
 
 
 class Parts:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mainstay.core.alarm import RANG, Alarm
 from mainstay.service.inbound.asgi_types import Message, Receive, Scope, Send
+from mainstay.service.inbound.encoded import decoded
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.inbound import Inbound
@@ -193,7 +194,11 @@ class Flight(Exchange):
         document = self._inbound.document_of(
             self,
             None if kind is None else kind.decode("latin-1"),
-            b"".join(message.get("body", b"") for message in held[1:]),
+            decoded(
+                b"".join(message.get("body", b"") for message in held[1:]),
+                _header(held[0], b"content-encoding").decode("latin-1"),
+                bytes_max=HELD_BYTES_MAX,
+            ),
         )
         if document is not None:
             kept = [

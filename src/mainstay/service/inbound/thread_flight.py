@@ -13,6 +13,7 @@ from http import HTTPStatus
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from mainstay.service.inbound.encoded import decoded
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.inbound import Inbound
@@ -256,7 +257,9 @@ class ThreadFlight(Exchange):
             size += len(part)
             if size > HELD_BYTES_MAX or (is_second and not is_whole):
                 return _Joined(parts, rest, body)
-        document = self._inbound.document_of(self, kind, b"".join(parts))
+        encoding = self._header("content-encoding") or ""
+        plain = decoded(b"".join(parts), encoding, bytes_max=HELD_BYTES_MAX)
+        document = self._inbound.document_of(self, kind, plain)
         _close(body)
         if document is None:
             return parts
