@@ -9,11 +9,11 @@ import pytest
 from tests.contract.stores.losing import Losing
 from tests.contract.stores.servers import LONG_S, Valkey, until
 
-from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, Retry, deadline
+from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Fallback, Policy, Retry, deadline
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.errors import AttemptTimedOut, BulkheadFull, DeadlineExceeded, MainstayError
 from mainstay.service.outbound.adapters import redis_clients
-from mainstay.service.outbound.adapters.errors import ConnectionLost
+from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost
 from mainstay.service.outbound.adapters.outcome import NotServed
 from mainstay.service.outbound.events import Attempted, Retried
 from mainstay.testing import Recorder
@@ -125,6 +125,44 @@ def test_a_pipeline_that_reads_what_it_overwrites_is_sent_once(
         assert lossy.pipeline().set("text", "newer").get("text").execute() == [True, "newer"]
         lossy.close()
     assert wire.times == 2
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_the_last_good_answer_stands_in_for_the_same_question_alone(
+    kind: str, client: Any, library: str, valkey: Valkey
+) -> None:
+    client.set("a", "good")
+    client.set("b", "other")
+    client.rpush("l", 1)
+    policy = Policy(name="cache", bulkhead=Bulkhead(limit=2), fallback=Fallback(last_good=3))
+
+    async def ask(made: Any, *command: Any) -> Any:
+        answer = made.execute_command(*command)
+        return await answer if kind == "async" else answer
+
+    async def all_of_it() -> None:
+        make = getattr(redis_clients, f"{'async_' * (kind == 'async')}{library}_client")
+        made, another = (make(policy, valkey.url, decode_responses=True) for _ in range(2))
+        assert await ask(made, "GET", "a") == "good"
+        assert await ask(made, "SET", "c", "1") is True
+        assert await ask(made, "LRANGE", "l", 0, -1) == ["1"]
+        valkey.kill()
+        assert await ask(made, "GET", "a") == "good"
+        for whose, command in (
+            (made, ("GET", "b")),
+            (another, ("GET", "a")),
+            (made, ("SET", "c", "1")),
+            (made, ("LRANGE", "l", 0, -1)),  # A list that callers could change.
+        ):
+            with pytest.raises((ConnectFailed, ConnectionLost)):
+                await ask(whose, *command)
+        for one in (made, another):
+            if kind == "async":
+                await one.aclose()
+            else:
+                one.close()
+
+    asyncio.run(all_of_it())
 
 
 def test_a_pipeline_is_one_call(client: Any, recorder: Recorder) -> None:

@@ -158,14 +158,15 @@ async def _through(  # noqa: PLR0917  As its twin, and the wait.
         with gate.telling(args) as told:
             try:
                 async with DeadlineRegion(within_s, plan.clock):
-                    return await send(*args, **options)
+                    return gate.seen(asked, await send(*args, **options))
             except gate.library.any_error as error:
                 told.error = type(error).__name__
-                return gate.ended(error, plan, began_s)
+                return gate.seen(asked, gate.ended(error, plan, began_s))
             except DeadlineExceeded as error:
                 raise timed_out(plan, began_s=began_s, after_s=within_s) from error
 
+    asked = gate.asking(policy, attempt, args, options)
     try:
-        return opened(await policy.acall(attempt))
+        return opened(await policy.acall(asked or attempt))
     except MainstayError as error:
         raise gate.theirs(error) from error.__cause__

@@ -1,11 +1,13 @@
 """One call of a Redis client through its policy: which policy, and how its end is understood."""
 
 import math
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.asked import Asked
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import bulkhead_of, unhurried, within_place
 from mainstay.service.outbound.adapters.outcome import Answered, NotServed, allowed_s, timed_out
@@ -14,12 +16,15 @@ from mainstay.service.outbound.adapters.redis_clients.commands import (
     Command,
     may_repeat,
     may_repeat_all,
+    only_reads,
     own_wait_s,
 )
 from mainstay.service.outbound.adapters.redis_clients.library import Library
 from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.plan import Plan
 from mainstay.service.outbound.policy import Policy
+
+_KEPT_LENGTH_MAX = 65_536
 
 OWN_WAIT_S: ContextVar[float] = ContextVar("mainstay_redis_own_wait_s", default=0.0)
 """How long the present command waits for data by itself; connections add it to their bound."""
@@ -81,6 +86,27 @@ class Gate:
     def policy_for_all(self, commands: list[Command]) -> Policy:
         """Return the policy for commands that are sent together."""
         return self.again if may_repeat_all(commands) else self.once
+
+    def asking(
+        self, policy: Policy, attempt: Callable[[], Any], args: "Arguments", options: dict[str, Any]
+    ) -> Asked | None:
+        """Return the attempt by what it asks, where last good answers are kept; else None.
+
+        Those of another client are others: it may be of another database, or decode.
+        """
+        if policy.plan.last_good is None:
+            return None
+        return Asked(attempt, (self, args, tuple(options.items())) if only_reads(args) else None)
+
+    def seen(self, asked: Asked | None, answer: Any) -> Any:
+        """Return what an attempt answered, after saying whether it is to be kept.
+
+        Any: it is the client's. What callers could change is not kept, nor an error, nor what is
+        large: ``last_good`` bounds the number of answers, and this their size.
+        """
+        if asked is not None and not _is_kept(answer):
+            asked.what = None
+        return answer
 
     def now(self) -> float:
         """Return the monotonic time by the policy's clock."""
@@ -159,6 +185,12 @@ class Parts:
     def pubsub(self, **options: Any) -> Any:
         """Return a subscriber. It waits for messages, so no policy is between."""
         return self.listener.pubsub(**options)
+
+
+def _is_kept(answer: Any) -> bool:
+    if isinstance(answer, bytes | str):
+        return len(answer) <= _KEPT_LENGTH_MAX
+    return answer is None or isinstance(answer, int | float)
 
 
 def finite(wait_s: float) -> float | None:

@@ -59,6 +59,11 @@ def may_repeat(command: Command) -> bool:
     return len(command) > 1 and f"{name} {_word(command[1])}" in _REPEATABLE_PAIRS
 
 
+def only_reads(command: Command) -> bool:
+    """Return whether a command changes nothing."""
+    return may_repeat(command) and not _overwrites(command)
+
+
 def may_repeat_all(commands: Iterable[Command]) -> bool:
     """Return whether commands may be sent twice together, as a pipeline.
 
@@ -66,11 +71,15 @@ def may_repeat_all(commands: Iterable[Command]) -> bool:
     """
     has_read = False
     for command in commands:
-        overwrites = bool(command) and _word(command[0]) in _OVERWRITE | {"SET"}
+        overwrites = _overwrites(command)
         if not may_repeat(command) or (overwrites and has_read):
             return False
         has_read = has_read or not overwrites
     return True
+
+
+def _overwrites(command: Command) -> bool:
+    return bool(command) and _word(command[0]) in _OVERWRITE | {"SET"}
 
 
 def own_wait_s(command: Command) -> float:

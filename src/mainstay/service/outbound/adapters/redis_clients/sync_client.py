@@ -161,12 +161,13 @@ def _through(
         began_s = gate.now()
         with gate.telling(args) as told:
             try:
-                return send(*args, **options)
+                return gate.seen(asked, send(*args, **options))
             except gate.library.any_error as error:
                 told.error = type(error).__name__
-                return gate.ended(error, policy.plan, began_s)
+                return gate.seen(asked, gate.ended(error, policy.plan, began_s))
 
+    asked = gate.asking(policy, attempt, args, options)
     try:
-        return opened(policy.call(attempt))
+        return opened(policy.call(asked or attempt))
     except MainstayError as error:
         raise gate.theirs(error) from error.__cause__
