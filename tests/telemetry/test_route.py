@@ -1,6 +1,7 @@
 """Routes as real frameworks leave them, at versions that are installed."""
 
 import asyncio
+import io
 import json
 import subprocess
 import sys
@@ -17,12 +18,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
-
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.route import ROUTE_KEY, UNMATCHED, matched_route, route_of, watch_routes
-
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +55,9 @@ def wsgi_route(app: Any, asked: str) -> str:
         "REQUEST_METHOD": "GET", "PATH_INFO": asked, "SCRIPT_NAME": "", "QUERY_STRING": "",
         "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": "localhost", "wsgi.url_scheme": "http", "wsgi.version": (1, 0),
-        "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr, "wsgi.multithread": True, "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
     }  # fmt: skip
     answer = app(environ, lambda status, headers, info=None: lambda body: None)
     list(answer)
@@ -74,11 +75,12 @@ async def plain(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
+INNER = [Route("/c/{d}", plain), Mount("/deep", app=PlainTextResponse("x"))]
 STARLETTE = Starlette(
     routes=[
         Route("/a/{b}", plain),
         Route("/numbers/{n:int}", plain),
-        Mount("/m/{z:int}", routes=[Route("/c/{d}", plain), Mount("/deep", app=PlainTextResponse("x"))]),
+        Mount("/m/{z:int}", routes=INNER),
         Mount("/static", app=PlainTextResponse("x")),
     ]
 )  # fmt: skip

@@ -2,9 +2,7 @@ import asyncio
 import gzip
 import threading
 
-from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as parse_openmetrics,
-)
+from tests.telemetry.metrics.parsing import parse
 
 from mainstay.telemetry.metrics.cells import Exemplar
 from mainstay.telemetry.metrics.endpoint import Endpoint, FiguresUnavailable
@@ -48,7 +46,7 @@ def test_an_exemplar_is_told_with_the_time_of_day() -> None:
     latency.observe(0.02)
     latency.exemplify(Exemplar(0.02, "c" * 32, clock.monotonic_s()))
     told = endpoint.answer(OPENMETRICS).body.decode()
-    samples = [sample for family in parse_openmetrics(told) for sample in family.samples]
+    samples = [sample for family in parse(told, openmetrics=True) for sample in family.samples]
     (exemplar,) = (one.exemplar for one in samples if one.exemplar)
     assert exemplar.labels == {"trace_id": "c" * 32}
     assert abs(float(exemplar.timestamp) - clock.wall_s()) < 0.01
@@ -73,8 +71,7 @@ async def test_the_event_loop_goes_on_while_an_answer_is_made() -> None:
 
     registry.gauge("turned", "x", read=read)
     asked = asyncio.create_task(endpoint.answer_async())
-    while not begun.is_set():
-        await asyncio.sleep(0)
+    await asyncio.to_thread(begun.wait, 30)
     turned.set()
     answer = await asked
     assert b"turned 1.0\n" in answer.body

@@ -130,7 +130,8 @@ def test_nobody_waits_for_ever_for_one_that_was_stopped(tmp_path: Path) -> None:
 def test_everything_is_private(tmp_path: Path) -> None:
     folder = made(tmp_path / "a" / "b")
     folder.ask(counted(1))
-    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    for made_folder in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert stat.S_IMODE(made_folder.stat().st_mode) == 0o700
     for file in (tmp_path / "a" / "b").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -144,6 +145,17 @@ def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "real")
     with pytest.raises(PermissionError, match="only this user"):
         made(link).tell(counted(1))
+
+
+def test_who_may_write_above_it_could_put_another_in_its_place(tmp_path: Path) -> None:
+    """Law: that matters where we chose the place; one that was named is the user's business."""
+    root = tmp_path / "root"
+    root.mkdir()
+    root.chmod(0o777)
+    with pytest.raises(PermissionError, match="only this user"):
+        Folder(root / "below", series_max=1, root=root).tell({})
+    assert list(root.iterdir()) == []
+    made(root / "below").tell(counted(1))
 
 
 def test_a_file_of_nonsense_disturbs_nobody_and_goes(tmp_path: Path) -> None:

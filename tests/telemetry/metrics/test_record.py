@@ -1,4 +1,5 @@
 import math
+import zlib
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +7,12 @@ from hypothesis import strategies as st
 from mainstay.telemetry.metrics import record as record_module
 from mainstay.telemetry.metrics.names import Kind
 from mainstay.telemetry.metrics.record import Record, decode, encode
-from mainstay.telemetry.metrics.snapshot import Across, Family, Snapshot
+from mainstay.telemetry.metrics.snapshot import Across, Family, Labels, Snapshot, Values
+
+FAMILY = (
+    b'{"absorbed": [], "families": [{"name": "x", "kind": "%s", "help": "", "unit": "",'
+    b' "labels": ["%s"], "bounds": [], "across": "sum", "series": [%s]}]}'
+)
 
 words = st.text(max_size=10)
 figures = st.floats(allow_nan=False)
@@ -52,7 +58,7 @@ def test_a_byte_that_is_another_is_noticed(record: Record, data: st.DataObject) 
 def test_no_file_is_too_strange(content: bytes) -> None:
     assert decode(content) is None
     # The same with a head that fits.
-    head = record_module._HEAD.pack(b"MSM1", len(content), 0, record_module.zlib.crc32(content))
+    head = record_module._HEAD.pack(b"MSM1", len(content), 0, zlib.crc32(content))
     found = decode(head + content)
     assert found is None or found.counted == {}
 
@@ -63,19 +69,19 @@ def test_a_header_of_other_shape_is_none() -> None:
         b"{}",
         b'{"absorbed": 3, "families": []}',
         b'{"absorbed": [], "families": [{"name": "x"}]}',
-        b'{"absorbed": [], "families": [{"name": "x", "kind": "counter", "help": "", "unit": "",'
-        b' "labels": ["a"], "bounds": [], "across": "sum", "series": [[]]}]}',
-        b'{"absorbed": [], "families": [{"name": "x", "kind": "poem", "help": "", "unit": "",'
-        b' "labels": [], "bounds": [], "across": "sum", "series": []}]}',
+        FAMILY % (b"counter", b"a", b"[]"),
+        FAMILY % (b"poem", b"a", b'["b"]'),
         b"[" * 20_000,
     ):
-        crc = record_module.zlib.crc32(header)
+        crc = zlib.crc32(header)
         assert decode(record_module._HEAD.pack(b"MSM1", len(header), 0, crc) + header) is None
 
 
 def test_numbers_are_kept_whole() -> None:
     family = Family(name="x", kind=Kind.GAUGE, help="x", labels=("n",))
-    told = {(str(n),): (value,) for n, value in enumerate([0.1, 1e300, 2.0**53, -math.inf])}
+    told: dict[Labels, Values] = {
+        (str(n),): (value,) for n, value in enumerate([0.1, 1e300, 2.0**53, -math.inf])
+    }
     found = decode(encode(Record(counted={family: dict(told)})))
     assert found is not None
     assert found.counted == {family: told}

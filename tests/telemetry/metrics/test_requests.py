@@ -1,6 +1,7 @@
 from random import Random
 
 import pytest
+from tests.telemetry.metrics.exchanges import exchange
 
 from mainstay.core.trace import SAMPLED, arrive
 from mainstay.service.inbound.exchange import TRACE_KEY
@@ -9,7 +10,6 @@ from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.requests import RequestMetrics, active_requests
 from mainstay.telemetry.metrics.snapshot import Labels, Values
 from mainstay.telemetry.route import ROUTE_KEY
-from tests.telemetry.metrics.exchanges import exchange
 
 REFUSED = Refusal.of("overloaded", "Too much at once.")
 

@@ -8,7 +8,6 @@ import pytest
 
 from mainstay.telemetry.metrics.endpoint import FiguresUnavailable
 from mainstay.telemetry.metrics.kin import FOLDER_VARIABLE
-from mainstay.telemetry.metrics.metric import Counter
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.sharing import TELL_EVERY_S, Sharing, pause_s, sharing_of
 from mainstay.telemetry.metrics.table import counter
@@ -20,7 +19,7 @@ class Worker:
 
     def __init__(self, folder: Path, complaints: list[str], *, shared: bool = True) -> None:
         self.registry = Registry()
-        self.orders: Counter = self.registry.counter("orders", "x")
+        self.orders = self.registry.counter("orders", "x")
         self.sharing = Sharing(
             self.registry, folder, shared=shared, clock=VirtualClock(),
             complain=complaints.append,

@@ -8,7 +8,9 @@ from mainstay.telemetry.metrics.snapshot import (
     OTHER,
     Across,
     Family,
+    Labels,
     Snapshot,
+    Values,
     merge,
     rising,
 )
@@ -27,7 +29,7 @@ def summed(snapshot: Snapshot) -> float:
 
 @given(st.lists(counts, max_size=5), st.integers(1, 6))
 def test_together_nothing_is_lost_and_series_stay_bounded(
-    processes: list[dict[tuple[str], tuple[int]]], series_max: int
+    processes: list[dict[Labels, Values]], series_max: int
 ) -> None:
     parts: list[Snapshot] = [{ORDERS: dict(one)} for one in processes]
     merged = merge(parts, series_max=series_max)

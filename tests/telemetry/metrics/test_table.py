@@ -15,6 +15,9 @@ GOLDEN = ROOT / "tests" / "telemetry" / "golden" / "metrics.txt"
 PAGE = ROOT / "docs" / "reference" / "telemetry.md"
 
 
+PREFIXES = ("mainstay_", "http_", "db_", "rpc_", "process_")
+
+
 def line(row: Row) -> str:
     labels = ", ".join(row.labels)
     return f"{row.kind.value:9} {row.family.name}{{{labels}}}"
@@ -42,8 +45,7 @@ def test_what_a_service_makes_is_in_the_table_and_the_same() -> None:
 
 def test_our_own_names_follow_the_conventions() -> None:
     for row in ROWS:
-        prefix = row.name.startswith(("mainstay_", "http_", "process_")) or row.name == "target"
-        assert prefix, row.name
+        assert row.name.startswith(PREFIXES) or row.name == "target", row.name
         assert row.doc.endswith((".", "...")), row.name
         assert row.unit in {"", "seconds", "bytes"}, row.name
         assert family(row.name) == row.family

@@ -1,15 +1,11 @@
 """What is told is what prometheus_client's own parsers read, of both formats."""
 
 import math
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as parse_openmetrics,
-)
-from prometheus_client.parser import text_string_to_metric_families as parse_text
+from tests.telemetry.metrics.parsing import parse
 
 from mainstay.telemetry.metrics.cells import Exemplar
 from mainstay.telemetry.metrics.names import Kind
@@ -21,17 +17,18 @@ words = st.text(st.characters(codec="utf-8"), max_size=20)
 numbers = st.floats(allow_nan=False) | st.integers(-(10**12), 10**12)
 
 
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+"""Name and labels to value."""
+
+
 def text(snapshot: Snapshot, *, openmetrics: bool) -> str:
     return "".join(blocks(snapshot, openmetrics=openmetrics))
 
 
-def read(
-    snapshot: Snapshot, *, openmetrics: bool
-) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    parse: Callable[[str], object] = parse_openmetrics if openmetrics else parse_text
+def read(snapshot: Snapshot, *, openmetrics: bool) -> Samples:
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in parse(text(snapshot, openmetrics=openmetrics))  # type: ignore[attr-defined]  # Untyped.
+        for family in parse(text(snapshot, openmetrics=openmetrics), openmetrics=openmetrics)
         for sample in family.samples
     }
 
@@ -117,7 +114,7 @@ def test_an_exemplar_stands_at_its_bucket_and_only_in_openmetrics() -> None:
     )
     found = {
         sample.labels["le"]: sample.exemplar
-        for family in parse_openmetrics(new)
+        for family in parse(new, openmetrics=True)
         for sample in family.samples
         if sample.name == "latency_seconds_bucket"
     }

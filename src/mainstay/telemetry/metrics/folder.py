@@ -28,6 +28,7 @@ from mainstay.telemetry.metrics.snapshot import Snapshot, merge, rising
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+_OTHERS_WRITE = 0o022
 FILES_MAX = 1024
 """More processes of one replica are not looked at."""
 
@@ -49,17 +50,25 @@ class Folder:
     """One process's part in the folder. Its methods may be called by any thread.
 
     Args:
-        path: The folder; made where it isn't there.
+        path: The folder; made where it isn't there, and so are those above it.
         series_max: Of one metric, of all processes together.
+        root: The folder above it, where that is ours too and must be as private.
         wait: Passes the seconds until the lock is looked at again.
     """
 
-    __slots__ = ("_own", "_path", "_series_max", "_used", "_wait", "name")
+    __slots__ = ("_own", "_path", "_private", "_series_max", "_used", "_wait", "name")
 
     def __init__(
-        self, path: Path, *, series_max: int, wait: Callable[[float], object] = pause
+        self,
+        path: Path,
+        *,
+        series_max: int,
+        root: Path | None = None,
+        wait: Callable[[float], object] = pause,
     ) -> None:
         self._path = path
+        # In this order: who may write to the one above could put another in its place.
+        self._private = (path,) if root is None else (root, path)
         self._series_max = series_max
         self._wait = wait
         self._own: int | None = None
@@ -211,7 +220,8 @@ class Folder:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        make_private(self._path)
+        for folder in self._private:
+            make_private(folder)
         lock = self._open("lock", os.O_RDWR | os.O_CREAT)
         try:
             waited_s = 0.0
@@ -230,18 +240,21 @@ class Folder:
 
 
 def make_private(path: Path) -> None:
-    """Make a folder that only this user may enter, where it isn't there.
+    """Make a folder that only this user may write to, and those above it, where they aren't there.
 
     Raises:
         PermissionError: There is one that others may write to, or that is somebody else's.
         OSError: It can't be made.
     """
-    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=FOLDER_MODE)
     found = path.lstat()
     if (
         not stat.S_ISDIR(found.st_mode)
         or found.st_uid != os.geteuid()
-        or stat.S_IMODE(found.st_mode) & 0o022
+        or stat.S_IMODE(found.st_mode) & _OTHERS_WRITE
     ):
         raise PermissionError(f"{path} is no folder that only this user may write to")
 
@@ -250,7 +263,11 @@ def is_deserted(path: Path) -> bool:
     """Return whether no process tells anything in a folder any more."""
     for one in path.iterdir():
         if one.suffix == _SUFFIX:
-            file = os.open(one, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                file = os.open(one, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                # Somebody has just replaced it or tidied up.
+                return False
             try:
                 if not _try_lock(file):
                     return False

@@ -38,6 +38,7 @@ class Sharing:
         registry: What this process counts.
         folder: Where the processes of this replica tell each other.
         shared: Whether there are others from the start.
+        root: The folder above, where it must be private too.
         clock: Times the telling.
         complain: Writes a text to stderr; must not raise.
     """
@@ -48,12 +49,13 @@ class Sharing:
         folder: Path,
         *,
         shared: bool,
+        root: Path | None = None,
         clock: Clock = SYSTEM_CLOCK,
         complain: Callable[[str], object] = complain,
     ) -> None:
         self._registry = registry
         self._place = folder
-        self._folder = Folder(folder, series_max=registry.series_max)
+        self._folder = Folder(folder, series_max=registry.series_max, root=root)
         self._clock = clock
         self._complain = complain
         self._shared = shared
@@ -168,6 +170,7 @@ def sharing_of(
         registry,
         folder_of(service, kin, environ),
         shared=kin.is_worker or named,
+        root=None if named else shared_root(),
         clock=clock,
     )
 

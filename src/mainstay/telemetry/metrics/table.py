@@ -15,6 +15,9 @@ from mainstay.telemetry.metrics.snapshot import Across, Family
 WEBSOCKET_SECONDS = (0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 28800.0)
 """A websocket may live for a working day."""
 
+DATABASE_SECONDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+"""Source: OpenTelemetry's semantic conventions, db.client.operation.duration."""
+
 DEPENDENCY = ("dependency",)
 
 
@@ -57,6 +60,41 @@ ROWS = (
     ),
     gauge_row(_REQUESTS, "mainstay_websockets_open", "Websockets that are open."),
     counter_row(_REQUESTS, "mainstay_background_failed", "Pieces of background work that failed."),
+    seconds_row(
+        _CALLS,
+        "http_client_request_duration",
+        "How long requests to HTTP dependencies took, each attempt by itself.",
+        "dependency",
+        "http_request_method",
+        "server_address",
+        "server_port",
+        "http_response_status_code",
+        "error_type",
+    ),
+    seconds_row(
+        _CALLS,
+        "db_client_operation_duration",
+        "How long operations of databases and Valkey took, each attempt by itself.",
+        "dependency",
+        "db_system_name",
+        "db_operation_name",
+        "server_address",
+        "server_port",
+        "error_type",
+        bounds=DATABASE_SECONDS,
+    ),
+    seconds_row(
+        _CALLS,
+        "rpc_client_call_duration",
+        "How long calls over gRPC took, each attempt by itself.",
+        "dependency",
+        "rpc_system_name",
+        "rpc_method",
+        "server_address",
+        "server_port",
+        "rpc_response_status_code",
+        "error_type",
+    ),
     seconds_row(
         _CALLS,
         "mainstay_attempt_duration",
