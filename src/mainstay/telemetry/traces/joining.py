@@ -12,6 +12,7 @@ from mainstay.core.events import Listeners
 from mainstay.core.trace import sample_below
 from mainstay.spec.declaration import Declaration
 from mainstay.telemetry.masking import Masker
+from mainstay.telemetry.traces.calls import Calls
 from mainstay.telemetry.traces.collector import Collector
 from mainstay.telemetry.traces.endpoint import endpoint_of, instance_of, resource_of
 from mainstay.telemetry.traces.exporter import Exporter
@@ -96,6 +97,10 @@ def tracing_of(
     )
     atexit.register(exporter.flush, _AT_EXIT_S)
     traces = Traces(put=exporter.put, clock=clock, slow_s=declared.slow_s, route=route)
+    calls = Calls(put=exporter.put, rng=rng, slow_s=declared.slow_s, spans=declared.calls)
+    events.add(calls.heard)
+    # Only then: what nobody makes a span of must be nobody's parent.
+    events.calls = events.calls or declared.calls
     if find_spec("opentelemetry") and find_spec("opentelemetry.trace"):
         # Only here: it is an extra, and takes a while to load.
         from mainstay.telemetry.traces.bridge import TracerProvider, install  # noqa: PLC0415

@@ -43,13 +43,29 @@ class BackgroundFailed(Event):
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundEnded(Event):
+    """Work in the background ended, well or not. Told within the trace that began it.
+
+    Attributes:
+        work: Its name.
+        error: Class of what it raised, or None.
+        took_s: From when it was handed over: a wait for a thread counts.
+    """
+
+    work: str
+    error: str | None
+    took_s: float
+
+
 class _Piece:
     """One piece of work; ``done`` is, when it is."""
 
-    __slots__ = ("done", "name", "task", "trace_id")
+    __slots__ = ("began_s", "done", "name", "task", "trace_id")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, began_s: float) -> None:
         trace = current_trace()
+        self.began_s = began_s
         self.name = name
         self.trace_id = "-" if trace is None else trace.trace_id
         self.done: Future[None] = Future()
@@ -121,7 +137,8 @@ class Background:
                 self._begin_thread(piece, lambda: work(*args, **kwargs))
 
     def _admit(self, work: Work) -> _Piece:
-        piece = _Piece(getattr(work, "__qualname__", type(work).__qualname__))
+        name = getattr(work, "__qualname__", type(work).__qualname__)
+        piece = _Piece(name, self._clock.monotonic_s())
         with self._lock:
             if not self._over and len(self._work) < self._work_max:
                 self._work.add(piece)
@@ -181,6 +198,15 @@ class Background:
         # What was cut off is counted as such by who cut it.
         if error is not None and not self._over:
             self._tell(piece, error)
+        if self._events.listening:
+            self._events.emit(
+                BackgroundEnded(
+                    at_s=self._clock.wall_s(),
+                    work=piece.name,
+                    error=None if error is None else type(error).__name__,
+                    took_s=self._clock.monotonic_s() - piece.began_s,
+                )
+            )
         # Last, since whoever waits for it may end the process in the next moment.
         with self._lock:
             self._work.discard(piece)
