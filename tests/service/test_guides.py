@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from mainstay.service.service import Service
@@ -54,3 +55,28 @@ async def test_the_drain_guide_goes_its_way(capsys: pytest.CaptureFixture[str]) 
         "pool closed",
         "telemetry flushed",
     ]
+
+
+async def asked(guide: str, path: str = "/", **headers: str) -> httpx.Response:
+    """Return what the app of a guide answers."""
+    transport = httpx.ASGITransport(app=example_of(guide)["app"])
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await client.get(path, headers=named)
+
+
+async def test_the_identity_guide_follows_a_trace() -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    parent = f"00-{trace_id}-00f067aa0ba902b7-01"
+    answer = await asked("identity.md", traceparent=parent, x_request_id="order-7")
+    assert answer.text == f"{trace_id} order-7"
+    assert answer.headers["x-request-id"] == "order-7"
+
+
+async def test_the_guide_of_deadlines_takes_the_least() -> None:
+    assert 4.0 < float((await asked("deadlines-in.md")).text) <= 5.0
+    answer = await asked("deadlines-in.md", x_request_timeout="4s, 2s", grpc_timeout="3S")
+    assert 1.0 < float(answer.text) <= 2.0
+    for path, left in (("/", "0"), ("/slow", "50ms")):
+        late = await asked("deadlines-in.md", path, x_request_timeout=left)
+        assert (late.status_code, late.json()["title"]) == (504, "The deadline is exceeded")
