@@ -8,14 +8,17 @@ from mainstay.edge.private_paths import hidden_route
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.health import Health
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.telemetry import Metrics, Telemetry
 
 ROOTS = st.from_regex(r"/[!-~]{0,20}", fullmatch=True)
 
 
-def hides(root: str, path: str) -> bool:
+def hides(root: str, path: str, metrics: Metrics | None = None) -> bool:
     """Whether the route for health mounted at ``root`` takes ``path`` from outside."""
-    inbound = Inbound(health=Health(path=root))
-    found = hidden_route(Declaration(service="web", app="a:b", inbound=inbound))
+    inbound, telemetry = Inbound(health=Health(path=root)), Telemetry(metrics=metrics)
+    found = hidden_route(
+        Declaration(service="web", app="a:b", inbound=inbound, telemetry=telemetry)
+    )
     assert found is not None
     match = found["match"]
     assert isinstance(match, dict)
@@ -56,6 +59,18 @@ def test_what_a_load_balancer_asks_is_open(root: str) -> None:
     assert not hides(root, f"{bare}/live")
     assert not hides(root, f"{bare}/ready")
     assert not hides(root, f"{bare}s") or not bare
+
+
+@given(path=ROOTS.filter(lambda path: path != "/"), data=st.data())
+def test_metrics_are_hidden_however_their_path_is_encoded(path: str, data: st.DataObject) -> None:
+    spelled = data.draw(st.composite(encoded)(path))
+    assert hides("/health", spelled, Metrics(path=path))
+
+
+def test_of_metrics_nothing_else_is_hidden() -> None:
+    for path in ("/metric", "/metricsx", "/metrics/of-users", "/v1/metrics"):
+        assert not hides("/health", path, Metrics())
+    assert not hides("/health", "/metrics", None)
 
 
 def test_a_command_has_nothing_that_is_ours_to_hide() -> None:

@@ -1,7 +1,7 @@
-"""What of a service is not for clients from outside: its health in detail.
+"""What of a service is not for clients from outside: its health in detail, and its metrics.
 
 A load balancer before the edge needs ``live`` and ``ready``. The rest (free disk and memory, which
-dependencies there are, how the start goes) is for people and services inside.
+dependencies there are, how the start goes, what is counted) is for people and services inside.
 """
 
 import re
@@ -17,11 +17,11 @@ NOT_FOUND = 404
 
 
 def hidden_route(declaration: Declaration) -> JsonObject | None:
-    """Return the route that hides a service's health from outside, or None where it has none.
+    """Return the route that hides what is private of a service, or None where it has nothing.
 
-    A ``command:`` is not wrapped: what it has below this path is its own. A wrapped app has its
-    four endpoints there; mounted at ``/``, they stand beside the app's own paths, so only
-    ``/startup`` is hidden.
+    A ``command:`` is not wrapped: what it has at these paths is its own. A wrapped app has its
+    four endpoints of health; mounted at ``/``, they stand beside the app's own paths, so only
+    ``/startup`` is hidden. Of metrics it has one.
     """
     root = declaration.inbound.health.path.rstrip("/")
     if declaration.command is not None:
@@ -29,6 +29,9 @@ def hidden_route(declaration: Declaration) -> JsonObject | None:
     slash = _spelled("/")
     opened = rf"{re.escape(root)}/(?:live|ready)(?:\?.*)?"
     hidden = f"{_spelled(root)}(?:{slash}.*)?" if root else f"{slash}startup"
+    metrics = declaration.telemetry.metrics
+    if metrics is not None:
+        hidden = f"{hidden}|{_spelled(metrics.path)}"
     return {
         "name": "hidden",
         "match": {
