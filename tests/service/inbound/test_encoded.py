@@ -22,6 +22,7 @@ BYTES_MAX = 1000
         (gzip.compress(TEXT), " X-GZIP "),
         (zlib.compress(TEXT), "deflate"),
     ],
+    ids=["none", "identity", "gzip", "x-gzip", "deflate"],
 )
 def test_what_is_read(body: bytes, encoding: str) -> None:
     assert decoded(body, encoding, bytes_max=BYTES_MAX) == TEXT
@@ -37,6 +38,7 @@ def test_what_is_read(body: bytes, encoding: str) -> None:
         (gzip.compress(b"a" * (BYTES_MAX + 1)), "gzip"),
         (gzip.compress(b"\0" * 50_000_000), "gzip"),
     ],
+    ids=["other", "not-encoded", "cut-off", "twice", "one-too-long", "bomb"],
 )
 def test_what_cannot_be_read_says_nothing(body: bytes, encoding: str) -> None:
     assert decoded(body, encoding, bytes_max=BYTES_MAX) == b""
