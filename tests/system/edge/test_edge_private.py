@@ -42,9 +42,13 @@ async def mounted(world: World, path: str) -> None:
         "/health%2Fstartup",
         "/health%2fstartup",
         "/health/ready%2f..%2fstartup",
+        "/metrics",
+        "/metrics?name[]=x",
+        "/%6detrics",
+        "//metrics",
     ],
 )
-async def test_details_of_health_are_hidden_however_they_are_spelled(
+async def test_details_and_metrics_are_hidden_however_they_are_spelled(
     world: World, spelled: str
 ) -> None:
     await mounted(world, "/health")
@@ -63,7 +67,15 @@ async def test_the_refusal_is_a_problem_document(world: World) -> None:
 
 async def test_what_a_load_balancer_asks_is_open_and_so_is_the_app(world: World) -> None:
     await mounted(world, "/health")
-    for path in ("/health/live", "/health/ready?from=lb", "/healthy", "/my/health", "/health-tips"):
+    for path in (
+        "/health/live",
+        "/health/ready?from=lb",
+        "/healthy",
+        "/my/health",
+        "/health-tips",
+        "/metrics/about",
+        "/my/metrics",
+    ):
         assert await ask(world, path) == 200, path
 
 

@@ -3,23 +3,38 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from tests.telemetry.metrics.parsing import parse
 
 import mainstay
 from mainstay.core.events import Event
 from mainstay.service.inbound.admission.events import OverloadBegan
-from mainstay.service.inbound.idempotency.events import AnswerNotKept, AnswerReplayed, LeaseLost
+from mainstay.service.inbound.idempotency.events import (
+    AnswerNotKept,
+    AnswerReplayed,
+    AttemptAbandoned,
+    LeaseLost,
+)
 from mainstay.service.inbound.inbound import RequestRefused
 from mainstay.service.inbound.ratelimit.events import LimitExceeded, LimitStoreBack, LimitStoreLost
-from mainstay.service.inbound.sessions.events import SessionUnavailable, UserRevoked
+from mainstay.service.inbound.sessions.events import (
+    SessionChangesLost,
+    SessionUnavailable,
+    UserRevoked,
+)
+from mainstay.service.inbound.stopping.background import BackgroundFailed
+from mainstay.service.inbound.stopping.closers import CloserFailed
 from mainstay.service.inbound.stopping.drain import DrainEnded
+from mainstay.service.outbound.adapters.http_clients.events import Reconnected
 from mainstay.service.outbound.balance.events import EndpointEjected, NameUnresolved
 from mainstay.service.outbound.circuit import State
 from mainstay.service.outbound.events import (
     AnswerDegraded,
     Attempted,
     BudgetSpent,
+    CallEnded,
     CircuitChanged,
     GaveUp,
     HedgeStarted,
@@ -38,6 +53,7 @@ from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
 
 NOT_COUNTED = {
+    "CallEnded": "counted by ClientMetrics, see below",
     "IdempotencyEvent": "only its kinds are told",
     "PolicyEvent": "only its kinds are told",
     "BreakerModeChanged": "mainstay_circuit_mode is read",
@@ -67,85 +83,137 @@ def kinds_of_event() -> Iterator[type[Event]]:
 
 
 def test_each_event_is_counted_or_known_not_to_be() -> None:
-    registry = Registry()
-    guards = GuardMetrics(registry)
-    counted = {one.__name__ for one in CallMetrics(registry).handlers() | guards.handlers()}
-    counted |= set(guards.foreign_handlers())
+    counted = handled()
     known = {kind.__name__ for kind in kinds_of_event()}
     assert known - counted - set(NOT_COUNTED) == set()
     assert (counted | set(NOT_COUNTED)) - known == set()
 
 
-CALL = {"at_s": 0.0, "dependency": "payments"}
-AT = {"at_s": 0.0}
+def call(
+    system: str,
+    operation: str,
+    target: str = "",
+    *,
+    status: str | int | None = None,
+    error: str | None = None,
+) -> CallEnded:
+    return CallEnded(
+        at_s=0.0, dependency="payments", system=system, operation=operation, target=target,
+        server="pay", port=80, status=status, error=error, span_id=None, took_s=0.2,
+    )  # fmt: skip
+
+
+CALL: dict[str, Any] = {"at_s": 0.0, "dependency": "payments"}
+AT: dict[str, Any] = {"at_s": 0.0}
+
+
+PAY = "dependency=payments server_address=pay server_port=80"
+CASES = [
+    (call("http", "GET", "/items/7", status=503, error="503"),
+     "http_client_request_duration_seconds_count",
+     f"{PAY} http_request_method=GET http_response_status_code=503 error_type=503"),
+    (call("http", "BREW", "/items/7", error="ConnectFailed"),
+     "http_client_request_duration_seconds_count",
+     f"{PAY} http_request_method=_OTHER error_type=ConnectFailed"),
+    (call("postgresql", "select"),
+     "db_client_operation_duration_seconds_count",
+     f"{PAY} db_system_name=postgresql db_operation_name=SELECT"),
+    (call("grpc", "call", "/shop.Pay/Charge", status="OK"),
+     "rpc_client_call_duration_seconds_count",
+     f"{PAY} rpc_system_name=grpc rpc_method=shop.Pay/Charge rpc_response_status_code=OK"),
+    (Attempted(**CALL, attempt=1, outcome="success", took_s=0.2),
+     "mainstay_attempt_duration_seconds_count", "dependency=payments outcome=success"),
+    (Attempted(**CALL, attempt=2, outcome="failure", took_s=0.2),
+     "mainstay_retries_total", "dependency=payments outcome=failure"),
+    (Retried(**CALL, attempt=1, pause_s=0.3, reason="OSError"),
+     "mainstay_retry_pause_seconds_count", "dependency=payments"),
+    (GaveUp(**CALL, attempts=3, reason="attempts"),
+     "mainstay_gave_up_total", "dependency=payments reason=attempts"),
+    (BudgetSpent(**CALL, by="retry"),
+     "mainstay_budget_denied_total", "dependency=payments policy=retry"),
+    (Rejected(**CALL, by="breaker", retry_after_s=1.0),
+     "mainstay_calls_rejected_total", "dependency=payments policy=breaker outcome=rejected"),
+    (Rejected(**CALL, by="breaker", retry_after_s=None, shadow=True),
+     "mainstay_calls_rejected_total", "dependency=payments policy=breaker outcome=shadow"),
+    (CircuitChanged(**CALL, was=State.CLOSED, state=State.OPEN),
+     "mainstay_circuit_changes_total", "dependency=payments state=open"),
+    (Probed(**CALL), "mainstay_circuit_probes_total", "dependency=payments"),
+    (TimedOut(**CALL, after_s=1.0, by="attempt"),
+     "mainstay_timeouts_total", "dependency=payments policy=attempt"),
+    (HedgeStarted(**CALL, after_s=0.1),
+     "mainstay_hedges_total", "dependency=payments outcome=started"),
+    (HedgeWon(**CALL), "mainstay_hedges_total", "dependency=payments outcome=won"),
+    (AnswerDegraded(**CALL, source="value", reason="CircuitOpen", age_s=None),
+     "mainstay_answers_degraded_total", "dependency=payments source=value"),
+    (Reconnected(**CALL), "mainstay_reconnects_total", "dependency=payments"),
+    (EndpointEjected(**CALL, endpoint="a:1", reason="streak", away_s=1.0, nth=1),
+     "mainstay_endpoint_ejections_total", "dependency=payments endpoint=a:1 reason=streak"),
+    (NameUnresolved(**AT, host="db", failures=1, reason="x", endpoints=0),
+     "mainstay_name_lookups_failed_total", "host=db"),
+    (RequestRefused(**AT, kind="overloaded", status=503, method="GET", path="/x", trace_id="t"),
+     "mainstay_requests_refused_total", "problem=overloaded http_response_status_code=503"),
+    (OverloadBegan(**AT, limit=3, waiting=1), "mainstay_overloads_total", ""),
+    (LimitExceeded(**AT, service="web", limit="default", by="user", retry_after_s=1.0),
+     "mainstay_rate_limited_total", "limit=default by=user"),
+    (LimitStoreLost(**AT, service="web"), "mainstay_limit_store_away", ""),
+    (AnswerReplayed(**AT, record="r", status=200),
+     "mainstay_idempotency_total", "outcome=replayed"),
+    (AnswerNotKept(**AT, record="r", reason="size"),
+     "mainstay_idempotency_total", "outcome=not_kept reason=size"),
+    (AttemptAbandoned(**AT, record="r"), "mainstay_idempotency_total", "outcome=abandoned"),
+    (LeaseLost(**AT, record="r"), "mainstay_idempotency_total", "outcome=lease_lost"),
+    (SessionChangesLost(**AT), "mainstay_sessions_total", "outcome=changes_lost"),
+    (SessionUnavailable(**AT, doing="load"),
+     "mainstay_sessions_total", "outcome=unavailable reason=load"),
+    (UserRevoked(**AT, group="g"), "mainstay_sessions_total", "outcome=revoked"),
+    (BackgroundFailed(**AT, work="mail", error="OSError"), "mainstay_background_failed_total", ""),
+    (CloserFailed(**AT, closer="pool", stage="pools", error="OSError"),
+     "mainstay_closers_failed_total", ""),
+    (DrainEnded(**AT, cut=1), "mainstay_drain_cut_total", ""),
+    (StoreAway(**AT, store="valkey://h", why="x"), "mainstay_store_away", "store=valkey://h"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("event", "line"),
-    [
-        (Attempted(**CALL, attempt=1, outcome="success", took_s=0.2),
-         'mainstay_attempt_duration_seconds_count{dependency="payments",outcome="success"} 1'),
-        (Attempted(**CALL, attempt=2, outcome="failure", took_s=0.2),
-         'mainstay_retries_total{dependency="payments",outcome="failure"} 1'),
-        (Retried(**CALL, attempt=1, pause_s=0.3, reason="OSError"),
-         'mainstay_retry_pause_seconds_sum{dependency="payments"} 0.3'),
-        (GaveUp(**CALL, attempts=3, reason="attempts"),
-         'mainstay_gave_up_total{dependency="payments",reason="attempts"} 1'),
-        (BudgetSpent(**CALL, by="retry"),
-         'mainstay_budget_denied_total{dependency="payments",policy="retry"} 1'),
-        (Rejected(**CALL, by="breaker", retry_after_s=1.0),
-         'mainstay_calls_rejected_total{dependency="payments",policy="breaker",outcome="rejected"} 1'),
-        (Rejected(**CALL, by="breaker", retry_after_s=None, shadow=True),
-         'mainstay_calls_rejected_total{dependency="payments",policy="breaker",outcome="shadow"} 1'),
-        (CircuitChanged(**CALL, was=State.CLOSED, state=State.OPEN),
-         'mainstay_circuit_changes_total{dependency="payments",state="open"} 1'),
-        (Probed(**CALL), 'mainstay_circuit_probes_total{dependency="payments"} 1'),
-        (TimedOut(**CALL, after_s=1.0, by="attempt"),
-         'mainstay_timeouts_total{dependency="payments",policy="attempt"} 1'),
-        (HedgeStarted(**CALL, after_s=0.1),
-         'mainstay_hedges_total{dependency="payments",outcome="started"} 1'),
-        (HedgeWon(**CALL), 'mainstay_hedges_total{dependency="payments",outcome="won"} 1'),
-        (AnswerDegraded(**CALL, source="value", reason="CircuitOpen", age_s=None),
-         'mainstay_answers_degraded_total{dependency="payments",source="value"} 1'),
-        (EndpointEjected(**CALL, endpoint="a:1", reason="streak", away_s=1.0, nth=1),
-         'mainstay_endpoint_ejections_total{dependency="payments",endpoint="a:1",reason="streak"} 1'),
-        (NameUnresolved(**AT, host="db", failures=1, reason="x", endpoints=0),
-         'mainstay_name_lookups_failed_total{host="db"} 1'),
-        (RequestRefused(**AT, kind="overloaded", status=503, method="GET", path="/x", trace_id="t"),
-         'mainstay_requests_refused_total{problem="overloaded",http_response_status_code="503"} 1'),
-        (OverloadBegan(**AT, limit=3, waiting=1), "mainstay_overloads_total 1"),
-        (LimitExceeded(**AT, service="web", limit="default", by="user", retry_after_s=1.0),
-         'mainstay_rate_limited_total{limit="default",by="user"} 1'),
-        (LimitStoreLost(**AT, service="web"), "mainstay_limit_store_away 1"),
-        (AnswerReplayed(**AT, record="r", status=200),
-         'mainstay_idempotency_total{outcome="replayed"} 1'),
-        (AnswerNotKept(**AT, record="r", reason="size"),
-         'mainstay_idempotency_total{outcome="not_kept",reason="size"} 1'),
-        (LeaseLost(**AT, record="r"), 'mainstay_idempotency_total{outcome="lease_lost"} 1'),
-        (SessionUnavailable(**AT, doing="load"),
-         'mainstay_sessions_total{outcome="unavailable",reason="load"} 1'),
-        (UserRevoked(**AT, group="g"), 'mainstay_sessions_total{outcome="revoked"} 1'),
-        (DrainEnded(**AT, cut=3), "mainstay_drain_cut_total 3"),
-        (StoreAway(**AT, store="valkey://h", why="x"), 'mainstay_store_away{store="valkey://h"} 1'),
-    ],
-    ids=lambda one: type(one).__name__,
-)  # fmt: skip
-def test_an_event_is_told_as(event: Event, line: str) -> None:
-    assert line in lines(event)
+    ("event", "name", "labels"), CASES, ids=[type(event).__name__ for event, _, _ in CASES]
+)
+def test_an_event_is_told_as(event: Event, name: str, labels: str) -> None:
+    assert told(event)[name, frozenset(labels.split())] == 1
+
+
+def test_each_event_that_is_counted_is_tried() -> None:
+    tried = {type(event).__name__ for event, _, _ in CASES} | {"StoreBack", "LimitStoreBack"}
+    assert handled() | {"CallEnded"} == tried
+
+
+def test_paths_of_calls_make_no_series() -> None:
+    found = told(*[call("http", "GET", f"/items/{number}", status=200) for number in range(99)])
+    name = "http_client_request_duration_seconds_count"
+    assert [value for (one, _), value in found.items() if one == name] == [99]
 
 
 def test_a_store_that_is_back_is_not_away() -> None:
-    away = StoreAway(**AT, store="s", why="x")
-    assert 'mainstay_store_away{store="s"} 0' in lines(away, StoreBack(**AT, store="s"))
-    lost = LimitStoreLost(**AT, service="web")
-    assert "mainstay_limit_store_away 0" in lines(lost, LimitStoreBack(**AT, service="web"))
+    found = told(StoreAway(**AT, store="s", why="x"), StoreBack(**AT, store="s"))
+    assert found["mainstay_store_away", frozenset({"store=s"})] == 0
+    found = told(LimitStoreLost(**AT, service="web"), LimitStoreBack(**AT, service="web"))
+    assert found["mainstay_limit_store_away", frozenset()] == 0
 
 
-def lines(*events: Event) -> list[str]:
-    declaration = Declaration(service="web", app="web:app")
-    metrics = ServiceMetrics(declaration, Metrics(), environ={})
+def handled() -> set[str]:
+    registry = Registry()
+    guards = GuardMetrics(registry)
+    named = {one.__name__ for one in CallMetrics(registry).handlers() | guards.handlers()}
+    return named | set(guards.foreign_handlers())
+
+
+def told(*events: Event) -> dict[tuple[str, frozenset[str]], float]:
+    """Return what is told after some events: name and ``label=value`` to figure."""
+    metrics = ServiceMetrics(Declaration(service="web", app="web:app"), Metrics(), environ={})
     for event in events:
         metrics.heard(event)
-    answer = metrics.endpoint.answer()
-    assert answer.status == 200
-    return answer.body.decode().splitlines()
+    return {
+        (sample.name, frozenset(f"{name}={value}" for name, value in sample.labels.items())):
+        sample.value
+        for family in parse(metrics.endpoint.answer().body.decode(), openmetrics=False)
+        for sample in family.samples
+    }  # fmt: skip

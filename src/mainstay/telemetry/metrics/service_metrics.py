@@ -6,9 +6,11 @@ from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.events import Event
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.outbound.dependency import DependencyPolicy
+from mainstay.service.outbound.events import CallEnded
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Metrics
 from mainstay.telemetry.metrics.calls import CallMetrics
+from mainstay.telemetry.metrics.clients import ClientMetrics
 from mainstay.telemetry.metrics.endpoint import Endpoint
 from mainstay.telemetry.metrics.guards import GuardMetrics
 from mainstay.telemetry.metrics.readings import (
@@ -35,6 +37,7 @@ class ServiceMetrics:
 
         metrics = ServiceMetrics(declaration, declared, environ=environ)
         service.events.add(metrics.heard)          # what policies and guards decide
+        service.events.calls = True                # and each call of a client
         metrics.requests.ended(exchange, ended_s)  # each request: an observer
         metrics.watch(drain=drain, ...)            # what is read when somebody asks
         metrics.endpoint.answer(accept)            # for who asks at `path`
@@ -70,6 +73,7 @@ class ServiceMetrics:
         self.endpoint = Endpoint(self._sharing.collect, registry.exemplars, clock=clock)
         guards = GuardMetrics(registry)
         self._handlers = CallMetrics(registry).handlers() | guards.handlers()
+        self._handlers[CallEnded] = ClientMetrics(registry)
         self._foreign = guards.foreign_handlers()
         registry.read(read_process(clock))
         registry.read(
