@@ -11,7 +11,8 @@ import pytest
 
 from mainstay.core.trace import current_trace
 from mainstay.service.service import Service
-from mainstay.spec.inbound import Health, Inbound
+from mainstay.spec.health import Health
+from mainstay.spec.inbound import Inbound
 
 if TYPE_CHECKING:
     from tests.service.conftest import Lines

@@ -178,6 +178,10 @@ def _take_signals(drain: Drain, stop_server: Callable[[], object]) -> None:
     signal.signal(signal.SIGINT, stopper.handle)
 
 
+def _let_start(drain: Drain) -> None:
+    drain.started = True
+
+
 def _drainable(app: Any, drain: Drain) -> Any:
     return app if isinstance(app, AsgiShell) else Guest(app, drain)
 
@@ -226,12 +230,14 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
         blocking_threads=threads,
         **_granian_settings(options),
     )
-    drain.started = True
+    # Its worker may serve before the handlers of signals are ours: until then it is not ready.
+    drain.started = False
     # Granian sets handlers of its own as it starts, and calls these afterwards. On SIGHUP it
     # would start another worker.
     server.on_startup(functools.partial(_take_signals, drain, server.signal_handler_interrupt))
     hangup = signal.getsignal(signal.SIGHUP)
     server.on_startup(functools.partial(signal.signal, signal.SIGHUP, hangup))
+    server.on_startup(functools.partial(_let_start, drain))
     server.serve(target_loader=lambda: app, wrap_loader=False)
     # There is no lifespan in whose end this would be done.
     drain.finish()
