@@ -210,13 +210,13 @@ def test_a_request_id_is_plain(text: bytes, *, taken: bool) -> None:
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 1.0])
 def test_a_trace_that_begins_here_is_sampled_by_its_id(rate: float) -> None:
     """The rule of OpenTelemetry's SDK, so that services decide alike about one trace."""
-    from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+    from opentelemetry.sdk.trace.sampling import Decision, TraceIdRatioBased
 
     rng, theirs = Random(5), TraceIdRatioBased(rate)
     traces = [arrive(rng, below=sample_below(rate)) for _ in range(500)]
     ours = [bool(one.flags & SAMPLED) for one in traces]
     asked = [theirs.should_sample(None, int(one.trace_id, 16), "x") for one in traces]
-    assert ours == [one.decision.is_sampled() for one in asked]
+    assert ours == [one.decision is Decision.RECORD_AND_SAMPLE for one in asked]
     assert abs(sum(ours) - 500 * rate) < 50
 
 

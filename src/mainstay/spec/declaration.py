@@ -89,6 +89,7 @@ class Declaration:
         Section(Telemetry),
         default=Telemetry(),
         doc="What the service tells of itself.",
+        acts=False,
     )
     dependencies: tuple[tuple[str, Dependency], ...] = key(
         "dependencies",
