@@ -161,14 +161,13 @@ def test_secrets_stay_in_the_process() -> None:
 
 
 def test_an_error_is_reported_once() -> None:
-    """Whoever comes first: a framework's signal, the shell, the user."""
+    """Whoever comes first: the user, or who saw that nobody handled it."""
     error = raised()
     with receiving() as receiver:
         reports = make(receiver.dsn)
         assert reports.capture(error) is not None
-        reports.unhandled(error)
         reports.failed(exchange(), error)
-        reports.background(error, "work")
+        reports.failed(None, error, "work")
         assert reports.capture(error) is None
         [event] = sent(receiver, reports)
     assert event["exception"]["values"][0]["mechanism"]["handled"] is True
@@ -220,7 +219,7 @@ def test_breadcrumbs_are_bounded_and_the_last_ones_stay() -> None:
 def test_errors_outside_of_requests_are_reported() -> None:
     with receiving() as receiver:
         reports = make(receiver.dsn)
-        reports.background(raised(), "send_receipt")
+        reports.failed(None, raised(), "send_receipt")
         assert reports.capture(KeyError("never raised")) is not None
         first, second = sent(receiver, reports, 2)
     assert first["transaction"] == "send_receipt"

@@ -12,6 +12,7 @@ from mainstay.core.events import Event, Listeners
 from mainstay.core.limits import NEVER_S, gcra
 from mainstay.core.trace import current_traced
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.telemetry.failures import exchange_here
 from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.reports.breadcrumbs import Breadcrumbs
@@ -101,24 +102,22 @@ class Reports:
         self._told_s = NEVER_S
         self._untold: dict[str, int] = {}
 
-    def failed(self, exchange: Exchange, error: BaseException) -> None:
-        """Report an error that the app let through: ``Inbound.report``."""
-        self._report(error, exchange, handled=False)
+    def failed(self, exchange: Exchange | None, error: BaseException, work: str = "") -> None:
+        """Report an error that nobody handled: for ``Failures``.
 
-    def background(self, error: BaseException, work: str) -> None:
-        """Report an error of work in the background: ``Background.report``."""
-        self._report(error, _exchange_here(), handled=False, work=work)
-
-    def unhandled(self, error: BaseException) -> None:
-        """Report an error that a framework made an answer of."""
-        self._report(error, _exchange_here(), handled=False)
+        Args:
+            exchange: Of the request, or None outside of one.
+            error: What was raised.
+            work: Name of the background work that raised it, or empty.
+        """
+        self._report(error, exchange, handled=False, work=work)
 
     def capture(self, error: BaseException) -> str | None:
         """Report an error that was handled; return the id of the report, or None: not sent.
 
         An error is reported once, whoever comes first.
         """
-        return self._report(error, _exchange_here(), handled=True)
+        return self._report(error, exchange_here(), handled=True)
 
     def close(self, within_s: float = _FLUSH_S) -> None:
         """Send what waits: the last stage of a drain."""
@@ -199,9 +198,3 @@ class Reports:
             untold, self._untold = self._untold, {}
         for reason, count in untold.items():
             self._events.emit(ReportsDropped(at_s=self._clock.wall_s(), count=count, reason=reason))
-
-
-def _exchange_here() -> Exchange | None:
-    traced = current_traced()
-    root = getattr(traced, "root", traced)
-    return root if isinstance(root, Exchange) else None

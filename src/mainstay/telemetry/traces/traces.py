@@ -57,8 +57,16 @@ class Traces:
             for span in notes.calls:
                 self._put(span)
 
-    def failed(self, exchange: Exchange, error: BaseException) -> None:
-        """Note an error that the app let through on the span of its request."""
+    def failed(self, exchange: Exchange | None, error: BaseException, work: str = "") -> None:
+        """Note an error that nobody handled on the span of its request: for ``Failures``.
+
+        Args:
+            exchange: Of the request, or None outside of one.
+            error: What was raised.
+            work: Name of the background work that raised it: it has a span of its own.
+        """
+        if exchange is None or work:
+            return
         notes = notes_for(exchange)
         if notes is not None:
             notes.moment(EXCEPTION, self._clock.wall_s(), raised_attributes(error))

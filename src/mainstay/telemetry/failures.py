@@ -1,0 +1,54 @@
+"""``Failures``: where unhandled errors come in, whoever saw them, and who is told of them."""
+
+from collections.abc import Callable
+
+from mainstay.core.trace import current_traced
+from mainstay.service.inbound.exchange import Exchange
+
+Told = Callable[[Exchange | None, BaseException, str], object]
+"""Takes an error with its request, or None outside of one, and the name of background work."""
+
+_SEEN = "mainstay_told"
+
+
+class Failures:
+    """Tells of each unhandled error once.
+
+    The same error may come by a framework's signal and then from the shell.
+
+    Args:
+        told: Who is told, in this order; none of them raises.
+    """
+
+    __slots__ = ("_told",)
+
+    def __init__(self, *told: Told) -> None:
+        self._told = told
+
+    def failed(self, exchange: Exchange, error: BaseException) -> None:
+        """Take what an app let through: ``Inbound.report``."""
+        self._tell(exchange, error, "")
+
+    def unhandled(self, error: BaseException) -> None:
+        """Take what a framework made an answer of; see ``watch_errors``."""
+        self._tell(exchange_here(), error, "")
+
+    def background(self, error: BaseException, work: str) -> None:
+        """Take what work in the background raised: ``Background.report``."""
+        self._tell(exchange_here(), error, work)
+
+    def _tell(self, exchange: Exchange | None, error: BaseException, work: str) -> None:
+        # Not through setattr, which a class may forbid.
+        seen = vars(error)
+        if _SEEN in seen:
+            return
+        seen[_SEEN] = True
+        for told in self._told:
+            told(exchange, error, work)
+
+
+def exchange_here() -> Exchange | None:
+    """Return the exchange of the request that is answered here, or None outside of one."""
+    traced = current_traced()
+    root = getattr(traced, "root", traced)
+    return root if isinstance(root, Exchange) else None

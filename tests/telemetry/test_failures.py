@@ -1,0 +1,69 @@
+from typing import Any
+
+import pytest
+from tests.telemetry.traces.kit import exchange
+
+from mainstay.core.trace import enter_trace, leave_trace
+from mainstay.telemetry.failures import Failures, exchange_here
+from mainstay.telemetry.reports import watch_errors
+
+
+def test_each_error_is_told_once_to_everybody() -> None:
+    """A framework's signal comes first, and then the shell with the same error."""
+    first: list[Any] = []
+    second: list[Any] = []
+    failures = Failures(lambda *told: first.append(told), lambda *told: second.append(told))
+    one, error = exchange(), LookupError()
+    token = enter_trace(one)
+    failures.unhandled(error)
+    failures.failed(one, error)
+    failures.background(error, "work")
+    leave_trace(token)
+    assert first == second == [(one, error, "")]
+    failures.background(ValueError("other"), "work")
+    assert first[-1][0] is None
+    assert first[-1][2] == "work"
+
+
+def test_an_error_that_forbids_attributes_is_told_once_too() -> None:
+    class Frozen(Exception):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise AttributeError(name)
+
+    told: list[Any] = []
+    failures = Failures(lambda *one: told.append(one))
+    error = Frozen()
+    failures.unhandled(error)
+    failures.unhandled(error)
+    assert len(told) == 1
+
+
+def test_outside_of_requests_there_is_no_exchange() -> None:
+    assert exchange_here() is None
+
+
+def test_django_tells_by_its_signal() -> None:
+    from django.core.handlers.base import BaseHandler  # type: ignore[import-untyped]  # No types.
+    from django.core.signals import (  # type: ignore[import-untyped]  # As above.
+        got_request_exception,
+    )
+
+    seen: list[BaseException] = []
+    handler = BaseHandler()
+    watch_errors(handler, seen.append)
+    watch_errors(handler, seen.append)
+    with pytest.raises(LookupError) as caught:
+        _fail_in_django(got_request_exception)
+    assert seen == [caught.value]
+
+
+def _fail_in_django(signal: Any) -> None:
+    try:
+        raise LookupError
+    except LookupError:
+        signal.send(sender=None, request=None)
+        raise
+
+
+def test_an_app_of_no_framework_tells_nothing() -> None:
+    watch_errors(lambda: None, pytest.fail)
