@@ -126,7 +126,7 @@ def test_the_folder_is_private_and_goes_with_the_next_start(tmp_path: Path) -> N
             assert one.stat().st_mode & 0o777 == 0o700
     until(lambda: is_deserted(folder), "the workers have ended")
     with served(tmp_path, uvicorn) as second:
-        assert folder not in list(second.metrics_root.iterdir())
+        until(lambda: folder not in list(second.metrics_root.iterdir()), "it is gone")
 
 
 @pytest.mark.parametrize("way", ["fork", "spawn"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mainstay.telemetry.metrics.endpoint import FiguresUnavailable
+from mainstay.telemetry.metrics.folder import Folder
 from mainstay.telemetry.metrics.kin import FOLDER_VARIABLE
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.sharing import TELL_EVERY_S, Sharing, pause_s, sharing_of
@@ -122,6 +123,15 @@ def test_who_takes_long_to_tell_tells_less_often() -> None:
     """Law: telling costs at most half a hundredth of a core."""
     assert pause_s(0.0) == pause_s(0.001) == TELL_EVERY_S
     assert pause_s(0.05) == pytest.approx(10.0)
+
+
+def test_what_was_left_behind_is_removed_only_where_the_place_is_ours(tmp_path: Path) -> None:
+    left = f"web-{2**22 + 1}-17"
+    for root in (None, tmp_path):
+        Folder(tmp_path / left, series_max=1).leave({})
+        sharing = Sharing(Registry(), tmp_path / "web-1-1", shared=False, root=root)
+        sharing.tidy_up()
+        assert (tmp_path / left).exists() is (root is None)
 
 
 def test_whoever_is_named_a_folder_shares_in_it(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class Sharing:
     ) -> None:
         self._registry = registry
         self._place = folder
+        self._root = root
         self._folder = Folder(folder, series_max=registry.series_max, root=root)
         self._clock = clock
         self._complain = complain
@@ -89,6 +90,11 @@ class Sharing:
         # This process's own first: of two that count under one name, the present version's holds.
         return merge((own, *others), series_max=self._registry.series_max)
 
+    def tidy_up(self) -> None:
+        """Remove what replicas left behind that are gone, where the place is ours."""
+        if self._root is not None:
+            sweep(self._root)
+
     def tell(self) -> float:
         """Tell the others what this process has counted; return the seconds until the next time."""
         began_s = self._clock.monotonic_s()
@@ -122,6 +128,7 @@ class Sharing:
     def begin_in_child(self) -> None:
         """Begin anew in a forked process, as one of several."""
         self._folder.forget()
+        self._thread = None
         self._telling = threading.RLock()
         self._ended = threading.Event()
         self._shared = True
@@ -134,13 +141,14 @@ class Sharing:
             )
 
     def _begin(self) -> None:
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=_keep_telling, args=(weakref.ref(self), self._ended),
             name="mainstay-metrics-telling", daemon=True,
         )  # fmt: skip
         # No more threads: those who ask this process still get what it has.
         with suppress(RuntimeError):
-            self._thread.start()
+            thread.start()
+            self._thread = thread
 
     def _note(self, error: Exception) -> None:
         self._failed.inc()
@@ -164,8 +172,6 @@ def sharing_of(
     """
     kin = find_kin()
     named = bool(environ.get(FOLDER_VARIABLE))
-    if kin.is_worker and not named:
-        sweep(shared_root())
     return Sharing(
         registry,
         folder_of(service, kin, environ),
@@ -198,9 +204,15 @@ def _heed_forks_and_exit(sharing: Sharing) -> None:
 
 def _keep_telling(known: "weakref.ref[Sharing]", ended: threading.Event) -> None:
     wait_s = TELL_EVERY_S
+    tidy = False
     while not ended.wait(wait_s):
         sharing = known()
         if sharing is None:
             return
         wait_s = sharing.tell()
+        if not tidy:
+            # Once, and not on the way of a start.
+            sharing.tidy_up()
+            tidy = True
+        # What nobody else holds any more may go while this thread waits.
         del sharing
