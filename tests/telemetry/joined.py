@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 from mainstay.core.clock import SYSTEM_CLOCK
@@ -45,7 +44,7 @@ class Joined:
             "masker": Masker(),
             "route": matched_route,
         }
-        self.tracing: Tracing | None = tracing_of(declaration, rng=Random(), **given)
+        self.tracing: Tracing | None = tracing_of(declaration, **given)
         self.reports: Reports | None = reports_of(declaration, **given)
         told: list[Told] = []
         if self.tracing is not None:

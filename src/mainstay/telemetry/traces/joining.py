@@ -52,7 +52,6 @@ def tracing_of(
     *,
     environ: Mapping[str, str],
     clock: Clock,
-    rng: Random,
     events: Listeners,
     masker: Masker,
     route: Route,
@@ -65,7 +64,6 @@ def tracing_of(
         declaration: With ``telemetry.traces``.
         environ: OpenTelemetry's variables.
         clock: Times spans.
-        rng: Makes ids; seeded anew in processes that fork off.
         events: Heard, and told of what is dropped.
         masker: Hides secrets before anything leaves.
         route: Returns the template of a request's route.
@@ -87,12 +85,15 @@ def tracing_of(
             library_version=__version__,
         )
 
+    rng = Random()
+    # Else processes that fork off would go on with the same ids.
+    os.register_at_fork(after_in_child=rng.seed)
     exporter = Exporter(
         connect=lambda: Collector(endpoint),
         resource=resource,
         masks=Masks(masker.mapping, masker.text),
         clock=clock,
-        rng=Random(),
+        rng=rng,
         events=events,
     )
     atexit.register(exporter.flush, _AT_EXIT_S)
