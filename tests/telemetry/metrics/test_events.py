@@ -24,7 +24,7 @@ from mainstay.service.inbound.sessions.events import (
     SessionUnavailable,
     UserRevoked,
 )
-from mainstay.service.inbound.stopping.background import BackgroundFailed
+from mainstay.service.inbound.stopping.background import BackgroundEnded
 from mainstay.service.inbound.stopping.closers import CloserFailed
 from mainstay.service.inbound.stopping.drain import DrainEnded
 from mainstay.service.outbound.adapters.http_clients.events import Reconnected
@@ -51,11 +51,14 @@ from mainstay.telemetry.metrics.calls import CallMetrics
 from mainstay.telemetry.metrics.guards import GuardMetrics
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
+from mainstay.telemetry.reports.reports import ReportsDropped
+from mainstay.telemetry.traces.exporter import SpansDropped
 
 NOT_COUNTED = {
     "CallEnded": "counted by ClientMetrics, see below",
     "IdempotencyEvent": "only its kinds are told",
     "PolicyEvent": "only its kinds are told",
+    "BackgroundFailed": "mainstay_background_duration says so",
     "BreakerModeChanged": "mainstay_circuit_mode is read",
     "DrainBegan": "mainstay_draining is read",
     "EndpointReturned": "mainstay_endpoint_ejected is read",
@@ -71,7 +74,7 @@ OURS = ("mainstay.service.", "mainstay.state.", "mainstay.telemetry.")
 def kinds_of_event() -> Iterator[type[Event]]:
     for module in pkgutil.walk_packages(mainstay.__path__, "mainstay."):
         if module.name.startswith(OURS) and module.name.endswith(
-            ("events", "inbound.inbound", "background", "closers", "drain")
+            ("events", "inbound.inbound", "background", "closers", "drain", "exporter", "reports")
         ):
             importlib.import_module(module.name)
     todo = [Event]
@@ -83,6 +86,7 @@ def kinds_of_event() -> Iterator[type[Event]]:
 
 
 def test_each_event_is_counted_or_known_not_to_be() -> None:
+    """Whoever adds one counts it in ``calls.py`` or ``guards.py``, or says above why not."""
     counted = handled()
     known = {kind.__name__ for kind in kinds_of_event()}
     assert known - counted - set(NOT_COUNTED) == set()
@@ -166,10 +170,15 @@ CASES = [
     (SessionUnavailable(**AT, doing="load"),
      "mainstay_sessions_total", "outcome=unavailable reason=load"),
     (UserRevoked(**AT, group="g"), "mainstay_sessions_total", "outcome=revoked"),
-    (BackgroundFailed(**AT, work="mail", error="OSError"), "mainstay_background_failed_total", ""),
+    (BackgroundEnded(**AT, work="mail", error="OSError", took_s=0.2),
+     "mainstay_background_duration_seconds_count", "work=mail error_type=OSError"),
     (CloserFailed(**AT, closer="pool", stage="pools", error="OSError"),
      "mainstay_closers_failed_total", ""),
     (DrainEnded(**AT, cut=1), "mainstay_drain_cut_total", ""),
+    (SpansDropped(**AT, count=1, reason="queue"),
+     "mainstay_telemetry_dropped_total", "signal=spans reason=queue"),
+    (ReportsDropped(**AT, count=1, reason="rate"),
+     "mainstay_telemetry_dropped_total", "signal=reports reason=rate"),
     (StoreAway(**AT, store="valkey://h", why="x"), "mainstay_store_away", "store=valkey://h"),
 ]  # fmt: skip
 

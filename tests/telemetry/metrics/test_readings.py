@@ -14,6 +14,7 @@ from mainstay.spec.dependency import Dependency
 from mainstay.telemetry.metrics.readings import (
     read_admission,
     read_checks,
+    read_lines,
     read_policies,
     read_process,
     read_target,
@@ -151,6 +152,13 @@ def test_checks_tell_what_they_last_found() -> None:
     assert found["mainstay_check_failing", "mail", "false"] == 1
     assert found["mainstay_check_duration_seconds", "db"] == 0.002
     assert ("mainstay_check_duration_seconds", "mail") not in found
+
+
+def test_lines_that_were_lost_are_counted() -> None:
+    lost, registry = iter([3, 5]), Registry()
+    source = read_lines(registry, lambda: next(lost))
+    assert told(source, registry)["mainstay_telemetry_dropped", "lines", "lost"] == 3
+    assert told(tuple, registry)["mainstay_telemetry_dropped", "lines", "lost"] == 5
 
 
 def test_a_process_tells_what_it_uses(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mainstay.core.clock import SYSTEM_CLOCK, Clock, pause
 from mainstay.core.errors import MainstayError
 from mainstay.service.inbound.refusal import RawHeaders
-from mainstay.telemetry.metrics.forks import in_children
+from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.metrics.negotiation import (
     OPENMETRICS_TYPE,
     TEXT_TYPE,
@@ -71,7 +71,7 @@ class Endpoint:
         self._exemplars = exemplars
         self._clock = clock
         self.forget()
-        in_children(self.forget)
+        begin_in_children(self.forget)
 
     def forget(self) -> None:
         """Begin anew in a forked process: whoever is being answered is its parent's."""

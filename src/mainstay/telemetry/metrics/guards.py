@@ -17,12 +17,12 @@ from mainstay.service.inbound.sessions.events import (
     SessionUnavailable,
     UserRevoked,
 )
-from mainstay.service.inbound.stopping.background import BackgroundFailed
+from mainstay.service.inbound.stopping.background import BackgroundEnded
 from mainstay.service.inbound.stopping.closers import CloserFailed
 from mainstay.service.inbound.stopping.drain import DrainEnded
 from mainstay.telemetry.metrics.calls import Handler
 from mainstay.telemetry.metrics.registry import Registry
-from mainstay.telemetry.metrics.table import counter, gauge
+from mainstay.telemetry.metrics.table import counter, gauge, histogram
 
 
 class StoreEvent(Protocol):
@@ -31,6 +31,20 @@ class StoreEvent(Protocol):
     @property
     def store(self) -> str:
         """Which one."""
+        ...
+
+
+class DropEvent(Protocol):
+    """What ``SpansDropped`` and ``ReportsDropped`` have in common."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """In one word."""
         ...
 
 
@@ -49,8 +63,9 @@ class GuardMetrics:
         self._keys = counter(registry, "mainstay_idempotency")
         self._sessions = counter(registry, "mainstay_sessions")
         self._stores_away = gauge(registry, "mainstay_store_away")
-        self._background = counter(registry, "mainstay_background_failed")
+        self._background = histogram(registry, "mainstay_background_duration")
         self._closers = counter(registry, "mainstay_closers_failed")
+        self._dropped = counter(registry, "mainstay_telemetry_dropped")
         self._cut = counter(registry, "mainstay_drain_cut")
 
     def handlers(self) -> dict[type[Event], Handler]:
@@ -68,17 +83,22 @@ class GuardMetrics:
             SessionChangesLost: self._on_changes_lost,
             SessionUnavailable: self._on_no_session,
             UserRevoked: self._on_revoked,
-            BackgroundFailed: self._on_background,
+            BackgroundEnded: self._on_background,
             CloserFailed: self._on_closer,
             DrainEnded: self._on_drain,
         }
 
     def foreign_handlers(self) -> dict[str, Handler]:
-        """Return what counts events of the state plane, by the names of their classes.
+        """Return what counts events of the state plane and of other signals, by class names.
 
-        They aren't imported: that room stands on drivers, and who has no store need not have those.
+        They aren't imported: who has no store, and sends no spans, need not load what does.
         """
-        return {"StoreAway": self._on_store_away, "StoreBack": self._on_store_back}
+        return {
+            "StoreAway": self._on_store_away,
+            "StoreBack": self._on_store_back,
+            "SpansDropped": self._on_spans_dropped,
+            "ReportsDropped": self._on_reports_dropped,
+        }
 
     def _on_refusal(self, event: RequestRefused) -> None:
         self._refused.labels(event.kind, str(event.status)).inc()
@@ -124,9 +144,8 @@ class GuardMetrics:
         del event
         self._sessions.labels("revoked", "").inc()
 
-    def _on_background(self, event: BackgroundFailed) -> None:
-        del event
-        self._background.inc()
+    def _on_background(self, event: BackgroundEnded) -> None:
+        self._background.labels(event.work, event.error or "").observe(event.took_s)
 
     def _on_closer(self, event: CloserFailed) -> None:
         del event
@@ -140,3 +159,9 @@ class GuardMetrics:
 
     def _on_store_back(self, event: StoreEvent) -> None:
         self._stores_away.labels(event.store).set(0)
+
+    def _on_spans_dropped(self, event: DropEvent) -> None:
+        self._dropped.labels("spans", event.reason).inc(event.count)
+
+    def _on_reports_dropped(self, event: DropEvent) -> None:
+        self._dropped.labels("reports", event.reason).inc(event.count)

@@ -140,6 +140,22 @@ def read_checks(checks: Checks) -> Source:
     return source
 
 
+def read_lines(registry: Registry, lost: Callable[[], float]) -> Source:
+    """Return what counts the lines of the log that nobody will read.
+
+    Args:
+        registry: Where they are counted.
+        lost: Returns how many so far.
+    """
+    dropped = Growth(counter(registry, "mainstay_telemetry_dropped"))
+
+    def source() -> Iterable[Reading]:
+        dropped.seen(("lines", "lost"), lost())
+        return ()
+
+    return source
+
+
 def read_process(clock: Clock, proc_self: Path = _PROC_SELF) -> Source:
     """Return what tells what this process uses. Nothing but Linux tells memory and files.
 

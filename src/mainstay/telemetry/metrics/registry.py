@@ -5,8 +5,8 @@ from itertools import pairwise
 from threading import RLock
 from typing import TypeVar
 
+from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.metrics.cells import CounterCell, GaugeCell, HistogramCell
-from mainstay.telemetry.metrics.forks import in_children
 from mainstay.telemetry.metrics.metric import Counter, Gauge, Histogram
 from mainstay.telemetry.metrics.names import HELP_CHARS_MAX, Kind, check_labels, family_name
 from mainstay.telemetry.metrics.snapshot import Across, Exemplars, Family, Labels, Snapshot, Values
@@ -54,7 +54,7 @@ class Registry:
             "mainstay_telemetry_unread", "How often the function of a gauge failed.",
             labels=("metric",),
         )  # fmt: skip
-        in_children(self.forget)
+        begin_in_children(self.forget)
 
     def counter(
         self, name: str, doc: str, *, labels: Sequence[str] = (), unit: str = ""

@@ -19,6 +19,7 @@ from mainstay.telemetry.metrics.readings import (
     read_admission,
     read_checks,
     read_drain,
+    read_lines,
     read_policies,
     read_process,
     read_target,
@@ -99,6 +100,7 @@ class ServiceMetrics:
         checks: Checks,
         admission: Admits | None,
         policies: Callable[[], Iterable[DependencyPolicy]],
+        lines_lost: Callable[[], float] | None = None,
     ) -> None:
         """Have figures read that others keep, whenever somebody asks. To be called once.
 
@@ -107,6 +109,7 @@ class ServiceMetrics:
             checks: The board of health.
             admission: None where it is off.
             policies: Returns those of the dependencies in use.
+            lines_lost: Returns how many lines of the log nobody will read; None: nobody knows.
         """
         registry = self.registry
         read_drain(registry, drain)
@@ -114,6 +117,8 @@ class ServiceMetrics:
         registry.read(read_policies(registry, policies))
         if admission is not None:
             registry.read(read_admission(registry, admission))
+        if lines_lost is not None:
+            registry.read(read_lines(registry, lines_lost))
 
     def close(self) -> None:
         """Tell the other processes of the replica, if there are any, for the last time."""

@@ -59,7 +59,13 @@ ROWS = (
         bounds=WEBSOCKET_SECONDS,
     ),
     gauge_row(_REQUESTS, "mainstay_websockets_open", "Websockets that are open."),
-    counter_row(_REQUESTS, "mainstay_background_failed", "Pieces of background work that failed."),
+    seconds_row(
+        _REQUESTS,
+        "mainstay_background_duration",
+        "How long background work took, from when it was handed over.",
+        "work",
+        "error_type",
+    ),
     seconds_row(
         _CALLS,
         "http_client_request_duration",
@@ -348,6 +354,13 @@ ROWS = (
     ),
     counter_row(
         _OWN, "mainstay_telemetry_unread", "How often the function of a gauge failed.", "metric"
+    ),
+    counter_row(
+        _OWN,
+        "mainstay_telemetry_dropped",
+        "What telemetry lost: signal is lines, spans or reports.",
+        "signal",
+        "reason",
     ),
     counter_row(
         _OWN,
