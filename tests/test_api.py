@@ -14,6 +14,9 @@ ROOMS = (
     "mainstay.service.outbound.balance",
     "mainstay.telemetry.logs",
     "mainstay.telemetry.masking",
+    "mainstay.telemetry.metrics",
+    "mainstay.telemetry.reports",
+    "mainstay.telemetry.traces",
     "mainstay.testing",
 )
 """What guides import from."""

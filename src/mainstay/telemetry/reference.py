@@ -1,6 +1,6 @@
 """``docs/reference/telemetry.md``, made of the tables that telemetry itself counts by."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from mainstay.telemetry.metrics.names import Kind
@@ -10,8 +10,8 @@ from mainstay.telemetry.metrics.table import ROWS
 
 _HEAD = """# Telemetry: every name
 
-This page is made of the tables in the code; `tests/telemetry/metrics/test_table.py` holds it.
-How to use it: [metrics](../guides/metrics.md).
+This page is made of the table of metrics in the code, and of what the tests hold of other signals;
+`tests/telemetry/test_reference.py` holds it. How to use it: [metrics](../guides/metrics.md).
 
 Names of HTTP are those of OpenTelemetry's semantic conventions as Prometheus writes them, in
 seconds. What policies do begins with `mainstay_`. A label that has no value is left away. Values
@@ -26,9 +26,14 @@ _TOGETHER = {
 }
 
 
-def reference_page() -> str:
-    """Return the page."""
-    return "".join((_HEAD, *_sections(ROWS)))
+def reference_page(others: Mapping[str, str]) -> str:
+    """Return the page.
+
+    Args:
+        others: Heading and names of each signal that has no table in the code.
+    """
+    lists = (f"\n## {heading}\n```text\n{names}```\n" for heading, names in others.items())
+    return "".join((_HEAD, *_sections(ROWS), *lists))
 
 
 def _sections(rows: Iterable[Row]) -> Iterator[str]:
