@@ -4,11 +4,12 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mainstay.core.clock import Clock
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import PartMissing
 from mainstay.core.events import Listeners
 from mainstay.spec.declaration import Declaration
 from mainstay.telemetry.masking import Masker
+from mainstay.telemetry.route import matched_route
 from mainstay.telemetry.traces.endpoint import instance_of
 
 if TYPE_CHECKING:
@@ -18,21 +19,21 @@ if TYPE_CHECKING:
 def reports_of(
     declaration: Declaration,
     *,
-    environ: Mapping[str, str],
-    clock: Clock,
-    events: Listeners,
-    masker: Masker,
-    route: "Route",
+    environ: Mapping[str, str] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    events: Listeners | None = None,
+    masker: Masker | None = None,
+    route: "Route" = matched_route,
     user: "User | None" = None,
 ) -> "Reports | None":
     """Return what reports the errors of a service; None where no DSN is declared.
 
     Args:
         declaration: With ``telemetry.errors``.
-        environ: With $MAINSTAY_REPLICA.
+        environ: With $MAINSTAY_REPLICA; None: the process's.
         clock: Bounds the rate.
-        events: Heard for breadcrumbs, and told of what is lost.
-        masker: Hides secrets before anything leaves.
+        events: Heard for breadcrumbs, and told of what is lost; None: there are none.
+        masker: Hides secrets before anything leaves; None: one that knows the usual ones.
         route: Returns the template of a request's route.
         user: Returns who asks; told masked.
 
@@ -52,6 +53,7 @@ def reports_of(
             "error reports need sentry-sdk: pip install 'mainstay[telemetry]', or take "
             "`telemetry.errors` out of the declaration"
         ) from error
+    known = os.environ if environ is None else environ
     return Reports(
         sender=Sender(
             dsn=declared.dsn,
@@ -61,9 +63,9 @@ def reports_of(
             sample=declared.sample,
         ),
         clock=clock,
-        events=events,
-        masker=masker,
+        events=Listeners() if events is None else events,
+        masker=Masker() if masker is None else masker,
         route=route,
         user=user,
-        instance=lambda: instance_of(environ, os.getpid()),
+        instance=lambda: instance_of(known, os.getpid()),
     )

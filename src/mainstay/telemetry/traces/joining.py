@@ -7,11 +7,12 @@ from importlib.util import find_spec
 from random import Random
 
 from mainstay import __version__
-from mainstay.core.clock import Clock
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.events import Listeners
 from mainstay.core.trace import sample_below
 from mainstay.spec.declaration import Declaration
 from mainstay.telemetry.masking import Masker
+from mainstay.telemetry.route import matched_route
 from mainstay.telemetry.traces.calls import Calls
 from mainstay.telemetry.traces.collector import Collector
 from mainstay.telemetry.traces.endpoint import endpoint_of, instance_of, resource_of
@@ -50,11 +51,11 @@ class Tracing:
 def tracing_of(
     declaration: Declaration,
     *,
-    environ: Mapping[str, str],
-    clock: Clock,
-    events: Listeners,
-    masker: Masker,
-    route: Route,
+    environ: Mapping[str, str] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    events: Listeners | None = None,
+    masker: Masker | None = None,
+    route: Route = matched_route,
 ) -> Tracing | None:
     """Return the traces of a service; None where none are declared, or nobody takes them.
 
@@ -62,15 +63,18 @@ def tracing_of(
 
     Args:
         declaration: With ``telemetry.traces``.
-        environ: OpenTelemetry's variables.
+        environ: OpenTelemetry's variables; None: the process's.
         clock: Times spans.
-        events: Heard, and told of what is dropped.
-        masker: Hides secrets before anything leaves.
+        events: Heard, and told of what is dropped; None: there are none, as in a script.
+        masker: Hides secrets before anything leaves; None: one that knows the usual ones.
         route: Returns the template of a request's route.
 
     Raises:
         ConfigInvalid: The environment names an endpoint that is none.
     """
+    environ = os.environ if environ is None else environ
+    events = Listeners() if events is None else events
+    masker = Masker() if masker is None else masker
     declared = declaration.telemetry.traces
     if declared is None or (endpoint := endpoint_of(declared.endpoint, environ)) is None:
         return None

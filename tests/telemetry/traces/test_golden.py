@@ -1,0 +1,89 @@
+"""Every name and attribute of our spans: a change of them is a visible difference.
+
+Run this file as a program to write the golden file anew, and read the difference.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tests.telemetry.traces.kit import exchange
+
+from mainstay.service.inbound.failure import FAILED
+from mainstay.service.inbound.stopping.background import BackgroundEnded
+from mainstay.service.outbound.events import Attempted, CallEnded
+from mainstay.telemetry.traces.client import attempt_span, client_span, work_span
+from mainstay.telemetry.traces.endpoint import resource_of
+from mainstay.telemetry.traces.notes import Notes
+from mainstay.telemetry.traces.server import server_span
+from mainstay.telemetry.traces.span import Span
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "spans.txt"
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "traces.md"
+KINDS = {1: "internal", 2: "server", 3: "client"}
+
+
+def served(**changed: Any) -> Span:
+    notes = Notes()
+    notes.lost = 1
+    given = {"status": 500, "refusal": FAILED, "error": "LookupError", "method": "PURGE"}
+    one = exchange(headers={b"user-agent": b"curl/8"}, **{**given, **changed})
+    return server_span(one, ended_s=6.0, wall_s=9.0, route="/items/{id}", notes=notes, kept="error")
+
+
+def called(system: str, **changed: Any) -> Span:
+    given: dict[str, Any] = {
+        "at_s": 9.0,
+        "dependency": "payments",
+        "system": system,
+        "operation": "GET",
+        "target": "/shop.Cart/Get",
+        "server": "pay.example",
+        "port": 443,
+        "status": 500,
+        "error": "BadAnswer",
+        "span_id": "d" * 16,
+        "took_s": 0.5,
+    }
+    event = CallEnded(**{**given, **changed})
+    return client_span(event, exchange().trace, "d" * 16)
+
+
+def spans() -> dict[str, Span]:
+    """Return one of each kind, with everything that it may have."""
+    trace = exchange().trace
+    attempt = Attempted(at_s=9.0, dependency="payments", attempt=1, outcome="failure", took_s=1.0)
+    work = BackgroundEnded(at_s=9.0, work="send_receipt", error="LookupError", took_s=1.0)
+    return {
+        "a request": served(),
+        "a websocket": served(kind="websocket", method="WEBSOCKET"),
+        "a call over HTTP": called("http"),
+        "a call over gRPC": called("grpc"),
+        "a statement or a command": called("postgresql", operation="SELECT"),
+        "a guarded function": attempt_span(attempt, trace, "d" * 16),
+        "background work": work_span(work, trace, "d" * 16, kept=True),
+    }
+
+
+def page() -> str:
+    lines = []
+    for what, span in spans().items():
+        lines.append(f"{what}: {KINDS[span.kind]} {span.name!r}")
+        lines += [f"  {name}" for name in sorted(span.attributes)]
+    resource = resource_of(
+        service="a", version="b", environment="c", instance="d", environ={}, library_version="e"
+    )
+    return "\n".join([*lines, "the process", *(f"  {name}" for name in sorted(resource)), ""])
+
+
+def test_the_names_are_those_that_are_written_down() -> None:
+    assert GOLDEN.read_text("utf-8") == page()
+
+
+def test_the_guide_has_every_attribute() -> None:
+    guide = GUIDE.read_text("utf-8")
+    names = {name for span in spans().values() for name in span.attributes}
+    assert sorted(name for name in names if f"`{name}`" not in guide) == []
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(page(), "utf-8")
