@@ -1,11 +1,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 from typing import Any
 
 import pytest
 from tests.telemetry.traces.kit import exchange
 
-from mainstay.core.trace import enter_trace, leave_trace
+from mainstay.core.trace import arrive, enter_trace, leave_trace
 from mainstay.telemetry.failures import Failures, exchange_here
 from mainstay.telemetry.reports import watch_errors
 
@@ -19,9 +20,10 @@ def test_each_error_is_told_once_to_everybody() -> None:
     token = enter_trace(one)
     failures.unhandled(error)
     failures.failed(one, error)
-    failures.background(error, "work")
     leave_trace(token)
     assert first == second == [(one, error, "")]
+    failures.failed(exchange(sampled=False, scope={"mainstay.trace": arrive(Random(8))}), error)
+    assert len(first) == 2, "a constant that is raised in each request is told in each"
     failures.background(ValueError("other"), "work")
     assert first[-1][0] is None
     assert first[-1][2] == "work"

@@ -38,13 +38,29 @@ class Failures:
         self._tell(exchange_here(), error, work)
 
     def _tell(self, exchange: Exchange | None, error: BaseException, work: str) -> None:
-        # Not through setattr, which a class may forbid.
-        seen = vars(error)
-        if _SEEN in seen:
+        if not is_news(error, _SEEN, exchange):
             return
-        seen[_SEEN] = True
         for told in self._told:
             told(exchange, error, work)
+
+
+def is_news(error: BaseException, mark: str, exchange: Exchange | None) -> bool:
+    """Return whether an error is new to whoever asks, and mark it as seen.
+
+    One that is raised in request after request, such as a constant, is new in each.
+
+    Args:
+        error: Any.
+        mark: Of who asks.
+        exchange: Of the request, or None outside of one.
+    """
+    # Its id, since the error must not hold the request.
+    here = "" if exchange is None else exchange.trace.span_id
+    # Not through setattr, which a class may forbid.
+    seen = vars(error)
+    known = seen.get(mark) == here
+    seen[mark] = here
+    return not known
 
 
 def exchange_here() -> Exchange | None:

@@ -165,10 +165,10 @@ def test_an_error_is_reported_once() -> None:
     error = raised()
     with receiving() as receiver:
         reports = make(receiver.dsn)
-        assert reports.capture(error) is not None
-        reports.failed(exchange(), error)
-        reports.failed(None, error, "work")
-        assert reports.capture(error) is None
+        with within(exchange()) as one:
+            assert reports.capture(error) is not None
+            reports.failed(one, error)
+            assert reports.capture(error) is None
         [event] = sent(receiver, reports)
     assert event["exception"]["values"][0]["mechanism"]["handled"] is True
 

@@ -12,7 +12,7 @@ from mainstay.core.events import Event, Listeners
 from mainstay.core.limits import NEVER_S, gcra
 from mainstay.core.trace import current_traced
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.telemetry.failures import exchange_here
+from mainstay.telemetry.failures import exchange_here, is_news
 from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.reports.breadcrumbs import Breadcrumbs
@@ -129,11 +129,8 @@ class Reports:
     def _report(
         self, error: BaseException, exchange: Exchange | None, *, handled: bool, work: str = ""
     ) -> str | None:
-        # Not through setattr, which a class may forbid.
-        seen = vars(error)
-        if _SEEN in seen:
+        if not is_news(error, _SEEN, exchange):
             return None
-        seen[_SEEN] = True
         if not self._allowed():
             self._lost("rate")
             return None
