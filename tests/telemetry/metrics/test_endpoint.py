@@ -25,7 +25,7 @@ def test_the_answer_is_in_the_format_that_was_asked_for() -> None:
     old, new = endpoint.answer(), endpoint.answer(OPENMETRICS)
     assert (old.status, dict(old.headers)[b"content-type"]) == (200, TEXT_TYPE)
     assert (new.status, dict(new.headers)[b"content-type"]) == (200, OPENMETRICS_TYPE)
-    assert b"orders_total 1\n" in old.body
+    assert b"orders_total 1.0\n" in old.body
     assert new.body.endswith(b"# EOF\n")
 
 

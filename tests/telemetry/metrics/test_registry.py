@@ -129,6 +129,21 @@ def test_a_function_that_fails_hurts_nobody_and_is_counted() -> None:
     assert told(registry, "mainstay_telemetry_unread") == {("depth",): (2,)}
 
 
+def test_a_source_that_fails_takes_nothing_from_the_others() -> None:
+    registry = Registry()
+
+    def broken() -> Iterable[Reading]:
+        yield family("mainstay_budget_left"), ("a",), (1,)
+        raise LookupError
+
+    registry.read(broken)
+    registry.read(lambda: [(family("mainstay_overloaded"), (), (1,))])
+    assert told(registry, "mainstay_overloaded") == {(): (1,)}
+    assert told(registry, "mainstay_telemetry_unread") == {
+        ("test_a_source_that_fails_takes_nothing_from_the_others",): (2,)
+    }
+
+
 def test_one_function_tells_one_figure() -> None:
     with pytest.raises(ValueError, match="no labels"):
         Registry().gauge("depth", "x", labels=("queue",), read=lambda: 1.0)

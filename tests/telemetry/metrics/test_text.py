@@ -1,6 +1,8 @@
 """What is told is what prometheus_client's own parsers read, of both formats."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -75,6 +77,15 @@ def test_what_is_no_number_has_its_own_word(*, openmetrics: bool, value: float) 
     assert found == value or (math.isnan(found) and math.isnan(value))
 
 
+@pytest.mark.parametrize("value", [True, Fraction(1, 2), Decimal("0.5"), 2**60])
+def test_whatever_is_a_number_is_told_as_one(value: float) -> None:
+    registry = Registry()
+    registry.gauge("told", "x").set(value)
+    registry.read(lambda: [(Family(name="read", kind=Kind.GAUGE, help="x"), (), (value,))])
+    found = read(registry.snapshot(), openmetrics=True)
+    assert found["told", frozenset()] == found["read", frozenset()] == float(value)
+
+
 def test_the_two_formats_differ_where_they_should() -> None:
     registry = Registry()
     registry.counter("orders", 'Orders "placed".\nAll of them.').inc(2)
@@ -88,8 +99,8 @@ def test_the_two_formats_differ_where_they_should() -> None:
         '# HELP orders_total Orders "placed".\\nAll of them.\n# TYPE orders_total counter\n' in old
     )
     assert '# TYPE orders counter\n# HELP orders Orders \\"placed\\".\\nAll of them.\n' in new
-    assert "orders_total 2\n" in old
-    assert "orders_total 2\n" in new
+    assert "orders_total 2.0\n" in old
+    assert "orders_total 2.0\n" in new
     assert "# TYPE target_info gauge\n" in old
     assert "# TYPE target info\n" in new
     assert "# UNIT" not in old

@@ -38,7 +38,7 @@ class CounterCell:
     def reset(self) -> None:
         """Begin anew, as a forked process must: the counts are its parent's, and so is the lock."""
         self._lock = RLock()
-        self._value: float = 0
+        self._value = 0.0
 
     def inc(self, amount: float = 1) -> None:
         """Count.
@@ -67,13 +67,13 @@ class GaugeCell:
     def reset(self) -> None:
         """Begin anew; see ``CounterCell.reset``."""
         self._lock = RLock()
-        self._value: float = 0
+        self._value = 0.0
 
     def set(self, value: float) -> None:
         """Say what it is now."""
         # In one step, but not in the middle of somebody's ``inc``.
         with self._lock:
-            self._value = value
+            self._value = float(value)
 
     def inc(self, amount: float = 1) -> None:
         """Add to what it is."""

@@ -4,6 +4,7 @@ from mainstay.telemetry.metrics.metric import Counter
 from mainstay.telemetry.metrics.snapshot import Labels
 
 _KNOWN_MAX = 10_000
+"""More figures are not followed; a metric's own bound is lower."""
 
 
 class Growth:
@@ -27,9 +28,7 @@ class Growth:
         last = self._last.get(labels, 0)
         if figure == last:
             return
-        if len(self._last) >= _KNOWN_MAX and labels not in self._last:
-            # Of those that went long ago none comes back; of the others a little is counted twice.
-            self._last.clear()
-            last = figure
+        if labels not in self._last and len(self._last) >= _KNOWN_MAX:
+            return
         self._last[labels] = figure
         self._counter.labels(*labels).inc(figure - last if figure > last else figure)

@@ -51,7 +51,7 @@ class Registry:
             labels=("metric",),
         )
         self._unread = self.counter(
-            "mainstay_telemetry_unread", "How often the function of a gauge failed.",
+            "mainstay_telemetry_unread", "How often a function failed that tells figures.",
             labels=("metric",),
         )  # fmt: skip
         begin_in_children(self.forget)
@@ -153,7 +153,7 @@ class Registry:
         found: Snapshot = {}
         # First, since some of them write into metrics.
         for source in self._sources:
-            for family, labels, values in source():
+            for family, labels, values in self._read(source):
                 series = found.setdefault(family, {})
                 if len(series) >= self.series_max and labels not in series:
                     self._fold(family.name)
@@ -179,6 +179,15 @@ class Registry:
         self._lock = RLock()
         for metric in self._metrics.values():
             metric.forget()
+
+    def _read(self, source: Source) -> Iterable[Reading]:
+        """Return what a source tells; one that fails takes nothing from the others."""
+        try:
+            return list(source())
+        except Exception:  # noqa: BLE001  Whoever wrote it, an answer without it is better than none.
+            # Ours are functions within the function that says what they read.
+            self._unread.labels(getattr(source, "__qualname__", "source").partition(".")[0]).inc()
+            return ()
 
     def _metric(self, kind: type[M], family: Family, make: Callable[[], M]) -> M:
         with self._lock:

@@ -353,7 +353,10 @@ ROWS = (
         "metric",
     ),
     counter_row(
-        _OWN, "mainstay_telemetry_unread", "How often the function of a gauge failed.", "metric"
+        _OWN,
+        "mainstay_telemetry_unread",
+        "How often a function failed that tells figures.",
+        "metric",
     ),
     counter_row(
         _OWN,

@@ -13,6 +13,7 @@ from mainstay.telemetry.metrics.snapshot import Exemplars, Family, Labels, Snaps
 BLOCK_LINES = 256
 """So many lines are made at once: about 0.2 ms, which any event loop can wait for."""
 
+_NUMBERS = frozenset({float, int})
 _SPECIAL = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 _NO_EXEMPLARS: Mapping[Labels, Sequence[Exemplar | None]] = {}
 
@@ -55,7 +56,8 @@ def blocks(
 
 def number(value: float) -> str:
     """Return a number as both formats write it."""
-    text = repr(value)
+    # What other libraries take for a number writes itself in its own way, and so does True.
+    text = repr(value if type(value) in _NUMBERS else float(value))
     return _SPECIAL.get(text, text)
 
 
