@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -116,8 +117,8 @@ def answers() -> dict[str, Job]:
     for what, histograms in (("counters", False), ("histograms", True)):
         registry = filled(histograms)
         endpoint = Endpoint(registry.snapshot, registry.exemplars)
-        jobs[f"5,000 series, {what}"] = lambda one=endpoint: one.answer(OPENMETRICS)
-        jobs[f"5,000 series, {what}, packed"] = lambda one=endpoint: one.answer(b"", b"gzip")
+        jobs[f"5,000 series, {what}"] = partial(endpoint.answer, OPENMETRICS)
+        jobs[f"5,000 series, {what}, packed"] = partial(endpoint.answer, b"", b"gzip")
     theirs = prometheus_client.CollectorRegistry()
     orders = prometheus_client.Counter("orders", "x", ("m", "route", "status"), registry=theirs)
     for number in range(SERIES):
@@ -187,8 +188,9 @@ def main() -> int:
         round_us(quick[options.only], options.calls)
         return 0
     found: dict[str, Any] = best_us(quick, options.calls, ROUNDS)
+    # Before there are workers, whose threads tell by themselves.
+    lag_ms = min(asyncio.run(worst_lag_ms()) for _ in range(3))
     slow_ms = {name: us / 1000 for name, us in best_us({**answers(), **telling()}, 1, 15).items()}
-    lag_ms = asyncio.run(worst_lag_ms())
     if options.json:
         print(json.dumps({"us": found, "ms": slow_ms, "worst_lag_ms": lag_ms}))
     else:

@@ -48,6 +48,7 @@ from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Metrics
 from mainstay.state.valkey.events import StoreAway, StoreBack
 from mainstay.telemetry.metrics.calls import CallMetrics
+from mainstay.telemetry.metrics.clients import ClientMetrics
 from mainstay.telemetry.metrics.guards import GuardMetrics
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
@@ -199,6 +200,18 @@ def test_paths_of_calls_make_no_series() -> None:
     found = told(*[call("http", "GET", f"/items/{number}", status=200) for number in range(99)])
     name = "http_client_request_duration_seconds_count"
     assert [value for (one, _), value in found.items() if one == name] == [99]
+
+
+def test_calls_beyond_the_bound_are_folded_and_each_is_counted() -> None:
+    registry = Registry(series_max=5)
+    clients = ClientMetrics(registry)
+    for number in range(10):
+        for _ in range(2):
+            clients(call("postgresql", f"do{number}"))
+    found = {family.name: dict(series) for family, series in registry.snapshot().items()}
+    assert len(found["db_client_operation_duration_seconds"]) == 6
+    ((_, folded),) = found["mainstay_telemetry_folded"].items()
+    assert tuple(folded) == (10,)
 
 
 def test_a_store_that_is_back_is_not_away() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,8 @@ import pytest
 
 from mainstay.core.errors import MainstayError
 from mainstay.service.inbound.admission.stats import AdmissionStats
+from mainstay.service.inbound.health.board import Board
+from mainstay.service.inbound.health.check import Check
 from mainstay.service.inbound.health.document import Finding, Outcome, Status
 from mainstay.service.service import Service
 from mainstay.spec.balance import CallBalance
@@ -152,6 +155,19 @@ def test_checks_tell_what_they_last_found() -> None:
     assert found["mainstay_check_failing", "mail", "false"] == 1
     assert found["mainstay_check_duration_seconds", "db"] == 0.002
     assert ("mainstay_check_duration_seconds", "mail") not in found
+
+
+def test_a_board_tells_what_it_knows_and_runs_nothing_for_it() -> None:
+    ran: list[str] = []
+    board = Board(clock=VirtualClock(), cache_s=1000.0)
+    for name in ("db", "mail"):
+        board.add(Check(name=name, run=partial(ran.append, name), critical=True, timeout_s=30.0))
+    assert told(read_checks(board)).keys() & {("mainstay_check_failing", "db", "true")} == set()
+    board.ask(lambda check: check.name == "db")
+    found = told(read_checks(board))
+    assert found["mainstay_check_failing", "db", "true"] == 0
+    assert ("mainstay_check_failing", "mail", "true") not in found
+    assert ran == ["db"]
 
 
 def test_lines_that_were_lost_are_counted() -> None:

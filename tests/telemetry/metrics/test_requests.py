@@ -79,10 +79,13 @@ def test_series_beyond_the_bound_are_folded_and_not_lost() -> None:
     registry = Registry(series_max=10)
     requests = RequestMetrics(registry)
     for number in range(30):
-        requests.ended(exchange({"scheme": "http", ROUTE_KEY: f"/r{number}"}), 0.1)
+        for _ in range(2):
+            requests.ended(exchange({"scheme": "http", ROUTE_KEY: f"/r{number}"}), 0.1)
     found = counts(registry)
     assert len(found) == 11
-    assert found[("(other)",) * 5] == 20
+    assert found[("(other)",) * 5] == 40
+    name = "http_server_request_duration_seconds"
+    assert told(registry, "mainstay_telemetry_folded") == {(name,): (40,)}
 
 
 def test_a_websocket_is_no_request() -> None:

@@ -2,6 +2,7 @@
 
 from mainstay.service.outbound.events import CallEnded
 from mainstay.telemetry.metrics.cells import HistogramCell
+from mainstay.telemetry.metrics.metric import Histogram
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.requests import method_label
 from mainstay.telemetry.metrics.table import histogram
@@ -9,6 +10,8 @@ from mainstay.telemetry.metrics.table import histogram
 _CELLS_MAX = 4096
 
 _Key = tuple[str, str, str, str, str | None, int | None, str | int | None, str | None]
+
+_Cells = dict[_Key, HistogramCell]
 
 
 class ClientMetrics:
@@ -25,7 +28,7 @@ class ClientMetrics:
         self._databases = histogram(registry, "db_client_operation_duration")
         self._rpc = histogram(registry, "rpc_client_call_duration")
         # Found by what the event has, without making texts of it.
-        self._cells: dict[_Key, HistogramCell] = {}
+        self._cells: _Cells = {}
 
     def __call__(self, event: CallEnded) -> None:
         """Count a call."""
@@ -43,23 +46,24 @@ class ClientMetrics:
         )
         cell = self._cells.get(key)
         if cell is None:
-            cell = self._find(event)
-            if len(self._cells) < _CELLS_MAX:
+            metric = self._metric_of(event.system)
+            cell = metric.labels(*_labels(event))
+            if not metric.is_other(cell) and len(self._cells) < _CELLS_MAX:
                 self._cells[key] = cell
         cell.observe(event.took_s)
 
-    def _find(self, event: CallEnded) -> HistogramCell:
-        server = event.server or ""
-        port = "" if event.port is None else str(event.port)
-        status = "" if event.status is None else str(event.status)
-        error = event.error or ""
-        if event.system == "http":
-            method = method_label(event.operation)
-            return self._http.labels(event.dependency, method, server, port, status, error)
-        if event.system == "grpc":
-            method = event.target.lstrip("/")
-            return self._rpc.labels(event.dependency, "grpc", method, server, port, status, error)
-        operation = event.operation.upper()
-        return self._databases.labels(
-            event.dependency, event.system, operation, server, port, error
-        )
+    def _metric_of(self, system: str) -> Histogram:
+        return {"http": self._http, "grpc": self._rpc}.get(system, self._databases)
+
+
+def _labels(event: CallEnded) -> tuple[str, ...]:
+    """Return the labels of a call, as the table has them for its system."""
+    server, error = event.server or "", event.error or ""
+    port = "" if event.port is None else str(event.port)
+    status = "" if event.status is None else str(event.status)
+    if event.system == "http":
+        return event.dependency, method_label(event.operation), server, port, status, error
+    if event.system == "grpc":
+        method = event.target.lstrip("/")
+        return event.dependency, "grpc", method, server, port, status, error
+    return event.dependency, event.system, event.operation.upper(), server, port, error

@@ -76,6 +76,10 @@ class Metric(Generic[C]):
             return self._find(values, named)
         return cell
 
+    def is_other(self, cell: C) -> bool:
+        """Return whether a cell is the one of all series beyond the bound: not to be kept."""
+        return bool(self.family.labels) and cell is self._cells.get(self.family.other)
+
     def series(self) -> dict[Labels, Values]:
         """Return what was counted so far."""
         return {labels: cell.read() for labels, cell in self.cells().items()}

@@ -87,7 +87,8 @@ class RequestMetrics:
             str(status) if status else "",
             error or "",
         )
-        if method in _METHODS and len(self._cells) < _CELLS_MAX:
+        folded = self._requests.is_other(cell)
+        if method in _METHODS and not folded and len(self._cells) < _CELLS_MAX:
             self._cells[key] = cell
         return cell
 
