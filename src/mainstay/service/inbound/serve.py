@@ -15,7 +15,9 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 from mainstay.core.clock import SystemClock, utc_text
@@ -44,6 +46,8 @@ idle or slow clients no probe would be heard. How many *requests* are worked on,
 SWITCH_INTERVAL_S = 0.001
 """How long a thread may hold the interpreter while others wait for it; Python's own is 5 ms, of
 which a probe among sixteen busy threads would wait through a dozen."""
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 STDOUT = 1
 CANNOT_SERVE = 1
@@ -178,6 +182,35 @@ def _take_signals(drain: Drain, stop_server: Callable[[], object]) -> None:
     signal.signal(signal.SIGINT, stopper.handle)
 
 
+def _take_signals_in_a_thread(drain: Drain, stop_server: Callable[[], object]) -> None:
+    """Do what ``_take_signals`` does, where the main thread waits for a lock all the time.
+
+    Python runs handlers in the main thread, and one that is about to wait for a lock does not hear
+    of a signal that comes in the moment before. C tells of each in a pipe, too, which a thread of
+    ours reads.
+    """
+    stopper = Stopper(drain=drain, stop_server=stop_server)
+    stopper.start()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for signum in _STOPPING:
+        signal.signal(signum, _leave_to_the_thread)
+    hear = functools.partial(_hear, reader, stopper)
+    threading.Thread(target=hear, name="mainstay-signals", daemon=True).start()
+
+
+def _hear(reader: int, stopper: Stopper) -> None:
+    while True:
+        for signum in os.read(reader, 64):
+            if signum in _STOPPING:
+                stopper.handle(signum)
+
+
+def _leave_to_the_thread(signum: int, frame: FrameType | None) -> None:
+    """Do nothing; a signal with a handler is told in the pipe."""
+
+
 def _let_start(drain: Drain) -> None:
     drain.started = True
 
@@ -234,7 +267,9 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     drain.started = False
     # Granian sets handlers of its own as it starts, and calls these afterwards. On SIGHUP it
     # would start another worker.
-    server.on_startup(functools.partial(_take_signals, drain, server.signal_handler_interrupt))
+    server.on_startup(
+        functools.partial(_take_signals_in_a_thread, drain, server.signal_handler_interrupt)
+    )
     hangup = signal.getsignal(signal.SIGHUP)
     server.on_startup(functools.partial(signal.signal, signal.SIGHUP, hangup))
     server.on_startup(functools.partial(_let_start, drain))
