@@ -11,7 +11,9 @@ from tests.telemetry.joined import Joined, joined
 from tests.telemetry.reports.receiver import receiving as receiving_reports
 from tests.telemetry.traces.receiver import attributes_of, receiving
 
+from mainstay import Bulkhead, Http, Policy, Retry
 from mainstay.core.trace import SAMPLED
+from mainstay.service.outbound.adapters.http_clients.httpx import http_client
 from mainstay.telemetry.traces.span import ERROR
 
 TRACE_ID, CALLER = "a" * 32, "b" * 16
@@ -263,3 +265,59 @@ def test_without_a_receiver_nothing_is_made() -> None:
     with joined() as world:
         assert world.tracing is None
         assert Asked("flask", world).get("/boom") == 500
+
+
+@pytest.mark.parametrize("flag", ["01", "00"])
+def test_spans_of_two_services_are_one_tree(flag: str) -> None:
+    """What a caller sends as parent is the span of that very attempt, also where both are kept."""
+    with (
+        receiving() as receiver,
+        joined(endpoint=receiver.url, sample=0.0) as front,
+        joined(endpoint=receiver.url, sample=0.0) as back,
+    ):
+        behind = back.asgi(_always(503))
+
+        async def app(_scope: Any, _receive: Any, send: Any) -> None:
+            policy = Policy(
+                name="payments",
+                bulkhead=Bulkhead(),
+                retry=Retry(attempts=2, backoff=(0.0001, 0.0002), budget=None),
+                events=front.service.events,
+            )
+            transport = httpx.ASGITransport(behind)
+            base = Http(base_url="http://pay")
+            async with http_client(policy, base, transport=transport) as client:
+                answer = await client.get("/charge")
+            assert answer.status_code == 503
+            await _always(500)(_scope, _receive, send)
+
+        async def ask() -> None:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(front.asgi(app)), base_url="http://shop"
+            ) as client:
+                traceparent = f"00-{TRACE_ID}-{CALLER}-{flag}"
+                await client.get("/", headers={"traceparent": traceparent})
+
+        asyncio.run(ask())
+        front.flush()
+        back.flush()
+        spans = receiver.spans
+    assert {one.trace_id.hex() for one in spans} == {TRACE_ID}
+    [root] = [one for one in spans if one.parent_span_id.hex() == CALLER]
+    calls = [one for one in spans if one.kind == one.SPAN_KIND_CLIENT]
+    assert [one.parent_span_id for one in calls] == [root.span_id] * 2
+    served = [one for one in spans if one.kind == one.SPAN_KIND_SERVER and one is not root]
+    assert {one.parent_span_id for one in served} == {one.span_id for one in calls}
+    assert [moment.name for moment in root.events] == ["mainstay.retried", "mainstay.gave_up"]
+    kept = [attributes_of(one).get("mainstay.kept") for one in (root, *served)]
+    assert kept == ([None] * 3 if flag == "01" else ["error"] * 3)
+
+
+def _always(status: int) -> Any:
+    """Return an app that always answers so. Any: of ASGI."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
