@@ -134,6 +134,15 @@ def test_a_span_that_was_sent_by_another_process_is_a_remote_parent(world: "Worl
     assert (made.trace_id, made.parent_id, made.remote) == ("a" * 32, "b" * 16, True)
 
 
+def test_a_framework_that_serves_a_request_without_a_caller_keeps_its_ids(world: "World") -> None:
+    """FastAPI makes a server span from the headers that it reads again."""
+    with within(exchange()) as one:
+        found = propagate.extract({})
+        world.tracer.start_span("GET", context=found, kind=trace.SpanKind.SERVER).end()
+    made = world.one("GET")
+    assert (made.trace_id, made.parent_id) == (one.trace.trace_id, one.trace.span_id)
+
+
 def test_an_explicitly_empty_context_begins_a_trace(world: "World") -> None:
     with within(exchange()) as one:
         world.tracer.start_span("own", context=context_api.Context()).end()

@@ -128,7 +128,7 @@ class Tracer(api.Tracer):
             set_status_on_exception: Whether such an error becomes its status.
         """
         provider = self._provider
-        parent, remote = _parent_in(context)
+        parent, remote = _parent_in(context, kind)
         if parent is None:
             trace = arrive(provider.rng, below=provider.below)
         elif not parent.flags & SAMPLED:
@@ -238,14 +238,19 @@ class Current:
         return Current(self._tracer, self._said, self._ends)
 
 
-def _parent_in(context: Context | None) -> tuple[Trace | None, bool]:
+def _parent_in(context: Context | None, kind: SpanKind) -> tuple[Trace | None, bool]:
     """Return the trace of the parent, and whether that is another process's span."""
     traced = current_traced()
     current = None if traced is None else traced.trace
     if context is None:
         return current, False
     span = api.get_current_span(context)
-    return trace_of(span, current), span.get_span_context().is_remote
+    parent = trace_of(span, current)
+    if parent is None and kind is SpanKind.SERVER:
+        # FastAPI reads the headers again, and finds no caller where there is none: what it serves
+        # is the request all the same, and keeps its ids.
+        parent = current
+    return parent, span.get_span_context().is_remote
 
 
 def _child(parent: Trace, rng: Random) -> Trace:
