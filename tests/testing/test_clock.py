@@ -30,6 +30,18 @@ def test_the_wall_set_back_leaves_durations_alone() -> None:
     assert clock.wall_s() == 11.0
 
 
+def test_a_moment_is_reached_exactly_and_a_past_one_moves_nothing() -> None:
+    clock = VirtualClock(monotonic_s=0.7, wall_s=100.0)
+    clock.advance_to(0.7 + 1e-15)
+    clock.advance_to(1.95)
+    assert clock.monotonic_s() == 1.95
+    assert clock.wall_s() == 101.25
+    clock.advance_to(1.0)
+    assert clock.monotonic_s() == 1.95
+    with pytest.raises(ValueError, match="finite"):
+        clock.advance_to(float("inf"))
+
+
 @pytest.mark.parametrize("seconds", [-0.001, float("nan"), float("inf")])
 def test_monotonic_time_never_goes_back_nor_away(seconds: float) -> None:
     clock = VirtualClock()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mainstay.core.clock import SystemClock
@@ -43,6 +43,7 @@ def test_years_pass_in_no_time() -> None:
     start_s=st.floats(0, 300 * YEAR_S),
     delays_s=st.lists(st.floats(0, 10 * YEAR_S), min_size=1, max_size=20),
 )
+@example(start_s=0.7, delays_s=[1.25, 1.4747354909424146e-16])
 def test_each_timer_fires_at_its_moment(start_s: float, delays_s: list[float]) -> None:
     """Never before its moment, never after it, in order, however late in time it is."""
     clock = VirtualClock(monotonic_s=start_s)

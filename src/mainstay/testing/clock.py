@@ -63,6 +63,18 @@ class VirtualClock:
         with self._lock:
             self._monotonic_s += seconds
 
+    def advance_to(self, monotonic_s: float) -> None:
+        """Move both readings until the monotonic one is exactly this; a past moment moves nothing.
+
+        To ``advance`` by a difference may miss the moment by a rounding.
+
+        Raises:
+            ValueError: The moment is infinite or no number.
+        """
+        _finite(monotonic_s, "monotonic_s")
+        with self._lock:
+            self._monotonic_s = max(self._monotonic_s, monotonic_s)
+
     def sleep(self, seconds: float) -> None:
         """Stand in for ``time.sleep`` in synchronous code: ``advance``, without waiting."""
         self.advance(seconds)

@@ -119,7 +119,9 @@ class _Jump:
         if timeout_s is None:
             raise Deadlocked(f"nothing is ready and no timer is set: {_waiting(self._loop)}")
         if timeout_s > 0:
-            self._loop.clock.advance(timeout_s)
+            # The timeout is rounded, and capped at a day; what the loop waits for is this timer.
+            next_timer: asyncio.TimerHandle = self._loop._scheduled[0]  # type: ignore[attr-defined]  # noqa: SLF001  BaseEventLoop says it nowhere else.
+            self._loop.clock.advance_to(next_timer.when())
         return []
 
 
