@@ -12,6 +12,7 @@ from mainstay.core.errors import ConfigInvalid, PolicyMisused
 from mainstay.core.events import Listeners
 from mainstay.core.trace import sample_below
 from mainstay.service.address import base_url
+from mainstay.service.declared import read_declaration
 from mainstay.service.inbound.access import AccessLog
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.asgi_types import AsgiApp
@@ -35,13 +36,10 @@ from mainstay.service.inbound.thread_flight import WsgiApp
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
 from mainstay.service.stores import NoStores, Stores
-from mainstay.spec.declaration import Declaration, System
+from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Traces
 
-_DECLARATION_VARIABLE = "MAINSTAY_DECLARATION"
-_SERVICE_VARIABLE = "MAINSTAY_SERVICE"
 _REPLICA_VARIABLE = "MAINSTAY_REPLICA"
-_DECLARATION_FILE = "mainstay.yaml"
 _STDOUT = 1
 
 F = TypeVar("F", bound=CheckFunction)
@@ -148,7 +146,7 @@ class Service:
         Raises:
             ConfigInvalid: With every fault of the file, or because nobody said which service.
         """
-        return cls(_declared(path, env, os.environ.get(_SERVICE_VARIABLE)))
+        return cls(read_declaration(path, env=env))
 
     @property
     def name(self) -> str:
@@ -227,7 +225,7 @@ class Service:
                 changed.
             PartMissing: The library for the store of a breaker is not installed; as above.
         """
-        self.take_dependencies(_declared(path, env, os.environ.get(_SERVICE_VARIABLE) or self.name))
+        self.take_dependencies(read_declaration(path, env=env, usual=self.name))
 
     def check(
         self,
@@ -350,50 +348,6 @@ class Service:
             write=_write_stdout if write is None else write,
             wall_s=self._clock.wall_s,
         )
-
-
-def _declared(path: str | Path | None, env: str | None, service: str | None) -> Declaration:
-    """Read the declaration of ``service``; None: of the only one there is."""
-    source = Path(path or os.environ.get(_DECLARATION_VARIABLE) or _DECLARATION_FILE)
-    return own_declaration(_read(source, env), service)
-
-
-def own_declaration(system: System, service: str | None) -> Declaration:
-    """Return the declaration of this process's service.
-
-    Args:
-        system: What was loaded.
-        service: What $MAINSTAY_SERVICE says, or None.
-
-    Raises:
-        ConfigInvalid: The system has several services and none, or an unknown one, was named.
-    """
-    names = ", ".join(member.name for member in system.members)
-    if service:
-        try:
-            return system.member(service).declaration
-        except KeyError:
-            raise ConfigInvalid(
-                (f"{_SERVICE_VARIABLE} says {service!r}, but {system.name} has: {names}",)
-            ) from None
-    if len(system.members) == 1:
-        return system.members[0].declaration
-    raise ConfigInvalid(
-        (f"{system.name} has several services ({names}): set {_SERVICE_VARIABLE} to one of them",)
-    )
-
-
-def _read(path: Path, env: str | None) -> System:
-    """Read the file of one service, which need not know the others, or that of a system."""
-    # Only here: reading needs PyYAML, and a Service can be made without a file.
-    from mainstay.spec.load import load_service, load_system  # noqa: PLC0415
-
-    try:
-        return load_service(path, env=env, environ=os.environ).system
-    except ConfigInvalid as error:
-        if not any(getattr(fault, "path", None) == "system" for fault in error.faults):
-            raise
-    return load_system(path, env=env, environ=os.environ).system
 
 
 def _forking_rng() -> random.Random:
