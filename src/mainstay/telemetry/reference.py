@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from mainstay.telemetry.metrics.names import Kind
-from mainstay.telemetry.metrics.row import Row
 from mainstay.telemetry.metrics.snapshot import Across
-from mainstay.telemetry.metrics.table import ROWS
+from mainstay.telemetry.metrics.table import ROWS, Row
 
 _HEAD = """# Telemetry: every name
 

@@ -5,9 +5,8 @@ from pathlib import Path
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Metrics
 from mainstay.telemetry.metrics.registry import Registry
-from mainstay.telemetry.metrics.row import Row
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
-from mainstay.telemetry.metrics.table import ROWS, counter, family
+from mainstay.telemetry.metrics.table import ROWS, Row, counter, family
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "telemetry" / "golden" / "metrics.txt"
