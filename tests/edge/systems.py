@@ -16,6 +16,7 @@ from mainstay.spec.edge import (
     HealthCheck,
 )
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.shed import Shed
 
 World = tuple[System, Topology]
 
@@ -83,7 +84,11 @@ def everything() -> World:
         access_log=False,
     )
     declaration = Declaration(
-        service="all", version="2026.1+b_7", app="a:b", edge=edge, inbound=Inbound(deadline_s=9)
+        service="all",
+        version="2026.1+b_7",
+        app="a:b",
+        edge=edge,
+        inbound=Inbound(deadline_s=9, shed=Shed(header="X-Request-Priority")),
     )
     topology = Topology(
         endpoints=(("all", (*endpoints(9000, 2, "2026.1+b_7"), *endpoints(9002, 1, "a.b-c"))),),

@@ -53,6 +53,13 @@ def test_what_the_app_takes_for_its_health_is_hidden_however_it_is_encoded(
     assert hides(root, spelled)
 
 
+@given(name=st.from_regex(r"[!-~]{1,20}", fullmatch=True), data=st.data())
+def test_groups_are_hidden_beside_an_app_at_the_root(name: str, data: st.DataObject) -> None:
+    assert hides("/", data.draw(st.composite(encoded)(f"/group/{name}")))
+    for own in ("/", "/group", f"/groups/{name}", f"/my/group/{name}"):
+        assert not hides("/", own)
+
+
 @given(root=ROOTS)
 def test_what_a_load_balancer_asks_is_open(root: str) -> None:
     bare = root.rstrip("/")

@@ -81,6 +81,16 @@ inbound:
             "inbound.shed.priorities.low[1]",
             "/b is critical already",
         ),
+        (
+            "{header: Host}",
+            "inbound.shed.header",
+            "Host says something else; take one of its own: X-Request-Priority",
+        ),
+        (
+            "{header: X_Priority}",
+            "inbound.shed.header",
+            "the edge drops headers with an underscore: write x-priority",
+        ),
     ],
 )
 def test_faults_of_several_keys(complain: Complain, text: str, path: str, sentence: str) -> None:

@@ -42,8 +42,8 @@ UNTRUSTED = (
     "forwarded",
     "x-request-id",
 )
-"""Removed at the public listener; x-forwarded-for, x-forwarded-proto and x-request-id are then
-written from what Envoy knows itself."""
+"""Removed at every public listener; x-forwarded-for, x-forwarded-proto and x-request-id are then
+written from what Envoy knows itself. The headers of deadlines stay: they only shorten."""
 
 _PEER = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"
 _STAT_PREFIX = "service-"
@@ -134,7 +134,7 @@ def _connection_manager(declaration: Declaration, kind: str) -> JsonObject:
         "http_filters": [*_body_limit(edge.limits), _router(kind)],
         # A WebSocket has no end to wait for, so the body limit does not apply to it.
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router(kind)]}],
-        **_trust(service, kind),
+        **_trust(declaration, kind),
         **_limits(edge.limits, max(RECEIVE_S_MIN, route_timeout_s(declaration))),
     }
     if edge.access_log:
@@ -159,17 +159,34 @@ def _body_limit(limits: EdgeLimits) -> Iterator[JsonObject]:
         )
 
 
-def _trust(service: str, kind: str) -> JsonObject:
+def untrusted(declaration: Declaration) -> tuple[str, ...]:
+    """Return the headers that no client from outside may say something by, in lower case.
+
+    A replica takes the edge's word, whose address is in ``inbound.trust``. So what only those in it
+    may say must not pass the edge: who could name a priority would be critical.
+    """
+    shed = declaration.inbound.shed
+    if shed is None or shed.header is None or shed.header.lower() in UNTRUSTED:
+        return UNTRUSTED
+    return (*UNTRUSTED, shed.header.lower())
+
+
+def _trust(declaration: Declaration, kind: str) -> JsonObject:
+    service = declaration.service
     return {
         "normalize_path": True,
         "merge_slashes": True,
         "skip_xff_append": True,
-        **(_trust_public(service) if kind == PUBLIC else _trust_internal(service)),
+        **(
+            _trust_public(service, untrusted(declaration))
+            if kind == PUBLIC
+            else _trust_internal(service)
+        ),
     }
 
 
-def _trust_public(service: str) -> JsonObject:
-    removed: list[JsonObject] = [{"remove": header} for header in UNTRUSTED]
+def _trust_public(service: str, headers: tuple[str, ...]) -> JsonObject:
+    removed: list[JsonObject] = [{"remove": header} for header in headers]
     written = [
         _written("x-forwarded-for", _PEER),
         _written(SERVICE_HEADER, service),

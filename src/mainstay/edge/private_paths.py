@@ -20,15 +20,16 @@ def hidden_route(declaration: Declaration) -> JsonObject | None:
     """Return the route that hides what is private of a service, or None where it has nothing.
 
     A ``command:`` is not wrapped: what it has at these paths is its own. A wrapped app has its
-    four endpoints of health; mounted at ``/``, they stand beside the app's own paths, so only
-    ``/startup`` is hidden. Of metrics it has one.
+    endpoints of health; mounted at ``/``, they stand beside the app's own paths, so only
+    ``/startup`` and what is below ``/group/`` are hidden. Of metrics it has one.
     """
     root = declaration.inbound.health.path.rstrip("/")
     if declaration.command is not None:
         return None
     slash = _spelled("/")
     opened = rf"{re.escape(root)}/(?:live|ready)(?:\?.*)?"
-    hidden = f"{_spelled(root)}(?:{slash}.*)?" if root else f"{slash}startup"
+    at_root = f"{slash}startup|{slash}group{slash}.*"
+    hidden = f"{_spelled(root)}(?:{slash}.*)?" if root else at_root
     metrics = declaration.telemetry.metrics
     if metrics is not None:
         hidden = f"{hidden}|{_spelled(metrics.path)}"

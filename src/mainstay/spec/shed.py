@@ -14,6 +14,12 @@ from mainstay.spec.sources import Declared
 PRIORITIES = ("critical", "high", "medium", "low")
 """The first goes last. A request's priority is its place in this row."""
 
+_OTHERS = frozenset(
+    ("connection", "content-length", "expect", "host", "te", "transfer-encoding", "upgrade")
+)
+"""Headers by which a request is read at all: the edge removes a client's word on its priority, and
+can't do without these."""
+
 _ROUTES = ListOf(ROUTE, maximum=64, single=True)
 
 
@@ -93,8 +99,8 @@ class Shed:
         default=None,
         off=True,
         doc="The header by which peers in `inbound.trust` say the priority: critical, high, medium "
-        "or low. Off by default: a proxy that hands on what a client wrote would let anybody be "
-        "critical.",
+        "or low. The edge removes it from what comes from outside. Off by default: another proxy "
+        "that hands on what a client wrote would let anybody be critical.",
     )
     cpu_max: float | None = key(
         "cpu_max",
@@ -134,6 +140,17 @@ def _own_faults(shed: Shed, *, is_limited: bool) -> Iterator[tuple[str, str]]:
         yield "limit_min", f"the least limit, {low}, is above the greatest, {high}"
     elif is_limited and shed.mode == "adaptive" and not low <= shed.limit <= high:
         yield "limit", f"the limit begins at {shed.limit}, which is not within {low} and {high}"
+    header = (shed.header or "").lower()
+    if header in _OTHERS:
+        yield (
+            "header",
+            f"{shed.header} says something else; take one of its own: X-Request-Priority",
+        )
+    elif "_" in header:
+        yield (
+            "header",
+            f"the edge drops headers with an underscore: write {header.replace('_', '-')}",
+        )
     seen: dict[str, str] = {}
     for name in PRIORITIES:
         for index, route in enumerate(getattr(shed.priorities, name)):

@@ -36,6 +36,7 @@ async def mounted(world: World, path: str) -> None:
         "/health/startup?x",
         "/health/anything/below",
         "/health/live/details",
+        "/health/group/stores",
         "//health",
         "/a/../health",
         "/%68ealth",
@@ -98,7 +99,15 @@ async def test_it_follows_where_health_is_mounted(world: World, path: str) -> No
 
 async def test_mounted_at_the_root_it_does_not_hide_the_app(world: World) -> None:
     await mounted(world, "/")
-    for path, status in (("/", 200), ("/live", 200), ("/startup", 404), ("/startups", 200)):
+    for path, status in (
+        ("/", 200),
+        ("/live", 200),
+        ("/startup", 404),
+        ("/startups", 200),
+        ("/group/stores", 404),
+        ("/group%2Fstores?x", 404),
+        ("/groups", 200),
+    ):
         assert await ask(world, path) == status, path
 
 

@@ -3,11 +3,14 @@
 import asyncio
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 from tests.system.edge.world import BOUND_S, Backend, Request, World, hang, raw, reset, until
 
 from mainstay.spec.edge import Edge, EdgeLimits, EdgeRetry
+from mainstay.spec.inbound import Inbound
+from mainstay.spec.shed import Shed
 
 pytestmark = pytest.mark.system
 
@@ -48,6 +51,21 @@ async def test_a_client_says_nothing_about_where_it_comes_from(world: World) -> 
     assert "lie" not in seen.values()
     ours = {name for name in seen if name.startswith(("x-envoy", "x-mainstay", "x_"))}
     assert ours == {"x-envoy-expected-rq-timeout-ms"}
+
+
+async def test_a_client_cannot_say_what_it_is_worth(world: World) -> None:
+    """Not in any case, nor twice, nor as a websocket; a sibling says it and is heard."""
+    inbound = Inbound(shed=Shed(header="X-Request-Priority"))
+    world.declare(Edge(), replace(world.declaration, inbound=inbound))
+    backend = await world.backend()
+    await world.up()
+    for name in ("x-request-priority", "X-REQUEST-PRIORITY", "X_Request_Priority"):
+        await world.client.get(world.url, headers=[(name, "critical"), (name, "high")])
+    await world.get(connection="upgrade, x-request-priority", upgrade="websocket")
+    assert len(backend.seen) == 4
+    assert not [seen for seen in backend.seen if "critical" in "".join(seen.headers.values())]
+    assert await internal(world, **{"x-request-priority": "critical"}) == 200
+    assert backend.seen[-1].headers["x-request-priority"] == "critical"
 
 
 async def test_a_client_does_not_steer_the_edge(world: World) -> None:
