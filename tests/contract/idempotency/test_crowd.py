@@ -6,7 +6,7 @@ from threading import Barrier
 from typing import Any
 from uuid import uuid4
 
-from tests.contract.idempotency.conftest import Run
+from tests.contract.conftest import Run
 from tests.service.inbound.idempotency.drive import Asgi, Reply, Request, Wsgi
 
 from mainstay.service.inbound.idempotency.records import Records

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from tests.contract.idempotency.conftest import Run
+from tests.contract.conftest import Run
 from tests.contract.stores.servers import Postgres
 from tests.contract.stores.servers import Valkey as ValkeyServer
 

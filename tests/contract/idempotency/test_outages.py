@@ -5,9 +5,9 @@ import traceback
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.contract.stores.conftest import started
 from tests.contract.stores.servers import Postgres, Server, free_port, until
 from tests.contract.stores.servers import Valkey as ValkeyServer
+from tests.contract.stores.starting import started
 from tests.service.inbound.idempotency.drive import Kind, Wsgi
 
 from mainstay.core.clock import SYSTEM_CLOCK

@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.contract.idempotency.conftest import Run
+from tests.contract.conftest import Run
 from tests.contract.stores.servers import until
 
 from mainstay.core.idempotency import Bid, State

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from tests.contract.limits.stores import InMemory, InValkey, Store
-from tests.contract.stores.servers import PartNotFound, Valkey
+from tests.contract.stores.servers import Valkey
+from tests.contract.stores.starting import started
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -15,15 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Valkey]:
-    try:
-        one = Valkey()
-        try:
-            one.start()
-            yield one
-        finally:
-            one.close()
-    except PartNotFound as error:
-        pytest.skip(str(error))
+    yield from started(Valkey)
 
 
 @pytest.fixture(params=["memory", "valkey", "valkey, tasks"])

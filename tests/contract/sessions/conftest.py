@@ -1,48 +1,15 @@
 """Every store of sessions, each on a server of its own that is started once."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from tests.contract.stores.conftest import started
+from tests.contract.conftest import LONG_S, Closers
 from tests.contract.stores.servers import Valkey as ValkeyServer
 
 from mainstay.service.inbound.sessions.memory import MemorySessions
 from mainstay.service.inbound.sessions.records import SessionRecords
 from mainstay.state.sessions import ValkeySessions
 from mainstay.state.valkey import Valkey
-
-Closers = list[Callable[[], Awaitable[None]]]
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-LONG_S = 30.0
-"""A busy machine may take so long for an answer; the bounds themselves are tested elsewhere."""
-
-
-@pytest.fixture
-def closers() -> Closers:
-    """Return what closes a store's connections of one loop, and all others of it."""
-    return []
-
-
-@pytest.fixture
-def run(closers: Closers) -> Run:
-    """Return what runs the last part of a test in a loop of its own."""
-
-    async def closing(part: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            return await part
-        finally:
-            for close in closers:
-                await close()
-
-    return lambda part: asyncio.run(closing(part))
-
-
-@pytest.fixture(scope="session")
-def valkey_server() -> Iterator[ValkeyServer]:
-    yield from started(ValkeyServer)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.sessions.conftest import Run
+from tests.contract.conftest import Run
 from tests.contract.stores.servers import Valkey as ValkeyServer
 
 pytestmark = pytest.mark.system

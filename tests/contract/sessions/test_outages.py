@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.contract.stores.conftest import started
 from tests.contract.stores.servers import Valkey as ValkeyServer
 from tests.contract.stores.servers import until
+from tests.contract.stores.starting import started
 from tests.service.inbound.sessions.drive import Wsgi
 
 from mainstay.core.clock import SYSTEM_CLOCK

@@ -4,7 +4,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.contract.sessions.conftest import Run
+from tests.contract.conftest import Run
 from tests.contract.stores.servers import until
 
 from mainstay.core.sessions import NOW, Ages, Birth, Name, Outcome

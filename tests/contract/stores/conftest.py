@@ -10,12 +10,12 @@ from tests.contract.stores.drivers import DRIVERS, Driver
 from tests.contract.stores.servers import (
     LONG_S,
     Grpc,
-    PartNotFound,
     Postgres,
     Server,
     Valkey,
     until,
 )
+from tests.contract.stores.starting import started
 
 from mainstay import Breaker, Bulkhead, Policy, Retry
 from mainstay.service.outbound.adapters.databases import async_psycopg, psycopg
@@ -39,21 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/contract/stores/" in str(item.path):
             item.add_marker(pytest.mark.system)
-
-
-def started(make: Callable[[], S]) -> Iterator[S]:
-    try:
-        server = make()
-    except PartNotFound as error:
-        pytest.skip(str(error))
-    try:
-        try:
-            server.start()
-        except PartNotFound as error:
-            pytest.skip(str(error))
-        yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.contract.stores.servers import PartNotFound, until
 from tests.contract.stores.servers import Valkey as Server
+from tests.contract.stores.servers import until
+from tests.contract.stores.starting import started
 from tests.contract.valkey.askers import ASKERS, Asker
 
 from mainstay.state.valkey import Valkey
@@ -21,14 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module")
 def the_server() -> Iterator[Server]:
-    one = Server()
-    try:
-        one.start()
-        yield one
-    except PartNotFound as error:
-        pytest.skip(str(error))
-    finally:
-        one.close()
+    yield from started(Server)
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import asyncio
 from random import Random
-from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.service.outbound.balance.three import THREE, WAYS, active, fail
 
 from mainstay.core.errors import CallRejected
 from mainstay.core.events import Event, Listeners
@@ -20,39 +20,6 @@ from mainstay.service.outbound.balance import (
     Way,
 )
 from mainstay.testing import Recorder, VirtualClock
-
-THREE = ("10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80")
-WAYS: tuple[Way, ...] = get_args(Way)
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def events(recorder: Recorder) -> Listeners:
-    listeners = Listeners()
-    listeners.add(recorder)
-    return listeners
-
-
-def fail(balancer: Balancer, endpoint: str, *, times: int) -> None:
-    """Let calls to one endpoint fail, by excluding the others."""
-    others = [one for one in map(Endpoint.parse, THREE) if str(one) != endpoint]
-    for _ in range(times):
-        lease = balancer.pick(exclude=others, key="k")
-        assert str(lease.endpoint) == endpoint
-        lease.failed()
-
-
-def active(balancer: Balancer) -> int:
-    return sum(state.active for state in balancer.endpoints())
 
 
 @pytest.mark.parametrize("way", WAYS)

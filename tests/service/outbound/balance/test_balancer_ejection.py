@@ -2,9 +2,9 @@
 
 from collections import Counter
 from random import Random
-from typing import get_args
 
 import pytest
+from tests.service.outbound.balance.three import THREE, active, fail
 
 from mainstay.core.events import Listeners
 from mainstay.service.outbound.balance import (
@@ -16,39 +16,6 @@ from mainstay.service.outbound.balance import (
     Way,
 )
 from mainstay.testing import Recorder, VirtualClock
-
-THREE = ("10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80")
-WAYS: tuple[Way, ...] = get_args(Way)
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def events(recorder: Recorder) -> Listeners:
-    listeners = Listeners()
-    listeners.add(recorder)
-    return listeners
-
-
-def fail(balancer: Balancer, endpoint: str, *, times: int) -> None:
-    """Let calls to one endpoint fail, by excluding the others."""
-    others = [one for one in map(Endpoint.parse, THREE) if str(one) != endpoint]
-    for _ in range(times):
-        lease = balancer.pick(exclude=others, key="k")
-        assert str(lease.endpoint) == endpoint
-        lease.failed()
-
-
-def active(balancer: Balancer) -> int:
-    return sum(state.active for state in balancer.endpoints())
 
 
 def away(balancer: Balancer) -> list[str]:
