@@ -29,7 +29,8 @@ GRACE_S = 0.001
 that was held up, with the answer waiting in them."""
 
 UNTAKEN_BYTES_MAX = 1024 * 1024
-"""Of what the server does not take; beyond that, calls are sent away until it does."""
+"""Of what the server does not take; beyond that, calls are sent away until it does. As much is kept
+before the connection is open."""
 
 Heard: TypeAlias = Reply | ReplyError
 Answer: TypeAlias = "asyncio.Future[Heard]"
@@ -73,6 +74,7 @@ class Line(asyncio.Protocol):
         self._waiting: deque[tuple[Answer, float]] = deque()
         # The commands of the youngest of them, which are packed and not written yet.
         self._unwritten: list[bytes] = []
+        self._kept_bytes = 0
         self._flushing = False
         self._timer: asyncio.TimerHandle | None = None
         self._greeting: deque[tuple[Answer, float]] = deque()
@@ -96,6 +98,10 @@ class Line(asyncio.Protocol):
         waiting = self._waiting
         if len(waiting) >= self._outstanding_max:
             raise self._unavailable(CROWDED, begun=False)
+        if not self._serves:
+            if self._kept_bytes >= UNTAKEN_BYTES_MAX:
+                raise self._unavailable(UNTAKEN, begun=False)
+            self._kept_bytes += len(packed)
         future: Answer = self._loop.create_future()
         due_s = self._now_s() + self._timeout_s
         if self._serves and not waiting:
@@ -233,6 +239,7 @@ class Line(asyncio.Protocol):
     def _fail_all(self, why: str) -> None:
         written = len(self._waiting) - len(self._unwritten)
         self._unwritten.clear()
+        self._kept_bytes = 0
         failed = [*self._greeting, *self._waiting]
         written += len(self._greeting)
         self._greeting.clear()
