@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.telemetry.answering import Answer, Told, answering
 
 
 @dataclass
@@ -55,43 +56,22 @@ def receiving(**told: Any) -> Iterator[Receiver]:
     if "gate" not in told:
         receiver.gate.set()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(told: Told) -> Answer:
+        body = told.body
+        if told.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        receiver.gate.wait(30)
+        with receiver.changed:
+            receiver.asked.append({"path": told.path, **told.headers})
+            receiver.raw.append(body.decode())
+            for header, payload in items_of(body):
+                if header["type"] == "event":
+                    receiver.events.append(json.loads(payload))
+            receiver.changed.notify_all()
+        return Answer(status=receiver.status, body=b"{}")
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            receiver.gate.wait(30)
-            with receiver.changed:
-                receiver.asked.append({"path": self.path, **dict(self.headers)})
-                receiver.raw.append(body.decode())
-                for header, payload in items_of(body):
-                    if header["type"] == "event":
-                        receiver.events.append(json.loads(payload))
-                receiver.changed.notify_all()
-            self.send_response(receiver.status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_args: Any) -> None:
-            """A client that left is no news."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    receiver.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.gate.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(answer) as receiver.port:
+        try:
+            yield receiver
+        finally:
+            receiver.gate.set()

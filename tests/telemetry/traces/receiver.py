@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -12,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.telemetry.answering import Answer, Told, answering
 
 
 @dataclass
@@ -82,48 +82,24 @@ def receiving(**told: Any) -> Iterator[Receiver]:
     if "gate" not in told:
         receiver.gate.set()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(told: Told) -> Answer:
+        receiver.gate.wait(30)
+        with receiver.changed:
+            receiver.asked.append({"path": told.path, **told.headers})
+            status = receiver.statuses[0]
+            if len(receiver.statuses) > 1:
+                receiver.statuses.pop(0)
+            if status == 200:
+                request = ExportTraceServiceRequest()
+                request.ParseFromString(told.body)
+                receiver.requests.append(request)
+            receiver.changed.notify_all()
+        said = ExportTraceServiceResponse()
+        said.partial_success.rejected_spans = receiver.rejected
+        return Answer(status=status, body=said.SerializeToString(), headers=receiver.headers)
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.gate.wait(30)
-            with receiver.changed:
-                receiver.asked.append({"path": self.path, **dict(self.headers)})
-                status = receiver.statuses[0]
-                if len(receiver.statuses) > 1:
-                    receiver.statuses.pop(0)
-                if status == 200:
-                    request = ExportTraceServiceRequest()
-                    request.ParseFromString(body)
-                    receiver.requests.append(request)
-                receiver.changed.notify_all()
-            answer = ExportTraceServiceResponse()
-            answer.partial_success.rejected_spans = receiver.rejected
-            said = answer.SerializeToString()
-            self.send_response(status)
-            for name, value in {**receiver.headers, "Content-Length": str(len(said))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(said)
-
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_args: Any) -> None:
-            """A client that left is no news."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    receiver.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.gate.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(answer) as receiver.port:
+        try:
+            yield receiver
+        finally:
+            receiver.gate.set()
