@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from shop.store.server import command, find_server
 
@@ -17,13 +18,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 BOUND_S = 30.0
 
 Start = Callable[[], tuple["subprocess.Popen[str]", int]]
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _ask(port: int, *words: str) -> bytes:
@@ -53,7 +47,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def run() -> tuple["subprocess.Popen[str]", int]:
-        port = _free_port()
+        port = free_port()
         server = subprocess.Popen(
             [sys.executable, "-m", "shop.store.server", str(port)],
             cwd=EXAMPLES,

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,18 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 from mainstay.core.clock import SystemClock
 
 HERE = Path(__file__).parent
 GENEROUS_S = 60
 OURS = "mainstay.service.inbound.serve"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-    return port
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

@@ -11,7 +11,8 @@ from http.client import HTTPException
 from pathlib import Path
 
 import pytest
-from tests.system.served import GENEROUS_S, Client, free_port, until
+from tests.ports import free_port
+from tests.system.served import GENEROUS_S, Client, until
 
 from mainstay.telemetry.metrics.folder import is_deserted
 

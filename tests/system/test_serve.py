@@ -13,13 +13,13 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 from tests.system.served import (
     GENEROUS_S,
     HERE,
     OURS,
     Client,
     Serve,
-    free_port,
     in_background,
     until,
 )

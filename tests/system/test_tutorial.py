@@ -9,15 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-system.md"
 PORT = "8088"
-
-
-def _free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
 
 
 def _listens(port: str) -> bool:
@@ -54,7 +49,7 @@ def _run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.system
 def test_the_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
-    port = _free_port()
+    port = str(free_port())
     text = TUTORIAL.read_text("utf-8").replace(PORT, port)
     names = _write_files(text, tmp_path)
     assert names == [

@@ -10,7 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.system.served import GENEROUS_S, OURS, Served, free_port, until
+from tests.ports import free_port
+from tests.system.served import GENEROUS_S, OURS, Served, until
 
 ROOT = Path(__file__).parents[3]
 APPS = "tests.contract.frameworks.apps"

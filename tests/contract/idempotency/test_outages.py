@@ -5,9 +5,10 @@ import traceback
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.contract.stores.servers import Postgres, Server, free_port, until
+from tests.contract.stores.servers import Postgres, Server, until
 from tests.contract.stores.servers import Valkey as ValkeyServer
 from tests.contract.stores.starting import started
+from tests.ports import free_port
 from tests.service.inbound.idempotency.drive import Kind, Wsgi
 
 from mainstay.core.clock import SYSTEM_CLOCK

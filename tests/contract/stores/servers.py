@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
+from tests.ports import free_port
 
 from mainstay.core.clock import SYSTEM_CLOCK, pause
 
@@ -25,13 +26,6 @@ NOBODY = 65534
 
 class PartNotFound(Exception):
     """A server is not installed; the sentence says how to get it."""
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def until(condition: Callable[[], bool], *, within_s: float = LONG_S) -> None:

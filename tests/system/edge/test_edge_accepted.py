@@ -10,7 +10,8 @@ from hypothesis import HealthCheck as Hypothesis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.edge.systems import endpoints, many, system, worlds
-from tests.system.edge.world import World, free_port
+from tests.ports import free_port
+from tests.system.edge.world import World
 
 from mainstay.core.clock import SystemClock
 from mainstay.edge.admin import Admin

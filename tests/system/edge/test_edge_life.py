@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.system.edge.world import Spawned, World, after, free_port, until
+from tests.ports import free_port
+from tests.system.edge.world import Spawned, World, after, until
 
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable
 from mainstay.edge import (

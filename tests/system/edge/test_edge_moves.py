@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from tests.system.edge.world import Backend, World, free_port, until
+from tests.ports import free_port
+from tests.system.edge.world import Backend, World, until
 
 from mainstay.core.errors import EdgeRefused
 from mainstay.edge import Endpoint, Resources, Topology, compile_edge

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time  # noqa: TID251  Tests of real processes measure real time.
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
+from tests.ports import free_port
 
 from mainstay.core.clock import SystemClock
 from mainstay.core.events import Event
@@ -19,13 +19,6 @@ from mainstay.spec.edge import Edge
 
 BOUND_S = 30.0
 """Until a condition that should hold soon must hold, on a machine that has other work."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def until(

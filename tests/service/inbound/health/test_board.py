@@ -5,7 +5,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.service.inbound.health.gates import Gate, check, statuses, until
+from tests.service.inbound.health.gates import Gate, check, statuses
+from tests.service.inbound.polling import until
 
 from mainstay.service.inbound.health.board import CHECKS_MAX, Board, critical
 from mainstay.service.inbound.health.document import Finding, Status

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.service.inbound.health.gates import Gate, check, statuses, until
+from tests.service.inbound.health.gates import Gate, check, statuses
+from tests.service.inbound.polling import until
 
 from mainstay.service.inbound.health.board import Board
 from mainstay.service.inbound.health.document import Status

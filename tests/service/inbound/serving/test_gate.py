@@ -1,25 +1,17 @@
 """Turns for calls of a WSGI app. Real threads, no real time: what waits is released by hand."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import Any
 
 import pytest
+from tests.service.inbound.polling import until
 
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.deadline import DeadlineRegion
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.serving.gate import Gate, Gated
-
-
-def until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(6000):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError("never")
 
 
 def enter_all(gate: Gate, count: int) -> tuple[list[object], list[threading.Thread]]:

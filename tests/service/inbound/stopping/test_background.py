@@ -3,11 +3,11 @@
 import asyncio
 import threading
 import warnings
-from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.service.inbound.polling import until
 
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.deadline import DeadlineRegion, remaining_s
@@ -41,15 +41,6 @@ class World:
 @pytest.fixture
 def world(clock: "FakeClock") -> World:
     return World(clock)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(6000):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError("never")
 
 
 async def test_what_was_begun_is_waited_for(world: World) -> None:
