@@ -8,8 +8,7 @@ import yaml
 from mainstay.spec.declaration import Declaration, System
 from mainstay.spec.interpolate import escaped
 from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
-from mainstay.spec.overlay import OFF
+from mainstay.spec.kinds import OFF, Kind, ListOf, MapOf, Section
 from mainstay.spec.secret import Secret
 from mainstay.spec.systemfile import SystemFile
 

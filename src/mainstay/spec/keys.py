@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mainstay.spec.kinds import Kind
+from mainstay.spec.kinds import Kind, Section
 
 _METADATA = "mainstay.key"
 
@@ -33,6 +33,21 @@ class Key:
     required: bool
     off: bool
     acts: bool
+
+    def turned_on(self, default: Any) -> Any:
+        """Return what the key is when it is only turned on; None where that says too little.
+
+        Any: each kind's values have their own type.
+
+        Args:
+            default: Of its field.
+        """
+        if default is not None and default is not dataclasses.MISSING:
+            return default
+        kind = self.kind
+        if isinstance(kind, Section) and not any(one.required for _, one, _ in keys_of(kind.cls)):
+            return kind.cls()
+        return None
 
 
 def key(

@@ -20,6 +20,8 @@ TEXT_MAX = 4096
 
 _WORDS_MAX = 256
 
+ON, OFF = "on", "off"
+
 Raw = str | int | float | bool | None | Secret | list[Any]
 """What YAML gives for a leaf. Any: the items of a list are raw themselves."""
 
@@ -107,25 +109,29 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """``true`` or ``false``."""
+    """``true`` or ``false``; ``on`` and ``off`` say the same, as other keys are turned off."""
 
     def read(self, raw: Raw) -> bool:
         """Read a flag; nothing else is one."""
-        if not isinstance(raw, bool):
-            raise Mismatch(self.expected())
-        return raw
+        if isinstance(raw, bool):
+            return raw
+        if raw == ON:
+            return True
+        if raw == OFF:
+            return False
+        raise Mismatch(self.expected())
 
     def write(self, value: bool) -> Raw:  # noqa: FBT001  It is the value itself.
         """Write the flag."""
         return value
 
     def expected(self) -> str:
-        """Name the two."""
-        return "true or false"
+        """Name the words."""
+        return "true or false, on or off"
 
     def schema(self) -> dict[str, Any]:
-        """Return a boolean schema."""
-        return {"type": "boolean"}
+        """Return a schema of the four words."""
+        return {"enum": [True, False, ON, OFF]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

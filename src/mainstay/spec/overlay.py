@@ -6,10 +6,8 @@ that it stands for: ``edge: 8080`` under ``edge: {host: 0.0.0.0}`` keeps its por
 
 from mainstay.spec.document import Entry, Mapping, Node, Scalar, Sequence
 from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
+from mainstay.spec.kinds import OFF, ON, Kind, ListOf, MapOf, Raw, Section
 from mainstay.spec.scalars import resolve
-
-OFF = "off"
 
 
 def merged(base: Node, over: Node, kind: Kind) -> Node:
@@ -35,15 +33,31 @@ def merged(base: Node, over: Node, kind: Kind) -> Node:
 
 def expanded(node: Node, kind: Section) -> Node:
     """Return the mapping that a shorthand stands for; anything else as it is."""
-    if kind.shorthand is None or isinstance(node, Mapping) or is_off(node):
+    if kind.shorthand is None or isinstance(node, Mapping) or is_switch(node):
         return node
     entry = Entry(name=kind.shorthand, place=node.place, value=node)
     return Mapping(place=node.place, entries=(entry,))
 
 
-def is_off(node: Node) -> bool:
-    """Return whether a node is ``off`` or null."""
-    return is_null(node) or (isinstance(node, Scalar) and node.text == OFF)
+def is_switch(node: Node) -> bool:
+    """Return whether a node turns a key on or off and says nothing else."""
+    if not isinstance(node, Scalar):
+        return False
+    raw = resolve(node.text) if node.plain else node.text
+    return means_on(raw) or means_off(raw)
+
+
+def means_off(raw: Raw) -> bool:
+    """Return whether a value turns a key off: ``off``, null, or ``false``.
+
+    The last is what readers of YAML 1.1 make of ``off``, and so do the programs that write it.
+    """
+    return raw is None or raw is False or raw == OFF
+
+
+def means_on(raw: Raw) -> bool:
+    """Return whether a value turns a key on, and leaves to its defaults what that means."""
+    return raw is True or raw == ON
 
 
 def is_null(node: Node) -> bool:

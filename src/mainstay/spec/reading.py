@@ -26,7 +26,7 @@ from mainstay.spec.kinds import (
     Text,
     takes_numerals,
 )
-from mainstay.spec.overlay import OFF, is_null, is_off
+from mainstay.spec.overlay import is_null, means_off, means_on
 from mainstay.spec.scalars import resolve
 from mainstay.spec.secret import Secret
 
@@ -93,7 +93,7 @@ class Reader:
             entry_of_key = node.get(key.name)
             value: Any = _BROKEN
             if entry_of_key is not None:
-                value = self._declared(entry_of_key, key, _joined(path, key.name))
+                value = self._declared(entry_of_key, key, default, _joined(path, key.name))
             elif key.required:
                 self._missing(node.place, path, key)
             if value is not _BROKEN:
@@ -125,13 +125,17 @@ class Reader:
             expected = _expected(key.kind)
             self._fault(place, of_key, f"is missing; expected {expected}", expected=expected)
 
-    def _declared(self, entry: Entry, key: Key, path: str) -> Any:
+    def _declared(self, entry: Entry, key: Key, default: Any, path: str) -> Any:
         """Return the value of a declared key, noting its place."""
         self.places[path] = entry.value.place if isinstance(entry.value, Scalar) else entry.place
         if not key.acts and not any(path.startswith((f"{a}.", f"{a}[")) for a, _ in self.inert):
             self.inert.append((path, entry.place))
-        if key.off and self._means_off(entry.value):
-            return None
+        if key.off:
+            raw = self._switch(entry.value)
+            if means_off(raw):
+                return None
+            if means_on(raw) and (turned_on := key.turned_on(default)) is not None:
+                return turned_on
         return self._value(entry.value, key.kind, path, off=key.off)
 
     def _value(self, node: Node, kind: Kind, path: str, *, off: bool = False) -> Any:
@@ -193,16 +197,16 @@ class Reader:
             pairs.append((name, self._value(entry.value, kind.item, of_entry)))
         return tuple((name, value) for name, value in pairs if value is not _BROKEN)
 
-    def _means_off(self, node: Node) -> bool:
-        """Return whether a node is ``off`` or null, also by ``${NAME:-off}``."""
-        if is_off(node):
-            return True
-        if not isinstance(node, Scalar) or "${" not in node.text:
-            return False
+    def _switch(self, node: Node) -> Raw:
+        """Return what may turn a key on or off, also by ``${NAME:-off}``; else an empty text."""
+        if not isinstance(node, Scalar):
+            return ""
+        if "${" not in node.text:
+            return resolve(node.text) if node.plain else node.text
         became = interpolate(node.text, environ=self._environ, read_secret=None)
         if not became.whole or became.sentences or isinstance(became.value, Secret):
-            return False
-        return became.value == OFF or resolve(became.value) is None
+            return ""
+        return resolve(became.value)
 
     def _leaf(self, node: Node, kind: Leaf, path: str, *, off: bool) -> Any:
         raws = [self._raw(item, kind, path) for item in _scalars(node)]

@@ -29,10 +29,10 @@ editors, and `mainstay validate` checks files against it.
 
 - Quantities have units: `800ms`, `1m30s`, `512MiB`, `20%`, `100/s`, `50ms..1s`. A bare number is
   refused where a unit is needed. A duration is exact to the nanosecond.
-- Only `true` and `false` are flags; `no`, `on` and `yes` are texts. A number stands for its text
-  where a text is expected, as written: `version: 1.10`.
-- `off`, or nothing at all, turns a key off where its type says so. A list, a mapping or a section
-  with nothing in it declares nothing.
+- Flags are `true` and `false`, or `on` and `off`; `no` and `yes` are texts. A number stands for its
+  text where a text is expected, as written: `version: 1.10`.
+- `off`, `false`, or nothing at all, turns a key off where its type says so; `on` or `true` turns it
+  on, as its defaults are. A list, a mapping or a section with nothing in it declares nothing.
 - Where a section has a short form, one value stands for the whole: `bulkhead: 32` is
   `bulkhead: {limit: 32}`.
 - `${NAME}` is the environment's, and must be set; `${NAME:-default}` need not be; `$${` is `${`

@@ -10,8 +10,7 @@ from typing import Any
 
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
-from mainstay.spec.overlay import OFF
+from mainstay.spec.kinds import OFF, ON, Kind, ListOf, MapOf, Section
 from mainstay.spec.systemfile import SystemFile
 
 Schema = dict[str, Any]
@@ -66,7 +65,10 @@ def _key(key: Key, default: Any, definitions: dict[str, Schema], *, overlay: boo
     """Return the schema of one key. Any: each kind's default has its own type."""
     options = _options(key.kind, definitions, overlay=overlay)
     if key.off:
-        options.append({"enum": [OFF, None]})
+        switches = [OFF, None, False]
+        if key.turned_on(default) is not None:
+            switches += [ON, True]
+        options.append({"enum": switches})
     schema: Schema = {"description": key.doc + ("" if key.acts else _INERT)}
     if len(options) == 1:
         schema |= options[0]
