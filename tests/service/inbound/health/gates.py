@@ -34,13 +34,3 @@ def statuses(board: Board, wanted: Wanted = everything) -> dict[str, tuple[Statu
         name: (outcome.finding.status, outcome.finding.output)
         for name, outcome in board.ask(wanted).items()
     }
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Poll for what another thread is about to do."""
-    pause = threading.Event()
-    for _ in range(6000):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError("never")
