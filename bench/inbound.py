@@ -17,6 +17,8 @@ from mainstay.core.clock import SystemClock
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound
+from mainstay.telemetry.logs.outlet import open_outlet
+from mainstay.telemetry.logs.writer import Writer
 
 ROUNDS = 7
 TRACEPARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -97,7 +99,7 @@ def best_us(act: Callable[[int], None], requests: int) -> float:
 def service(*, access_log: bool) -> Service:
     sink = os.open(os.devnull, os.O_WRONLY)
     declared = Declaration(service="bench", app="b:a", inbound=Inbound(access_log=access_log))
-    return Service(declared, write_access=partial(os.write, sink))
+    return Service(declared, writer=Writer(open_outlet(sink)))
 
 
 def main() -> None:

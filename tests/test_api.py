@@ -40,10 +40,11 @@ def test_each_public_name_is_there() -> None:
 
 
 def test_all_of_mainstay_loads_nothing_of_others() -> None:
+    """But orjson, which log lines take where it is installed."""
     code = (
         "import sys\nbefore = set(sys.modules)\nfrom mainstay import *\n"
         "names = {one.partition('.')[0] for one in set(sys.modules) - before}\n"
-        "print(sorted(names - set(sys.stdlib_module_names) - {'mainstay'}))"
+        "print(sorted(names - set(sys.stdlib_module_names) - {'mainstay', 'orjson'}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60

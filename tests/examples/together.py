@@ -9,10 +9,12 @@ from typing import Any
 
 import httpx
 from tests.examples.kept import Stores
+from tests.telemetry.logs.sinks import silent_writer
 
 from mainstay import Service
 from mainstay.spec.dependency import Timeouts
 from mainstay.spec.load import load_service
+from mainstay.spec.secret import Secret
 from shop.catalog import api as catalog
 from shop.database import Database
 from shop.payments import api as payments
@@ -88,10 +90,15 @@ def service(name: str, stores: Stores | None = None, *, total_s: float = 5.0) ->
         for known, one in loaded.dependencies
     )
     urls = {f"MAINSTAY_URL_{known.upper()}": f"http://{known}" for known, _ in dependencies}
+    inbound = loaded.inbound
+    if inbound.session is not None:
+        # `mainstay up` would make one.
+        session = replace(inbound.session, keys=(Secret("signing", "k" * 64),))
+        inbound = replace(inbound, session=session)
     return Service(
-        replace(loaded, dependencies=dependencies),
+        replace(loaded, dependencies=dependencies, inbound=inbound),
         environ=urls | {"MAINSTAY_URL_STORE": "valkey://store"},
-        write_access=lambda _: None,
+        writer=silent_writer(),
         stores=stores or Stores(),
     )
 

@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
+from mainstay.service.inbound.telling import Telling
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound
+from mainstay.telemetry.logs import AccessLine, Logs
+from mainstay.telemetry.logs.outlet import Outlet
+from mainstay.telemetry.logs.writer import Writer
+from mainstay.telemetry.route import route_of
 
 
 @dataclass
@@ -33,8 +38,9 @@ class Lines:
 
     raw: list[bytes] = field(default_factory=list)
 
-    def write(self, line: bytes) -> None:
+    def write(self, line: bytes) -> int:
         self.raw.append(line)
+        return len(line)
 
     @property
     def parsed(self) -> list[dict[str, Any]]:
@@ -59,9 +65,15 @@ def make_service(clock: FakeClock, lines: Lines) -> Callable[..., Service]:
         declaration = Declaration(
             service="shop", app="shop:app", inbound=inbound or Inbound(), **declared
         )
+        outlet = Outlet(lines.write, -1, whole=True, close=lambda: None)
+        logs = Logs(service="shop", replica="shop-1", writer=Writer(outlet), clock=clock)
         return Service(
-            declaration, clock=clock, environ={"MAINSTAY_REPLICA": "shop-1"},
-            write_access=lines.write,
-        )  # fmt: skip
+            declaration,
+            clock=clock,
+            environ={"MAINSTAY_REPLICA": "shop-1"},
+            telling=Telling(
+                observer=AccessLine(logs, route_of) if declaration.inbound.access_log else None
+            ),
+        )
 
     return make

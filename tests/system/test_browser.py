@@ -52,7 +52,7 @@ def serve() -> Iterator[Serve]:
 
     def start(page: Callable[[], bytes], inbound: Inbound) -> str:
         declaration = Declaration(service="shop", app="shop:app", inbound=inbound)
-        service = Service(declaration, write_access=lambda _: None)
+        service = Service(declaration)
 
         def app(environ: Environ, start_response: StartResponse) -> list[bytes]:
             body = page()

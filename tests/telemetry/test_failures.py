@@ -11,11 +11,24 @@ from mainstay.telemetry.failures import Failures, exchange_here
 from mainstay.telemetry.reports import watch_errors
 
 
+class Lines:
+    """Keeps what lines would be about."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def failed(self, *told: Any) -> None:
+        self.told.append(told)
+
+
 def test_each_error_is_told_once_to_everybody() -> None:
     """A framework's signal comes first, and then the shell with the same error."""
     first: list[Any] = []
     second: list[Any] = []
-    failures = Failures(lambda *told: first.append(told), lambda *told: second.append(told))
+    lines = Lines()
+    failures = Failures(
+        lambda *told: first.append(told), lambda *told: second.append(told), line=lines
+    )
     one, error = exchange(), LookupError()
     token = enter_trace(one)
     failures.unhandled(error)
@@ -27,6 +40,10 @@ def test_each_error_is_told_once_to_everybody() -> None:
     failures.background(ValueError("other"), "work")
     assert first[-1][0] is None
     assert first[-1][2] == "work"
+    assert lines.told == first[1:], "the framework has said its own line about the first one"
+    failures.unhandled(KeyError("answered in silence"), is_logged=False)
+    assert lines.told == first[1:]
+    assert len(first) == 4
 
 
 def test_an_error_that_forbids_attributes_is_told_once_too() -> None:
@@ -35,7 +52,7 @@ def test_an_error_that_forbids_attributes_is_told_once_too() -> None:
             raise AttributeError(name)
 
     told: list[Any] = []
-    failures = Failures(lambda *one: told.append(one))
+    failures = Failures(lambda *one: told.append(one), line=Lines())
     error = Frozen()
     failures.unhandled(error)
     failures.unhandled(error)
@@ -53,9 +70,14 @@ def test_django_tells_by_its_signal() -> None:
     )
 
     seen: list[BaseException] = []
+
+    def note(error: BaseException, *, is_logged: bool = True) -> None:
+        assert is_logged
+        seen.append(error)
+
     handler = BaseHandler()
-    watch_errors(handler, seen.append)
-    watch_errors(handler, seen.append)
+    watch_errors(handler, note)
+    watch_errors(handler, note)
     error = LookupError()
     with pytest.raises(LookupError), _telling(got_request_exception):
         raise error
@@ -74,5 +96,5 @@ def _telling(signal: Any) -> Iterator[None]:
 
 def test_an_app_of_no_framework_tells_nothing() -> None:
     seen: list[BaseException] = []
-    watch_errors(lambda: None, seen.append)
+    watch_errors(lambda: None, lambda error, **_how: seen.append(error))
     assert seen == []

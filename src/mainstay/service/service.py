@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid, PolicyMisused
@@ -13,15 +13,13 @@ from mainstay.core.events import Listeners
 from mainstay.core.trace import sample_below
 from mainstay.service.address import base_url
 from mainstay.service.declared import read_declaration
-from mainstay.service.inbound.access import AccessLog
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.asgi_types import AsgiApp
 from mainstay.service.inbound.client import Trust
-from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.health.board import Board
 from mainstay.service.inbound.health.builtin import builtin_checks
 from mainstay.service.inbound.health.check import Check, CheckFunction
-from mainstay.service.inbound.health.probes import Probes
+from mainstay.service.inbound.health.probes import FIGURES, Probes
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.parts import Parts
@@ -32,15 +30,13 @@ from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.background import Work
 from mainstay.service.inbound.stopping.closers import Close, Stage
 from mainstay.service.inbound.stopping.drain import Drain
+from mainstay.service.inbound.telling import NOBODY, Telling
 from mainstay.service.inbound.thread_flight import WsgiApp
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
 from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Traces
-
-_REPLICA_VARIABLE = "MAINSTAY_REPLICA"
-_STDOUT = 1
 
 F = TypeVar("F", bound=CheckFunction)
 K = TypeVar("K", bound=LimitKey)
@@ -58,12 +54,13 @@ class Service:
         declaration: What the service declares.
         clock: Where time comes from; None takes the machine's.
         environ: Where the engine's words are found; None takes this process's environment.
-        write_access: Takes one access line at a time; None writes to stdout.
         stores: Makes the stores that the declaration names; None: there are none.
+        events: Listeners of what the service does; None makes new ones.
+        telling: Who is told what else it does.
 
     Attributes:
         declaration: As given.
-        events: Listeners of what the service does (``DrainBegan`` and others).
+        events: As given or made.
     """
 
     def __init__(
@@ -72,11 +69,12 @@ class Service:
         *,
         clock: Clock | None = None,
         environ: Mapping[str, str] | None = None,
-        write_access: Callable[[bytes], object] | None = None,
         stores: Stores | None = None,
+        events: Listeners | None = None,
+        telling: Telling = NOBODY,
     ) -> None:
         self.declaration = declaration
-        self.events = Listeners()
+        self.events = Listeners() if events is None else events
         self._environ = dict(os.environ if environ is None else environ)
         self._clock = clock = clock or SYSTEM_CLOCK
         self._dependencies: dict[str, DependencyPolicy] = {}
@@ -103,18 +101,22 @@ class Service:
             url=self.url,
         )
         sessions = parts.sessions()
+        probes = Probes(
+            path=inbound.health.path,
+            service=declaration.service,
+            version=declaration.version,
+            board=self._board,
+            drain=drain,
+            health=inbound.health,
+        )
+        if telling.figures is not None:
+            probes.routes[telling.figures_path] = FIGURES
+        drain.background.report = telling.background
         self._inbound = Inbound(
             clock=clock,
             rng=_forking_rng(),
             events=self.events,
-            probes=Probes(
-                path=inbound.health.path,
-                service=declaration.service,
-                version=declaration.version,
-                board=self._board,
-                drain=drain,
-                health=inbound.health,
-            ),
+            probes=probes,
             drain=drain,
             trust=Trust(inbound.trust),
             deadline_s=inbound.deadline_s,
@@ -126,8 +128,7 @@ class Service:
             sessions=sessions,
             problems=Problems(inbound.errors.types),
             problem_errors=inbound.errors.app == "problem",
-            observer=self._access_log(write_access) if inbound.access_log else None,
-            complain=complain,
+            telling=telling,
             # Who records no spans decides for those who follow all the same, as everybody would.
             below=sample_below((declaration.telemetry.traces or Traces()).sample),
         )
@@ -135,7 +136,7 @@ class Service:
             drain.closers.add(self._inbound.idempotency.close, stage="pools")
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, env: str | None = None) -> "Service":
+    def load(cls, path: str | Path | None = None, *, env: str | None = None) -> Self:
         """Read the declaration of this process's service.
 
         Args:
@@ -340,22 +341,9 @@ class Service:
         if self._inbound.drain.begin():
             self._inbound.drain.announce_begin()
 
-    def _access_log(self, write: Callable[[bytes], object] | None) -> AccessLog:
-        return AccessLog(
-            service=self.declaration.service,
-            version=self.declaration.version,
-            replica=self._environ.get(_REPLICA_VARIABLE),
-            write=_write_stdout if write is None else write,
-            wall_s=self._clock.wall_s,
-        )
-
 
 def _forking_rng() -> random.Random:
     """Return a generator of public ids, seeded anew in every process that forks off this one."""
     rng = random.Random()
     os.register_at_fork(after_in_child=rng.seed)
     return rng
-
-
-def _write_stdout(line: bytes) -> None:
-    os.write(_STDOUT, line)

@@ -1,15 +1,11 @@
 """``telemetry:`` what a service tells of itself, and where that goes."""
 
 from dataclasses import dataclass
-from functools import partial
 
 from mainstay.spec.edge import URL_PATH
-from mainstay.spec.keys import key as acting_key
+from mainstay.spec.keys import key
 from mainstay.spec.kinds import Choice, Flag, ListOf, Section, Text, Whole
 from mainstay.spec.quantities import duration, percentage, rate
-
-# The parts are there, and ``mainstay.Service`` does not join them yet.
-key = partial(acting_key, acts=False)
 
 KEY_NAME = Text(what="the name of a key, such as iban", pattern=r"[A-Za-z0-9_.-]{1,64}")
 HTTP_URL = Text(what="an http:// or https:// URL", pattern=r"https?://\S{1,2000}")

@@ -1,14 +1,40 @@
 """``Failures``: where unhandled errors come in, whoever saw them, and who is told of them."""
 
+import traceback
 from collections.abc import Callable
+from typing import Protocol
 
 from mainstay.core.trace import current_traced
+from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.exchange import Exchange
 
 Told = Callable[[Exchange | None, BaseException, str], object]
 """Takes an error with its request, or None outside of one, and the name of background work."""
 
 _SEEN = "mainstay_told"
+
+
+class Line(Protocol):
+    """What writes a line about an error."""
+
+    def failed(self, exchange: Exchange | None, error: BaseException, work: str) -> None:
+        """Write it."""
+        ...
+
+
+class Complaint:
+    """Writes errors to stderr: where there are no logs."""
+
+    __slots__ = ()
+
+    def failed(self, exchange: Exchange | None, error: BaseException, work: str) -> None:
+        """Write one, with its traceback."""
+        what = f"background work {work}" if work else "something"
+        if exchange is not None and not work:
+            what = f"{exchange.method} {exchange.path!r}"
+        trace = "" if exchange is None else f", trace_id {exchange.trace.trace_id}"
+        trail = "".join(traceback.format_exception(error))
+        complain(f"mainstay: {what} failed{trace}\n{trail}")
 
 
 class Failures:
@@ -18,30 +44,41 @@ class Failures:
 
     Args:
         told: Who is told, in this order; none of them raises.
+        line: Told last, and not of what a framework has said a line about by itself.
     """
 
-    __slots__ = ("_told",)
+    __slots__ = ("_line", "_told")
 
-    def __init__(self, *told: Told) -> None:
+    def __init__(self, *told: Told, line: Line) -> None:
         self._told = told
+        self._line = line
 
     def failed(self, exchange: Exchange, error: BaseException) -> None:
         """Take what an app let through: ``Inbound.report``."""
         self._tell(exchange, error, "")
 
-    def unhandled(self, error: BaseException) -> None:
-        """Take what a framework made an answer of; see ``watch_errors``."""
-        self._tell(exchange_here(), error, "")
+    def unhandled(self, error: BaseException, *, is_logged: bool = True) -> None:
+        """Take what a framework made an answer of; see ``watch_errors``.
+
+        Args:
+            error: What was raised.
+            is_logged: Whether the framework has said a line about it.
+        """
+        self._tell(exchange_here(), error, "", is_logged=is_logged)
 
     def background(self, error: BaseException, work: str) -> None:
         """Take what work in the background raised: ``Background.report``."""
         self._tell(exchange_here(), error, work)
 
-    def _tell(self, exchange: Exchange | None, error: BaseException, work: str) -> None:
+    def _tell(
+        self, exchange: Exchange | None, error: BaseException, work: str, *, is_logged: bool = False
+    ) -> None:
         if not is_news(error, _SEEN, exchange):
             return
         for told in self._told:
             told(exchange, error, work)
+        if not is_logged:
+            self._line.failed(exchange, error, work)
 
 
 def is_news(error: BaseException, mark: str, exchange: Exchange | None) -> bool:

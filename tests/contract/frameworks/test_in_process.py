@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.contract.frameworks.apps import kit
 from tests.contract.frameworks.running import APPS, ROOT
+from tests.telemetry.logs.sinks import silent_writer
 
 from mainstay import Service
 from mainstay.service.inbound.asgi import AsgiShell
@@ -28,7 +29,7 @@ Shell = AsgiShell | WsgiShell
 @pytest.fixture
 def service() -> Service:
     declared = kit.declaration(errors=Errors(app="problem"))
-    return Service(declared, environ={}, write_access=lambda _: None)
+    return Service(declared, environ={}, writer=silent_writer())
 
 
 @pytest.fixture(params=APPS_HERE)

@@ -36,7 +36,7 @@ class Client:
 def service_with(inbound: Inbound) -> Service:
     """Return a service by the machine's clock: a thread can't live in virtual time."""
     declaration = Declaration(service="shop", app="shop:app", inbound=inbound)
-    return Service(declaration, environ={}, write_access=lambda _: None)
+    return Service(declaration, environ={})
 
 
 def in_flight(service: Service) -> int:

@@ -35,6 +35,11 @@ class Kept:
         return self.lines()[-1]
 
 
+def silent_writer() -> Writer:
+    """Return a writer of lines that nobody reads."""
+    return Writer(Outlet(len, -1, whole=True, close=lambda: None))
+
+
 def logs_into(kept: Kept, *, clock: VirtualClock | None = None, **changed: Any) -> Logs:
     given: dict[str, Any] = {
         "service": "shop",

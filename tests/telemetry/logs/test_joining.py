@@ -59,7 +59,7 @@ def test_join_lets_all_lines_come_here_and_leave_undoes_it(monkeypatch: pytest.M
     kept = Kept()
     monkeypatch.setattr(current, "_doors", {"": Door(logs_into(Kept()))})
     hook, handlers = sys.excepthook, list(logging.getLogger().handlers)
-    leave = join(logs_into(kept))
+    leave = join(logs_into(kept)).leave
     current.get_logger("ours").info("a")
     logging.getLogger("standard").warning("b")
     assert [line["event"] for line in kept.lines()] == ["a", "b"]
@@ -96,3 +96,13 @@ def test_logs_need_no_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
     line = json.loads(done.stdout)
     assert (line["event"], line["a"]) == ("é", [1.5, None, {"token": "***"}])
+
+
+def test_who_joins_again_gets_each_line_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = Kept(), Kept()
+    monkeypatch.setattr(current, "_doors", {"": Door(logs_into(Kept()))})
+    join(logs_into(first))
+    leave = join(logs_into(second)).leave
+    logging.getLogger("standard").warning("b")
+    leave()
+    assert (first.lines(), [line["event"] for line in second.lines()]) == ([], ["b"])

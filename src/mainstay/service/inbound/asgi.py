@@ -18,7 +18,7 @@ from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, lookup
 from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
-from mainstay.service.inbound.health.probes import ALLOWED_METHODS, WRONG_METHOD, Probe
+from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.refusal import Refusal, Refused
@@ -135,8 +135,8 @@ class AsgiShell:
             ended_s = inbound.clock.monotonic_s()
             if flight.admitted:
                 flight.leave(ended_s)
-            if inbound.observer is not None:
-                inbound.observer.ended(flight, ended_s)
+            if inbound.telling.observer is not None:
+                inbound.telling.observer.ended(flight, ended_s)
             # The scope leads to the flight and the flight to the scope: a circle for the collector
             # in every request, with all that the framework hung on it.
             scope.pop(EXCHANGE_KEY, None)
@@ -219,8 +219,8 @@ class AsgiShell:
             raise
         finally:
             leave_trace(token)
-            if inbound.observer is not None:
-                inbound.observer.ended(flight, inbound.clock.monotonic_s())
+            if inbound.telling.observer is not None:
+                inbound.telling.observer.ended(flight, inbound.clock.monotonic_s())
 
     async def _close(self, flight: Flight, refusal: Refusal, send: Send) -> None:
         """Refuse a handshake: as an answer where the server can, else by closing."""
@@ -240,11 +240,14 @@ class AsgiShell:
             await flight.refuse(WRONG_METHOD)
         finally:
             scope.pop(EXCHANGE_KEY, None)
-            if inbound.observer is not None:
-                inbound.observer.ended(flight, inbound.clock.monotonic_s())
+            if inbound.telling.observer is not None:
+                inbound.telling.observer.ended(flight, inbound.clock.monotonic_s())
 
     async def _probe(self, probe: Probe, scope: Scope, send: Send) -> None:
-        """Answer a health probe; it is neither counted nor logged."""
+        """Answer a health probe, or who asks for metrics; it is neither counted nor logged."""
+        if probe is FIGURES:
+            await self._figures(scope, send)
+            return
         if not self._has_lifespan:
             # The server was told to do without; then the first question means that it serves.
             self.inbound.drain.started = True
@@ -254,3 +257,14 @@ class AsgiShell:
         status, document = await self.inbound.probes.answer_async(probe)
         headers = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
         await send_whole(send, status, document, headers, with_body=scope["method"] != "HEAD")
+
+    async def _figures(self, scope: Scope, send: Send) -> None:
+        """Answer who asks for metrics."""
+        if scope["method"] not in ALLOWED_METHODS:
+            await self._no_probe(scope, send)
+            return
+        figures = self.inbound.telling.figures
+        assert figures is not None, "its path is known"
+        get = lookup(scope["headers"])
+        status, headers, body = await figures.answer_async(get(b"accept"), get(b"accept-encoding"))
+        await send_whole(send, status, body, headers, with_body=scope["method"] != "HEAD")

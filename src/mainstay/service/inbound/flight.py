@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import traceback
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import Any
 
@@ -279,10 +278,6 @@ class Flight(Exchange):
             raise error
         refusal = refusal_of(error)
         if refusal is FAILED:
-            self._inbound.complain(
-                f"mainstay: {self.method} {self.path!r} failed, "
-                f"trace_id {self.trace.trace_id}\n{''.join(traceback.format_exception(error))}"
-            )
             self._inbound.failed(self, error)
         if not self.begun:
             await self._answer(refusal)

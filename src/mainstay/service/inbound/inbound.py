@@ -1,6 +1,6 @@
 """What both shells share: one object, made once for a service, read on the way of each request."""
 
-from collections.abc import Callable
+import traceback
 from dataclasses import dataclass
 from random import Random
 
@@ -14,7 +14,6 @@ from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.failure import FAILED
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
-from mainstay.service.inbound.observer import Observer
 from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
 from mainstay.service.inbound.problem import Problems
@@ -22,6 +21,7 @@ from mainstay.service.inbound.ratelimit.limits import Limits
 from mainstay.service.inbound.refusal import Refusal
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.drain import Drain
+from mainstay.service.inbound.telling import NOBODY, Telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +55,8 @@ class Inbound:
         sessions: Wraps the app.
         problems: Writes problem documents.
         problem_errors: Whether the app's own errors become problem documents.
-        observer: Gets what has ended.
-        complain: Writes a text to stderr; must not raise.
+        telling: Who is told what.
         below: Which traces that begin here are sampled; see ``core.trace.sample_below``.
-        report: Told of each error that the app let through and nobody handled, within the request
-            and before it has ended; must not raise.
     """
 
     clock: Clock
@@ -77,15 +74,24 @@ class Inbound:
     sessions: Sessions | None
     problems: Problems
     problem_errors: bool
-    observer: Observer | None
-    complain: Callable[[str], None]
+    telling: Telling = NOBODY
     below: int = SAMPLE_ALL
-    report: Callable[[Exchange, BaseException], None] | None = None
 
     def failed(self, exchange: Exchange, error: BaseException) -> None:
-        """Tell whoever reports errors of one that nobody handled. Cancellation is none."""
-        if self.report is not None and isinstance(error, Exception):
-            self.report(exchange, error)
+        """Tell of an error that nobody handled. Cancellation is none."""
+        if not isinstance(error, Exception):
+            return
+        if self.telling.failed is not None:
+            self.telling.failed(exchange, error)
+        else:
+            self.complain_of(exchange, error)
+
+    def complain_of(self, exchange: Exchange, error: Exception) -> None:
+        """Tell whoever reads that a request failed."""
+        self.telling.complain(
+            f"mainstay: {exchange.method} {exchange.path!r} failed, "
+            f"trace_id {exchange.trace.trace_id}\n{''.join(traceback.format_exception(error))}"
+        )
 
     def refused(self, exchange: Exchange, refusal: Refusal) -> None:
         """Note that an exchange ends with a refusal, and tell who listens."""

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable
+from typing import Final
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.spec.declaration import Declaration
 from mainstay.telemetry.logs.burst import Burst
 from mainstay.telemetry.logs.current import door, use
 from mainstay.telemetry.logs.levels import NUMBERS
+from mainstay.telemetry.logs.logger import Door
 from mainstay.telemetry.logs.logs import Logs
 from mainstay.telemetry.logs.loguru_messages import join_loguru
 from mainstay.telemetry.logs.standard import join_standard
@@ -15,6 +17,11 @@ from mainstay.telemetry.logs.structlog_events import join_structlog
 from mainstay.telemetry.logs.unhandled import join_unhandled
 from mainstay.telemetry.logs.writer import Writer
 from mainstay.telemetry.masking import Masker
+
+_LIBRARIES: tuple[tuple[str, Callable[[Door], Callable[[], None]]], ...] = (
+    ("structlog", join_structlog),
+    ("loguru", join_loguru),
+)
 
 
 def logs_of(
@@ -50,25 +57,40 @@ def logs_of(
     )
 
 
-def join(logs: Logs) -> Callable[[], None]:
-    """Let every line of this process go to these logs.
+class Joined:
+    """What leads every line of this process to its logs; ``join`` makes it."""
+
+    def __init__(self) -> None:
+        self._undo = [join_standard(door()), join_unhandled(door())]
+        self._libraries: set[str] = set()
+
+    def again(self) -> None:
+        """Lead the lines of libraries here that the program has imported meanwhile."""
+        for name, way in _LIBRARIES:
+            if name in sys.modules and name not in self._libraries:
+                self._libraries.add(name)
+                self._undo.append(way(door()))
+
+    def leave(self) -> None:
+        """Undo it; lines of ``get_logger`` go on to the logs of whoever joined last."""
+        _joined.clear()
+        while self._undo:
+            self._undo.pop()()
+
+
+_joined: Final[dict[str, Joined]] = {}
+"""The one of this process, while there is any: lines that are led here twice would come twice."""
+
+
+def join(logs: Logs) -> Joined:
+    """Let every line of this process go to these logs; of several that join, the last one has them.
 
     ``get_logger``, the standard library, warnings and unhandled errors; structlog and loguru where
     the program has imported them before.
-
-    Returns:
-        What undoes it; lines of ``get_logger`` go on to these logs.
     """
     use(logs)
-    ways = [join_standard, join_unhandled]
-    if "structlog" in sys.modules:
-        ways.append(join_structlog)
-    if "loguru" in sys.modules:
-        ways.append(join_loguru)
-    undo = [way(door()) for way in ways]
-
-    def leave() -> None:
-        for one in reversed(undo):
-            one()
-
-    return leave
+    joined = _joined.get("")
+    if joined is None:
+        joined = _joined[""] = Joined()
+    joined.again()
+    return joined

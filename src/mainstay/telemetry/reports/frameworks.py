@@ -5,10 +5,16 @@ again when they have answered, which the shells see.
 """
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-Report = Callable[[BaseException], object]
+
+class Report(Protocol):
+    """What takes an unhandled error."""
+
+    def __call__(self, error: BaseException, *, is_logged: bool = True) -> object:
+        """Take it; ``is_logged``: the framework says a line about it by itself."""
+        ...
+
 
 _SERVER_ERROR = 500
 
@@ -53,7 +59,8 @@ def _litestar(litestar: Any, app: Any, report: Report) -> None:
         async def tell(error: Exception, _scope: Any) -> None:
             # It tells of every error, also of those that are answers: "not found" and the like.
             if getattr(error, "status_code", _SERVER_ERROR) >= _SERVER_ERROR:
-                report(error)
+                # Unless it is told to, it says no line about them.
+                report(error, is_logged=False)
 
         app.after_exception.append(tell)
 

@@ -34,7 +34,7 @@ Ask = Callable[..., Answer]
 
 def service() -> Service:
     declaration = Declaration(service="shop", app="shop:app", inbound=INBOUND)
-    return Service(declaration, environ={}, write_access=lambda _: None)
+    return Service(declaration, environ={})
 
 
 def fastapi_app() -> FastAPI:

@@ -17,7 +17,7 @@ _OK = 200
 _UNAVAILABLE = 503
 ALLOWED_METHODS = frozenset({"GET", "HEAD"})
 WRONG_METHOD = Refusal.of(
-    "method-not-allowed", "Health is asked for by GET or HEAD.", ((b"allow", b"GET, HEAD"),)
+    "method-not-allowed", "This is asked for by GET or HEAD.", ((b"allow", b"GET, HEAD"),)
 )
 
 
@@ -29,6 +29,11 @@ class Question(Enum):
     STARTUP = "/startup"
     ALL = ""
     GROUP = "/group/"
+    FIGURES = "figures"
+    """None of health: whoever asks wants metrics, which have a path of their own."""
+
+
+_FIXED = (Question.LIVE, Question.READY, Question.STARTUP, Question.ALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,10 @@ class Probe:
     def wants(self, check: Check) -> bool:
         """Whether a check belongs to its group."""
         return check.name in self.members or self.group in check.groups
+
+
+FIGURES = Probe(question=Question.FIGURES)
+"""Who asks for metrics, which are exempt from all that health is exempt from."""
 
 
 def conclude(
@@ -103,8 +112,8 @@ class Probes:
         declared = Health() if health is None else health
         self._root = path.rstrip("/")
         self.routes: dict[str, Probe] = {}
-        for question in Question:
-            if question is not Question.GROUP and self._root + question.value:
+        for question in _FIXED:
+            if self._root + question.value:
                 self.routes[self._root + question.value] = Probe(question=question)
         for name, members in declared.groups:
             self._route_group(Probe(question=Question.GROUP, group=name, members=members))

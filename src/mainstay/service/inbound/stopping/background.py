@@ -213,12 +213,13 @@ class Background:
         piece.done.set_result(None)
 
     def _tell(self, piece: _Piece, error: BaseException) -> None:
-        trail = "".join(traceback.format_exception(error))
-        self._complain(
-            f"mainstay: background work {piece.name} failed, trace_id {piece.trace_id}\n{trail}"
-        )
         if self.report is not None and isinstance(error, Exception):
             self.report(error, piece.name)
+        else:
+            trail = "".join(traceback.format_exception(error))
+            self._complain(
+                f"mainstay: background work {piece.name} failed, trace_id {piece.trace_id}\n{trail}"
+            )
         if self._events.listening:
             at_s, kind = self._clock.wall_s(), type(error).__name__
             self._events.emit(BackgroundFailed(at_s=at_s, work=piece.name, error=kind))
