@@ -25,9 +25,10 @@ from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.complaint import complain
-from mainstay.service.inbound.serving.gate import SERVER_THREADS_MAX, Gate, Gated
+from mainstay.service.inbound.serving.answering import answering
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
+from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, fitted
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.stop import Stopper
@@ -155,9 +156,9 @@ def _announce(options: Options, interface: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     line = {
-        "time": utc_text(SystemClock().wall_s()),
+        "timestamp": utc_text(SystemClock().wall_s()),
         "level": "info",
-        "message": f"serving {options.app}",
+        "event": f"serving {options.app}",
         "server": options.server,
         "interface": interface,
         "address": f"{options.host}:{options.port}",
@@ -248,15 +249,21 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     """Serve in Granian's threaded server: the worker is a thread of this process."""
     try:
         from granian.constants import Interfaces  # noqa: PLC0415  Servers are extras.
-        from granian.server.mt import MTServer  # noqa: PLC0415
+        from granian.server import mt  # noqa: PLC0415
     except ImportError as error:
         raise PartMissing("granian is not installed: pip install 'mainstay[asgi]'") from error
 
-    class ThreadedServer(MTServer):
+    class ThreadedServer(mt.MTServer):
         def _check_gil(self) -> None:
             """Serve under the GIL too: WSGI needs one worker, and its threads release it."""
 
-    app, threads = _gated(app, options.threads)
+    threads = options.threads
+    if isinstance(app, WsgiShell):
+        app, threads = fitted(app, options.threads), SERVER_THREADS_MAX
+        # With all threads busy, a probe needs several turns of the interpreter.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        # There is no door for this, and nobody else in this process has a server of its own.
+        mt._wsgi_call_wrap = answering(mt._wsgi_call_wrap)
     server = ThreadedServer(
         "app",
         interface=Interfaces.WSGI,
@@ -276,19 +283,6 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     server.serve(target_loader=lambda: app, wrap_loader=False)
     # There is no lifespan in whose end this would be done.
     drain.finish()
-
-
-def _gated(app: Any, threads: int) -> tuple[Any, int]:
-    """Return a WSGI app that leaves a thread for probes, and the threads its server may have.
-
-    One that isn't wrapped answers no probes of ours, and has all threads. Any: any framework's app.
-    """
-    if not isinstance(app, WsgiShell):
-        return app, threads
-    # With all threads busy, a probe needs several turns of the interpreter.
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    # A second shell around the same app: what the gate refuses, its shell must answer.
-    return WsgiShell(Gated(app.wrapped, Gate(threads)), app.inbound), SERVER_THREADS_MAX
 
 
 def serve_uvicorn(app: Any, drain: Drain, options: Options) -> None:
