@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NoReturn
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -28,10 +28,15 @@ _COLOURS = {
 
 def status_text(status: Json) -> str:
     """Return the tables of a status as a text, as wide and coloured as stdout takes it."""
+    return table_text(status_view(status))
+
+
+def table_text(view: RenderableType) -> str:
+    """Return what is drawn as a text, as wide and coloured as stdout takes it."""
     console = _console()
     # Captured, not printed: rich would end the process itself where a reader went away.
     with console.capture() as captured:
-        console.print(status_view(status))
+        console.print(view)
     return captured.get()
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "down": ("mainstay.cli.down", "Stop a system; nothing of it stays behind."),
     "status": ("mainstay.cli.status", "Show services, replicas, health and traffic."),
     "logs": ("mainstay.cli.logs", "Show what the replicas wrote."),
+    "trace": ("mainstay.cli.trace", "Show where the time of a request went, across services."),
     "scale": ("mainstay.cli.scale", "Change how many replicas of a service run."),
     "restart": ("mainstay.cli.restart", "Replace the replicas of a service one by one."),
     "load": ("mainstay.cli.load", "Load a URL at a constant rate, with a latency histogram."),

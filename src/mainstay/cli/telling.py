@@ -15,6 +15,7 @@ _LINES = {
     "ReplicaEnded": "{replica} ended: {reason}",
     "CrashLooping": "{reason}",
     "RoutingTrouble": "the edge did not take a change: {reason}",
+    "SpansTrouble": "{reason}",
     "EdgeStarted": "edge started (pid {pid})",
     "EdgeHung": "edge hung (pid {pid}); ending it",
     "EdgeDied": "edge died; starting it again",

@@ -34,6 +34,8 @@ from mainstay.control.processes.process import (
 )
 from mainstay.control.processes.wire import to_wire
 from mainstay.control.status import ProcessStatus, SystemStatus
+from mainstay.control.traces.local import FOLDER as TRACES
+from mainstay.control.traces.local import LocalTraces
 from mainstay.core.clock import SystemClock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Listener, Listeners
@@ -148,6 +150,12 @@ class Site:
             save=self._save,
         )
         self._monitor = Monitor(self._engine, self._edge.stats, self._clock)
+        self._traces = LocalTraces(
+            self._state / TRACES,
+            free_port=self._ports.free,
+            clock=self._clock,
+            emit=self._listeners.emit,
+        )
 
     async def run(self) -> None:
         """Run the system until a signal or ``down`` ends it.
@@ -233,10 +241,11 @@ class Site:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, daemon.leave)
         server = ControlServer(control_socket(self._state), daemon.handlers)
+        await self._traces.start()
         self._engine.apply(self._system, self._launchpad(), self._wishes)
         self._engine.adopt(found.replicas)
-        await server.start()
         try:
+            await server.start()
             await self._begin_edge(found.edge)
             beside = [
                 asyncio.create_task(self._announce()),
@@ -245,6 +254,7 @@ class Site:
             await daemon.run()
         finally:
             await server.stop()
+            await self._traces.stop()
         for task in beside:
             task.cancel()
 
@@ -300,7 +310,13 @@ class Site:
             for member in self._system.members
             if (port := self._internal_ports.get(member.name)) is not None
         }
-        return Launchpad(state=self._state, environ=self._environ, env_name=self._env, urls=urls)
+        return Launchpad(
+            state=self._state,
+            environ=self._environ,
+            env_name=self._env,
+            urls=urls,
+            door=self._traces.door,
+        )
 
     def _resources(self, system: System, topology: Topology) -> Resources:
         declared = {member.name for member in system.members}

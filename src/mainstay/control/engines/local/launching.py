@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mainstay.control.processes.environment import child_environment
 from mainstay.control.processes.process import ShimSpec
+from mainstay.control.traces.door import Door
 from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import Declaration, Member
 from mainstay.spec.edge import Edge
@@ -32,12 +33,14 @@ class Launchpad:
         environ: The environment that the daemon was started with.
         env_name: Name of the overlay in force (``MAINSTAY_ENV``), or None.
         urls: Service name -> base URL of its internal listener at the edge.
+        door: Where spans are received; None: nowhere.
     """
 
     state: Path
     environ: Mapping[str, str]
     env_name: str | None
     urls: Mapping[str, str]
+    door: Door | None = None
 
 
 def replica_argv(declaration: Declaration, port: int) -> tuple[str, ...]:
@@ -97,6 +100,9 @@ def _variables(member: Member, name: str, port: int, launchpad: Launchpad) -> di
     if launchpad.env_name is not None:
         variables["MAINSTAY_ENV"] = launchpad.env_name
     variables.update(_urls(declaration, launchpad.urls))
+    if launchpad.door is not None:
+        # No part of the revision: a system is not restarted so that it may be watched.
+        variables.update(launchpad.door.variables(declaration, launchpad.environ))
     variables.update({key: reveal(value) for key, value in declaration.run.env})
     return variables
 
