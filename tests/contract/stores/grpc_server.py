@@ -103,7 +103,8 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # As above.
         number, end = request.decode().split(",")
         with self._lock:
             self._streams += 1
-        context.add_callback(self.streamed)
+        if not context.add_callback(self.streamed):
+            self.streamed()  # It ended before it began.
         for index in range(int(number)):
             yield str(index).encode()
         if end == "hang":

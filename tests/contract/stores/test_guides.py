@@ -105,7 +105,12 @@ def test_grpc(rpc: Grpc) -> None:
     names = run("grpc.md", "127.0.0.1:50051", rpc.target)
     assert names["look_up"](b"hello") == b"hello"
     assert asyncio.run(names["parts"](b"2,")) == [b"0", b"1"]
+    careful = names["careful"].unary_unary("/shop.Test/Echo")
+    assert careful(b"hello") == b"hello"
+    names["payments"].breaker.force_open()
+    assert (careful(b"hello"), careful(b"you")) == (b"hello", b"no answer to you")
     names["channel"].close()
+    names["careful"].close()
     url = f"grpc://{rpc.target}"
     with names["payments_channel"](declared("payments", url)) as channel:
         assert channel.unary_unary("/shop.Test/Echo")(b"declared") == b"declared"

@@ -9,6 +9,7 @@ import grpc  # type: ignore[import-untyped]  # It ships no types, so all of it i
 from grpc import aio
 
 from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.grpc_clients.answers import UnaryRequest
 from mainstay.service.outbound.adapters.grpc_clients.async_stream import (
     HeldStreamStream,
     HeldStreamUnary,
@@ -17,7 +18,6 @@ from mainstay.service.outbound.adapters.grpc_clients.async_stream import (
 from mainstay.service.outbound.adapters.grpc_clients.call import GrpcGate
 from mainstay.service.outbound.adapters.grpc_clients.stream import Stream
 from mainstay.service.outbound.adapters.held import started
-from mainstay.service.outbound.adapters.outcome import opened
 
 Send = Callable[[Any, Any], Awaitable[Any]]
 """Makes one attempt. Any: gRPC's own."""
@@ -38,22 +38,26 @@ class AsyncUnaryInterceptor(aio.UnaryUnaryClientInterceptor):  # type: ignore[mi
 
     async def intercept_unary_unary(self, send: Send, details: Any, request: Any) -> Any:
         """Make a call, and again as the policy says; return it with its answer."""
+        answers = self._gate.answers(details, request)
 
-        async def attempt() -> Any:
+        async def attempt(_request: UnaryRequest) -> Any:
             began_s = self._gate.policy.plan.now()
             with self._gate.telling(details) as told:
                 outgoing = self._gate.outgoing(details, span_id=told.span_id)
                 call = await send(_as_aio(outgoing), request)
                 try:
-                    await call
+                    message = await call
                 except grpc.RpcError as error:
                     told.status = error.code().name
-                    return self._gate.ended(error, outgoing, began_s)
+                    return answers.refused(self._gate.ended(error, outgoing, began_s))
                 told.status = "OK"
-                return call
+                return answers.answered(call, message)
 
         try:
-            return opened(await self._gate.policy_for(details).acall(attempt))
+            policy = self._gate.policy_for(details)
+            answer = await policy.acall(answers.asking(attempt), answers.request)
+            # gRPC makes a call of what is none.
+            return answers.shown(answer, lambda message: message)
         except MainstayError as error:
             raise self._gate.theirs(error) from error.__cause__
 

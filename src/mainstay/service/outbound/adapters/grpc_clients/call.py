@@ -7,7 +7,13 @@ import grpc  # type: ignore[import-untyped]  # It ships no types.
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError
 from mainstay.core.trace import current_trace
+from mainstay.service.outbound.adapters.asked import answering
 from mainstay.service.outbound.adapters.errors import ConnectFailed, also
+from mainstay.service.outbound.adapters.grpc_clients.answers import (
+    Answers,
+    UnaryRequest,
+    question_of,
+)
 from mainstay.service.outbound.adapters.grpc_clients.connectivity import UNKNOWN, Connectivity
 from mainstay.service.outbound.adapters.grpc_clients.status import (
     FAILURES,
@@ -57,7 +63,7 @@ class GrpcGate:
         repeatable: Full names of methods that may be called twice.
 
     Attributes:
-        policy: As given.
+        policy: That one, with last good answers of the channel's own.
         connection: Of the channel. Set when that is made, since it is made with its gate.
 
     Raises:
@@ -68,7 +74,7 @@ class GrpcGate:
 
     def __init__(self, policy: Policy, timeout_s: float, repeatable: tuple[str, ...]) -> None:
         bulkhead_of(policy, "a gRPC channel")
-        self.policy = policy
+        self.policy = answering(policy, question_of)
         self._timeout_s = timeout_s
         self._repeatable = frozenset(repeatable)
         self._lost = Lost()
@@ -77,6 +83,12 @@ class GrpcGate:
     def policy_for(self, details: Any) -> Policy:
         """Return the policy for one call."""
         return self.policy if _name(details.method) in self._repeatable else self.policy.once
+
+    def answers(self, details: Any, message: Any) -> Answers:
+        """Return one unary call, of which its fallback knows."""
+        name = _name(details.method)
+        request = UnaryRequest(name, message, tuple(details.metadata or ()), details.credentials)
+        return Answers(self.policy.plan, request, repeatable=name in self._repeatable)
 
     def telling(self, details: Any) -> Telling:
         """Return what tells of one attempt."""

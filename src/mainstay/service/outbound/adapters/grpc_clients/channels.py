@@ -49,7 +49,8 @@ def grpc_channel(
         timeout: Of a call that says none; never longer than what is left. It leaves as gRPC's own
             deadline, as what is left does.
         repeatable: Full names of methods that may be called twice, such as
-            ``/shop.Catalog/Get``. All others are tried again only where they never left.
+            ``/shop.Catalog/Get``. All others are tried again only where they never left, and only
+            these have last good answers.
         credentials: Of the channel; None: it is not encrypted. Any: gRPC ships no types.
         options: Further ones of gRPC, which go before ours.
 

@@ -6,10 +6,11 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]  # It ships no types, so all of it is Any.
 
 from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.grpc_clients.answers import UnaryRequest
 from mainstay.service.outbound.adapters.grpc_clients.call import GrpcGate
+from mainstay.service.outbound.adapters.grpc_clients.stood_in import StoodIn
 from mainstay.service.outbound.adapters.grpc_clients.stream import Stream, end_of
 from mainstay.service.outbound.adapters.held import started
-from mainstay.service.outbound.adapters.outcome import opened
 
 
 class PolicyInterceptor(
@@ -30,22 +31,25 @@ class PolicyInterceptor(
 
     def intercept_unary_unary(self, send: Callable[..., Any], details: Any, request: Any) -> Any:
         """Make a call, and again as the policy says; return it with its answer."""
+        answers = self._gate.answers(details, request)
 
-        def attempt() -> Any:
+        def attempt(_request: UnaryRequest) -> Any:
             began_s = self._gate.policy.plan.now()
             with self._gate.telling(details) as told:
                 outgoing = self._gate.outgoing(details, span_id=told.span_id)
                 call = send(outgoing, request)
                 try:
-                    call.result()
+                    message = call.result()
                 except grpc.RpcError as error:
                     told.status = error.code().name
-                    return self._gate.ended(error, outgoing, began_s)
+                    return answers.refused(self._gate.ended(error, outgoing, began_s))
                 told.status = "OK"
-                return call
+                return answers.answered(call, message)
 
         try:
-            return opened(self._gate.policy_for(details).call(attempt))
+            policy = self._gate.policy_for(details)
+            answer = policy.call(answers.asking(attempt), answers.request)
+            return answers.shown(answer, StoodIn)
         except MainstayError as error:
             raise self._gate.theirs(error) from error.__cause__
 

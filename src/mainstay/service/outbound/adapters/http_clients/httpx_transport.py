@@ -6,6 +6,7 @@ import httpx
 
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.asked import answering
 from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
     NEEDS_ONE,
@@ -28,7 +29,7 @@ from mainstay.service.outbound.adapters.http_clients.httpx_words import (
     whole,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.stand_in import answering
+from mainstay.service.outbound.adapters.http_clients.stand_in import question_of
 from mainstay.service.outbound.adapters.place import Lost
 from mainstay.service.outbound.policy import Policy
 
@@ -52,7 +53,7 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
         http: Http | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._policy = answering(policy)
+        self._policy = answering(policy, question_of)
         self._http = http or Http()
         self._lost = Lost()
         idle_max = bulkhead_of(policy, NEEDS_ONE)
@@ -128,7 +129,7 @@ class PolicyTransport(httpx.BaseTransport):
         http: Http | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._policy = answering(policy)
+        self._policy = answering(policy, question_of)
         self._http = http or Http()
         self._lost = Lost()
         idle_max = bulkhead_of(policy, NEEDS_ONE)

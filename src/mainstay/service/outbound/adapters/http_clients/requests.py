@@ -11,6 +11,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.asked import answering
 from mainstay.service.outbound.adapters.errors import CallUnsendable, also
 from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
@@ -20,7 +21,7 @@ from mainstay.service.outbound.adapters.http_clients.call import (
     bounded_s,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
-from mainstay.service.outbound.adapters.http_clients.stand_in import answering
+from mainstay.service.outbound.adapters.http_clients.stand_in import question_of
 from mainstay.service.outbound.adapters.http_clients.urllib3_pool import pools
 from mainstay.service.outbound.adapters.http_clients.wire import Wire
 from mainstay.service.outbound.adapters.place import Lost
@@ -43,7 +44,7 @@ class PolicyAdapter(HTTPAdapter):
     """
 
     def __init__(self, policy: Policy, http: Http | None = None) -> None:
-        self._policy = answering(policy)
+        self._policy = answering(policy, question_of)
         self._http = http or Http()
         self._lost = Lost()
         # Retries are the policy's. So many connections may be idle; the bulkhead bounds the rest.

@@ -2,25 +2,13 @@
 
 import re
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from mainstay.core.errors import PolicyMisused
-from mainstay.service.outbound.adapters.headers import DEADLINE_HEADER
-from mainstay.service.outbound.fallback import LastGood, arguments_key
-from mainstay.service.outbound.plan import Plan, with_fallback
-from mainstay.service.outbound.policy import Policy
-
-KEPT_BYTES_MAX = 65_536
-"""A longer answer is not kept: ``last_good`` bounds their number, and this their size."""
+from mainstay.service.outbound.adapters.asked import KEPT_BYTES_MAX, OF_ONE_REQUEST
 
 _KEPT_METHODS = frozenset({"GET", "HEAD"})
 _FAILED = 400
-_OF_ONE_REQUEST = frozenset(
-    {"traceparent", "tracestate", "baggage", "x-request-id", DEADLINE_HEADER}
-)
-"""Headers that are new for each request, and say nothing about the answer."""
-
 _NO_STORE = re.compile(r"(^|,)\s*no-store\s*(,|$)", re.IGNORECASE)
 
 
@@ -33,37 +21,13 @@ class Request(Protocol):
     headers: Any
 
 
-def answering(policy: Policy) -> Policy:
-    """Return the policy of a client, whose last good answers are kept by what is asked for."""
-    return policy.derived(_Answering())
-
-
-class _Answering:
-    """Makes the plan of a client from that of its policy, with a store that stays the same."""
-
-    def __init__(self) -> None:
-        self._kept: LastGood | None = None
-
-    def __call__(self, plan: Plan) -> Plan:
-        fallback = plan.fallback
-        if fallback is None or not fallback.last_good:
-            return plan
-        if fallback.key is arguments_key:
-            fallback = replace(fallback, key=question_of)
-        if self._kept is None:
-            self._kept = LastGood(fallback)
-        else:
-            self._kept.reconfigure(fallback)
-        return with_fallback(plan, fallback, self._kept)
-
-
 def question_of(request: Request) -> Hashable:
     """Return what a request asks: its method, its URL and all headers that may matter.
 
     Whatever identifies the caller is among them, so nobody gets the answer to somebody else.
     """
     headers = ((str(name).lower(), value) for name, value in request.headers.items())
-    own = frozenset(header for header in headers if header[0] not in _OF_ONE_REQUEST)
+    own = frozenset(header for header in headers if header[0] not in OF_ONE_REQUEST)
     return str(request.method).upper(), str(request.url), own
 
 
