@@ -19,7 +19,7 @@ from mainstay.control.traces.kept import (
     ids_of_request,
     listing,
 )
-from mainstay.control.traces.local import FOLDER
+from mainstay.control.traces.ring import FOLDER
 from mainstay.control.traces.span import KeptSpan
 from mainstay.control.traces.summary import Summary
 from mainstay.core.clock import pause

@@ -34,8 +34,8 @@ from mainstay.control.processes.process import (
 )
 from mainstay.control.processes.wire import to_wire
 from mainstay.control.status import ProcessStatus, SystemStatus
-from mainstay.control.traces.local import FOLDER as TRACES
 from mainstay.control.traces.local import LocalTraces
+from mainstay.control.traces.ring import FOLDER as TRACES
 from mainstay.core.clock import SystemClock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Listener, Listeners

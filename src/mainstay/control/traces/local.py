@@ -12,9 +12,6 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Event
 
-FOLDER: Final = "traces"
-"""Below ``.mainstay/``."""
-
 DOOR: Final = "door.json"
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+FOLDER: Final = "traces"
+"""Below ``.mainstay/``."""
+
 SEGMENT_BYTES: Final = 4 * 2**20
 SEGMENTS_MAX: Final = 16
 """64 MiB in all: about a hundred thousand spans."""
