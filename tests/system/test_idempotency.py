@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.contract.stores.conftest import started
 from tests.contract.stores.servers import Postgres, Server, Valkey, until
+from tests.contract.stores.starting import started
 from tests.service.inbound.idempotency.drive import Reply, Wsgi
 from tests.system.idempotency_worker import LEASE_S, records_at
 

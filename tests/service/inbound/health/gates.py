@@ -1,7 +1,6 @@
 """Checks that wait until they are let on, and how a test asks a board."""
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from mainstay.service.inbound.health.board import Board, Wanted, everything
