@@ -42,6 +42,14 @@ def test_only_the_catalog_makes_the_storefront_unready() -> None:
     }
 
 
+def test_no_secret_is_in_the_repository() -> None:
+    """The key of sessions is made at the first start; see ``tests/system/test_shop_store.py``."""
+    storefront = load_system(SHOP, env=None, environ={}).system.member("storefront")
+    session = storefront.declaration.inbound.session
+    assert session is not None
+    assert session.keys == ()
+
+
 def test_only_one_layer_retries() -> None:
     system = load_system(SHOP, env=None, environ={}).system
     for name, dependency in system.member("storefront").declaration.dependencies:

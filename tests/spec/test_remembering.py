@@ -78,7 +78,6 @@ def test_a_session_needs_a_store_and_a_key(load: Load) -> None:
         (IDEMPOTENCY + "    methods: [GET]\n", "inbound.idempotency.methods[0]", 10, "POST"),
         (IDEMPOTENCY + "    caller: header\n", "inbound.idempotency.caller", 10, "cookie:NAME"),
         (SESSION.replace("cache", "db"), "inbound.session.store", 9, "valkey"),
-        (SESSION.replace("'${file:key}'", ""), "inbound.session.keys", 10, "needs a key"),
         (SESSION.replace("${file:key}", KEY), "inbound.session.keys[0]", 10, "a signing key"),
         (SESSION.replace("${file:key}", "${KEY}"), "inbound.session.keys[0]", 10, "a signing key"),
         (SESSION.replace("key}", "short}"), "inbound.session.keys[0]", 10, "32 characters"),

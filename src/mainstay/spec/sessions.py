@@ -47,8 +47,10 @@ class Session:
     keys: tuple[Secret, ...] = key(
         "keys",
         ListOf(SIGNING_KEY, maximum=8),
+        default=(),
         doc="Sign the cookie. The first signs, all are accepted: put a new one first, and take the "
-        "old one out when `lifetime` has passed.",
+        "old one out when `lifetime` has passed. Without any, `mainstay up` keeps one that is made "
+        "at the first start, in `.mainstay/run`: for one machine.",
     )
     cookie: str = key(
         "cookie",
@@ -129,11 +131,6 @@ def session_faults(
 
 def _own_faults(options: Session) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what is wrong, and the keys that say so: the one to mend first."""
-    if not options.keys:
-        yield (
-            ("keys",),
-            "the cookie needs a key to be signed with: `keys: ['${file:secrets/session}']`",
-        )
     if options.same_site == "none" and not options.secure:
         yield (
             ("same_site", "secure"),

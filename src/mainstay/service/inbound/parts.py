@@ -1,7 +1,7 @@
 """From a declaration to the parts of the wrapper: what is on, with what, for one service."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mainstay.core.clock import Clock
 from mainstay.core.events import Listeners
@@ -9,6 +9,7 @@ from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.ratelimit.caller import LimitKey, told_by
 from mainstay.service.inbound.ratelimit.limits import Limits
+from mainstay.service.inbound.sessions.own_key import own_key
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration
@@ -68,12 +69,15 @@ class Parts:
         declared = self.declaration.inbound.session
         if declared is None:
             return None
+        service = self.declaration.service
+        if not declared.keys:
+            declared = replace(declared, keys=(own_key(service, self.environ),))
         return Sessions(
             declared,
             records=self.stores.sessions(self.url(declared.store)),
             clock=self.clock,
             events=self.events,
-            service=self.declaration.service,
+            service=service,
         )
 
     def idempotency(
