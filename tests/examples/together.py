@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from tests.examples.kept import Stores
+from tests.telemetry.logs.sinks import silent_writer
 
 from mainstay import Service
 from mainstay.spec.dependency import Timeouts
@@ -97,7 +98,7 @@ def service(name: str, stores: Stores | None = None, *, total_s: float = 5.0) ->
     return Service(
         replace(loaded, dependencies=dependencies, inbound=inbound),
         environ=urls | {"MAINSTAY_URL_STORE": "valkey://store"},
-        write_access=lambda _: None,
+        writer=silent_writer(),
         stores=stores or Stores(),
     )
 
