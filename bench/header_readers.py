@@ -14,7 +14,7 @@ from mainstay.service.inbound.idempotency.key import parse_key
 from mainstay.service.inbound.perimeter import Perimeter
 from mainstay.service.inbound.problem import Problems
 from mainstay.service.inbound.sessions.cookie import Cookie, Signer
-from mainstay.service.outbound.retry_after import retry_after_s
+from mainstay.service.outbound.retry.retry_after import retry_after_s
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import Cors
 

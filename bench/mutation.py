@@ -28,8 +28,9 @@ FILES = (
     *(
         f"{OUTBOUND}/{name}.py"
         for name in (
-            "backoff", "breaker", "budget", "bulkhead", "circuit", "failure", "fallback", "hedge",
-            "latency", "quantity", "ratelimit", "retry", "retry_after", "window",
+            "breaker/breaker", "breaker/circuit", "breaker/window", "bulkhead", "failure",
+            "fallback", "hedge", "latency", "quantity", "ratelimit", "retry/backoff",
+            "retry/budget", "retry/retry", "retry/retry_after",
         )
     ),
     "src/mainstay/core/deadline.py",
@@ -38,13 +39,15 @@ TESTS = (
     "tests/core/test_deadline.py",
     "tests/core/test_edges_deadline.py",
     *(
-        f"tests/service/outbound/test_{name}.py"
+        f"tests/service/outbound/{name}.py"
         for name in (
-            "backoff", "budget", "bulkhead", "circuit", "edges_bulkhead", "edges_circuit",
-            "edges_fallback", "edges_options", "edges_quantity", "edges_retry", "edges_window",
-            "hedging", "latency", "made_by_hand", "policy_changes", "policy_fallback",
-            "policy_forms", "policy_rejections", "policy_retry", "policy_time", "ratelimit",
-            "retry_after", "window",
+            "breaker/test_circuit", "breaker/test_edges_circuit", "breaker/test_edges_window",
+            "breaker/test_window", "retry/test_backoff", "retry/test_budget",
+            "retry/test_edges_retry", "retry/test_retry_after", "shells/test_hedging",
+            "test_bulkhead", "test_edges_bulkhead", "test_edges_fallback", "test_edges_options",
+            "test_edges_quantity", "test_latency", "test_made_by_hand", "test_policy_changes",
+            "test_policy_fallback", "test_policy_forms", "test_policy_rejections",
+            "test_policy_retry", "test_policy_time", "test_ratelimit",
         )
     ),
 )  # fmt: skip

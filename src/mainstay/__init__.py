@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from mainstay.service.outbound.balance.dns import DnsEndpoints
     from mainstay.service.outbound.balance.ejection import Ejection
     from mainstay.service.outbound.balance.endpoint import Endpoint
-    from mainstay.service.outbound.breaker import Breaker
+    from mainstay.service.outbound.breaker.breaker import Breaker
     from mainstay.service.outbound.bulkhead import Bulkhead
     from mainstay.service.outbound.context import Degraded, deadline, degraded, keyed
     from mainstay.service.outbound.fallback import Fallback
     from mainstay.service.outbound.hedge import Hedge
     from mainstay.service.outbound.policy import Policy
     from mainstay.service.outbound.ratelimit import RateLimit
-    from mainstay.service.outbound.retry import Retry
+    from mainstay.service.outbound.retry.retry import Retry
     from mainstay.service.outbound.total import Deadline
 
 __version__ = "0.1.0"
@@ -66,7 +66,7 @@ __all__ = [
 _HOMES = {
     "AttemptTimeout": "mainstay.service.outbound.attempt_timeout",
     "Balancer": "mainstay.service.outbound.balance.balancer",
-    "Breaker": "mainstay.service.outbound.breaker",
+    "Breaker": "mainstay.service.outbound.breaker.breaker",
     "Bulkhead": "mainstay.service.outbound.bulkhead",
     "Deadline": "mainstay.service.outbound.total",
     "Degraded": "mainstay.service.outbound.context",
@@ -80,7 +80,7 @@ _HOMES = {
     "Http": "mainstay.service.outbound.adapters.http_clients.options",
     "Policy": "mainstay.service.outbound.policy",
     "RateLimit": "mainstay.service.outbound.ratelimit",
-    "Retry": "mainstay.service.outbound.retry",
+    "Retry": "mainstay.service.outbound.retry.retry",
     "Service": "mainstay.process",
     "Status": "mainstay.service.inbound.health.document",
     "Trace": "mainstay.core.trace",

@@ -21,7 +21,7 @@ from mainstay.service.inbound.ratelimit.store import LimitStore
 from mainstay.service.inbound.sessions.records import SessionRecords
 from mainstay.service.inbound.thread_flight import WsgiApp
 from mainstay.service.inbound.wsgi import WsgiShell
-from mainstay.service.outbound.shared import BreakerStore
+from mainstay.service.outbound.breaker.shared import BreakerStore
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration
 from mainstay.telemetry.logs.writer import Writer

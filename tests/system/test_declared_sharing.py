@@ -7,7 +7,7 @@ import pytest
 from tests.contract.stores.servers import PartNotFound, Valkey, until
 from tests.system.breaker_peer import DECLARED, Peer, close_both, opened_after_s
 
-from mainstay.service.outbound.sharing import host_file
+from mainstay.service.outbound.breaker.sharing import host_file
 
 pytestmark = pytest.mark.system
 

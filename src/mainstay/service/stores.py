@@ -6,7 +6,7 @@ from mainstay.core.errors import ConfigInvalid
 from mainstay.service.inbound.idempotency.records import Records
 from mainstay.service.inbound.ratelimit.store import LimitStore
 from mainstay.service.inbound.sessions.records import SessionRecords
-from mainstay.service.outbound.shared import BreakerStore
+from mainstay.service.outbound.breaker.shared import BreakerStore
 
 
 class Stores(Protocol):

@@ -15,7 +15,7 @@ from mainstay import Breaker, Bulkhead, Deadline, Policy
 from mainstay.core.errors import CircuitOpen, MainstayError, PolicyMisused
 from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
 from mainstay.service.outbound.events import Attempted, GaveUp, Retried
-from mainstay.service.outbound.retry_after import http_date
+from mainstay.service.outbound.retry.retry_after import http_date
 from mainstay.testing import Recorder
 
 

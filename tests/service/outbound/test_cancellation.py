@@ -19,7 +19,7 @@ from mainstay import (
     deadline,
 )
 from mainstay.core.deadline import CURRENT
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
 from mainstay.testing import VirtualClock, run_virtual
 
 SUSPENSIONS_MAX = 200

@@ -23,8 +23,8 @@ from mainstay import (
     Retry,
 )
 from mainstay.core.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded, RateLimited
-from mainstay.service.outbound.async_shell import aguard
-from mainstay.service.outbound.sync_shell import guard
+from mainstay.service.outbound.shells.async_shell import aguard
+from mainstay.service.outbound.shells.sync_shell import guard
 from mainstay.testing import VirtualClock, run_virtual
 
 # No sum of these is another one of them: nothing here happens at the very same moment.

@@ -6,7 +6,7 @@ import pytest
 
 from mainstay import Policy, Service
 from mainstay.core.errors import CircuitOpen, ConfigInvalid
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.plan import Parts
 from mainstay.spec.declaration import Declaration

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from mainstay.core.errors import ConfigInvalid
-from mainstay.service.outbound.breaker import Breaker
+from mainstay.service.outbound.breaker.breaker import Breaker
 from mainstay.service.outbound.bulkhead import Bulkhead
 from mainstay.service.outbound.fallback import Fallback
 from mainstay.service.outbound.hedge import Hedge
 from mainstay.service.outbound.ratelimit import RateLimit
-from mainstay.service.outbound.retry import Retry
+from mainstay.service.outbound.retry.retry import Retry
 from mainstay.spec.units import DURATION_S_MAX, RATE_PER_S_MAX, Between, ShareOfCalls
 
 # Any: an option takes what it is given and says what is wrong with it.

@@ -7,7 +7,7 @@ import pytest
 
 from mainstay import Breaker
 from mainstay.core.errors import CircuitOpen
-from mainstay.service.outbound.circuit import Mode, State
+from mainstay.service.outbound.breaker.circuit import Mode, State
 from mainstay.service.outbound.events import BreakerModeChanged, CircuitChanged
 from mainstay.service.outbound.plan import Parts
 

@@ -20,7 +20,7 @@ from mainstay import (
     keyed,
 )
 from mainstay.core.errors import CircuitOpen
-from mainstay.service.outbound import specialised
+from mainstay.service.outbound.shells import specialised
 
 # The machine that these forks are about: threads of the parent do not exist in the child.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")

@@ -15,7 +15,7 @@ import pytest
 
 from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, RateLimit, Retry
 from mainstay.core.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.context import deadline
 from mainstay.service.outbound.hedge import Hedge
 from mainstay.testing import VirtualClock, run_virtual
@@ -251,7 +251,7 @@ def test_a_nested_layer_that_opts_out_by_name_does_retry(
 
 
 def test_a_million_failures_do_not_overflow_the_backoff() -> None:
-    from mainstay.service.outbound.retry import pause_before_next_s
+    from mainstay.service.outbound.retry.retry import pause_before_next_s
 
     retry = Retry(attempts=3, jitter="none")
     pause_s = pause_before_next_s(
@@ -259,7 +259,7 @@ def test_a_million_failures_do_not_overflow_the_backoff() -> None:
     )
     assert pause_s == pytest.approx(0.1)
     for failures in (1, 1024, 10**6):
-        from mainstay.service.outbound.backoff import backoff_s
+        from mainstay.service.outbound.retry.backoff import backoff_s
 
         assert 0 <= backoff_s(
             "full", failures, base_s=0.05, max_s=1.0, last_s=1.0, rng=Random(0)

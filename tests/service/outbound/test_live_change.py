@@ -8,7 +8,7 @@ import pytest
 
 from mainstay import Policy, Service
 from mainstay.core.errors import ConfigInvalid
-from mainstay.service.outbound.circuit import Mode
+from mainstay.service.outbound.breaker.circuit import Mode
 from mainstay.service.outbound.plan import Plan
 
 PARTS = """

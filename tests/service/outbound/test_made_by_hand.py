@@ -4,7 +4,7 @@ import pytest
 
 from mainstay import Breaker
 from mainstay.core.errors import ConfigInvalid
-from mainstay.service.outbound.circuit import Circuit
+from mainstay.service.outbound.breaker.circuit import Circuit
 from mainstay.spec.units import ShareOfCalls
 
 

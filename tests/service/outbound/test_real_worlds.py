@@ -22,7 +22,7 @@ from mainstay import (
 )
 from mainstay.core.deadline import CURRENT
 from mainstay.core.errors import AttemptTimedOut, CallRejected, CircuitOpen
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.events import Attempted
 from mainstay.testing import Recorder
 

@@ -29,7 +29,7 @@ from mainstay.service.inbound.stopping.closers import CloserFailed
 from mainstay.service.inbound.stopping.drain import DrainEnded
 from mainstay.service.outbound.adapters.http_clients.events import Reconnected
 from mainstay.service.outbound.balance.events import EndpointEjected, NameUnresolved
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.events import (
     AnswerDegraded,
     Attempted,

@@ -14,7 +14,7 @@ from mainstay.core.clock import SYSTEM_CLOCK, pause
 from mainstay.core.errors import ConfigInvalid, PartMissing
 from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.events import Attempted, CircuitChanged, Retried
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import ErrorReports, Telemetry

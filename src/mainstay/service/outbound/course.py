@@ -9,7 +9,7 @@ from typing import Any
 
 from mainstay.core.deadline import Scope, expiry_s
 from mainstay.core.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded
-from mainstay.service.outbound.circuit import REFUSED, Change, Circuit, Mode
+from mainstay.service.outbound.breaker.circuit import REFUSED, Change, Circuit, Mode
 from mainstay.service.outbound.events import (
     Attempted,
     BudgetSpent,
@@ -22,7 +22,7 @@ from mainstay.service.outbound.events import (
 )
 from mainstay.service.outbound.fallback import Question
 from mainstay.service.outbound.plan import Plan
-from mainstay.service.outbound.retry import Retry, never_sent, pause_before_next_s
+from mainstay.service.outbound.retry.retry import Retry, never_sent, pause_before_next_s
 
 INFINITE = math.inf
 

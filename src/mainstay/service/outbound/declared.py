@@ -1,13 +1,13 @@
 """From what is declared about a dependency to the parts of its policy. Pure."""
 
 from mainstay.service.outbound.attempt_timeout import AttemptTimeout
-from mainstay.service.outbound.breaker import Breaker
+from mainstay.service.outbound.breaker.breaker import Breaker
 from mainstay.service.outbound.bulkhead import Bulkhead
 from mainstay.service.outbound.fallback import Fallback
 from mainstay.service.outbound.hedge import Hedge
 from mainstay.service.outbound.plan import Parts
 from mainstay.service.outbound.ratelimit import RateLimit
-from mainstay.service.outbound.retry import Retry
+from mainstay.service.outbound.retry.retry import Retry
 from mainstay.service.outbound.total import Deadline
 from mainstay.spec import dependency as spec
 from mainstay.spec.timeouts import ResolvedTimeouts, resolve_timeouts

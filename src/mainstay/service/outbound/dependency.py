@@ -14,12 +14,12 @@ from mainstay.service.outbound.balance.balancing import (
     declared_balancing,
     rebalance,
 )
+from mainstay.service.outbound.breaker.shared import Share
+from mainstay.service.outbound.breaker.sharing import Sharing, declared_sharing, shared_state
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.fallback import NOTHING, Fallback
 from mainstay.service.outbound.plan import with_share
 from mainstay.service.outbound.policy import Policy
-from mainstay.service.outbound.shared import Share
-from mainstay.service.outbound.sharing import Sharing, declared_sharing, shared_state
 from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency

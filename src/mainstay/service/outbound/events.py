@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mainstay.core.events import Event
-from mainstay.service.outbound.circuit import Mode, State
+from mainstay.service.outbound.breaker.circuit import Mode, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,18 +11,18 @@ from mainstay.core.clock import Clock, pause
 from mainstay.core.deadline import Scope, new_scope
 from mainstay.core.events import Listeners
 from mainstay.service.outbound.attempt_timeout import AttemptTimeout, Bound
-from mainstay.service.outbound.breaker import Breaker
-from mainstay.service.outbound.budget import Budget
+from mainstay.service.outbound.breaker.breaker import Breaker
+from mainstay.service.outbound.breaker.circuit import Circuit
+from mainstay.service.outbound.breaker.shared import Share
 from mainstay.service.outbound.bulkhead import Bulkhead, Slots
-from mainstay.service.outbound.circuit import Circuit
 from mainstay.service.outbound.failure import Matches, Results, matcher
 from mainstay.service.outbound.fallback import Fallback, LastGood
 from mainstay.service.outbound.hedge import Hedge, percentile_of
 from mainstay.service.outbound.latency import Latency
 from mainstay.service.outbound.quantity import Options
 from mainstay.service.outbound.ratelimit import Limiter, RateLimit
-from mainstay.service.outbound.retry import Retry
-from mainstay.service.outbound.shared import Share
+from mainstay.service.outbound.retry.budget import Budget
+from mainstay.service.outbound.retry.retry import Retry
 from mainstay.service.outbound.total import Deadline
 
 NAME_MAX = 200

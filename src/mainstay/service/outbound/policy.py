@@ -14,17 +14,16 @@ from typing import Any, NoReturn, ParamSpec, Self, TypeVar, cast
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import PolicyMisused
 from mainstay.core.events import Listeners
-from mainstay.service.outbound.async_shell import aguard
 from mainstay.service.outbound.attempt_timeout import AttemptTimeout
-from mainstay.service.outbound.breaker import Breaker
+from mainstay.service.outbound.breaker.breaker import Breaker
+from mainstay.service.outbound.breaker.control import BreakerControl, tell_mode
+from mainstay.service.outbound.breaker.shared import Share, SharedBreakerState
 from mainstay.service.outbound.bulkhead import Bulkhead
 from mainstay.service.outbound.clients import Clients
-from mainstay.service.outbound.control import BreakerControl, tell_mode
 from mainstay.service.outbound.fallback import Fallback, LastGood
 from mainstay.service.outbound.fault import SteadyFault, injected
 from mainstay.service.outbound.forked import follow_forks
 from mainstay.service.outbound.hedge import Hedge
-from mainstay.service.outbound.misuse import is_async, refuse_unfit
 from mainstay.service.outbound.plan import (
     FaultSource,
     Parts,
@@ -39,12 +38,13 @@ from mainstay.service.outbound.plan import (
 )
 from mainstay.service.outbound.quantity import Duration
 from mainstay.service.outbound.ratelimit import RateLimit
-from mainstay.service.outbound.region import Entries, Entry
-from mainstay.service.outbound.retry import Retry
-from mainstay.service.outbound.shared import Share, SharedBreakerState
-from mainstay.service.outbound.specialised import specialised
+from mainstay.service.outbound.retry.retry import Retry
+from mainstay.service.outbound.shells.async_shell import aguard
+from mainstay.service.outbound.shells.misuse import is_async, refuse_unfit
+from mainstay.service.outbound.shells.region import Entries, Entry
+from mainstay.service.outbound.shells.specialised import specialised
+from mainstay.service.outbound.shells.sync_shell import guard
 from mainstay.service.outbound.stats import Stats, stats_of
-from mainstay.service.outbound.sync_shell import guard
 from mainstay.service.outbound.total import Deadline
 
 P = ParamSpec("P")

@@ -10,7 +10,7 @@ from mainstay.core.errors import ConfigInvalid
 from mainstay.service.inbound.admission.stats import AdmissionStats
 from mainstay.service.inbound.health.document import Outcome
 from mainstay.service.inbound.stopping.drain import Drain
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.service.outbound.stats import Stats
 from mainstay.telemetry.metrics.growth import Growth

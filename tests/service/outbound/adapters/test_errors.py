@@ -23,7 +23,7 @@ from mainstay.service.outbound.adapters.errors import (
     ConnectionLost,
     also,
 )
-from mainstay.service.outbound.retry import never_sent
+from mainstay.service.outbound.retry.retry import never_sent
 
 OURS: list[MainstayError] = [
     CircuitOpen("p", 1.5),

@@ -13,7 +13,7 @@ from mainstay.service.outbound.adapters.outcome import (
     opened,
     timed_out,
 )
-from mainstay.service.outbound.retry import never_sent
+from mainstay.service.outbound.retry.retry import never_sent
 from mainstay.testing import VirtualClock
 
 

@@ -33,7 +33,7 @@ from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.course import emit
 from mainstay.service.outbound.policy import Policy
-from mainstay.service.outbound.retry_after import retry_after_s
+from mainstay.service.outbound.retry.retry_after import retry_after_s
 
 WHOLE_BYTES_MAX = 65_536
 """Where nobody says whether an answer is streamed, one of at most this length is read at once."""

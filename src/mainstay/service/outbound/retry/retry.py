@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from mainstay.service.outbound.backoff import JITTERS, backoff_s
 from mainstay.service.outbound.failure import Errors, Results, is_errors
 from mainstay.service.outbound.quantity import Duration, Options
+from mainstay.service.outbound.retry.backoff import JITTERS, backoff_s
 from mainstay.spec.units import Between
 
 DelayFrom = Callable[[Any], float | None]

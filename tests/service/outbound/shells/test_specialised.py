@@ -9,8 +9,8 @@ import traceback
 import pytest
 
 from mainstay import Breaker, Bulkhead, Policy, Retry
-from mainstay.service.outbound import async_shell, specialised, sync_shell
 from mainstay.service.outbound.plan import FACTS, Parts
+from mainstay.service.outbound.shells import async_shell, specialised, sync_shell
 
 
 def answer() -> str:

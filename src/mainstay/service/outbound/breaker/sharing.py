@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mainstay.core.sockets import SHORT_ROOT
 from mainstay.service.address import base_url
-from mainstay.service.outbound.host_share import HostBreakerState
-from mainstay.service.outbound.shared import SharedBreakerState
+from mainstay.service.outbound.breaker.host_share import HostBreakerState
+from mainstay.service.outbound.breaker.shared import SharedBreakerState
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import HOST

@@ -9,9 +9,9 @@ import pytest
 from mainstay.core.breakers import Told
 from mainstay.core.errors import CircuitOpen, ConfigInvalid
 from mainstay.core.sockets import SHORT_ROOT
-from mainstay.service.outbound.circuit import State
-from mainstay.service.outbound.shared import EVERY_S, SharedBreakerState
-from mainstay.service.outbound.sharing import host_file
+from mainstay.service.outbound.breaker.circuit import State
+from mainstay.service.outbound.breaker.shared import EVERY_S, SharedBreakerState
+from mainstay.service.outbound.breaker.sharing import host_file
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Breaker, Dependency, Retry

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.outbound.budget import Budget
+from mainstay.service.outbound.retry.budget import Budget
 
 
 def test_retries_are_a_share_of_the_calls() -> None:

@@ -9,7 +9,6 @@ from asyncio import current_task
 from mainstay.core.alarm import Alarm, region_alarm
 from mainstay.core.deadline import CURRENT, Scope, expiry_s, region_scope
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
-from mainstay.service.outbound import async_waits, sync_waits
 from mainstay.service.outbound.course import (
     INFINITE,
     Course,
@@ -19,6 +18,7 @@ from mainstay.service.outbound.course import (
     no_time,
 )
 from mainstay.service.outbound.plan import Plan
+from mainstay.service.outbound.shells import async_waits, sync_waits
 
 
 class Entry:

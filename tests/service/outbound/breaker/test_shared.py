@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from mainstay import Breaker, Policy
 from mainstay.core.breakers import Told
 from mainstay.core.errors import CircuitOpen
-from mainstay.service.outbound.circuit import State
+from mainstay.service.outbound.breaker.circuit import State
+from mainstay.service.outbound.breaker.host_share import HostBreakerState, _told
+from mainstay.service.outbound.breaker.shared import EVERY_S, SharedBreakerState
 from mainstay.service.outbound.events import CircuitChanged
-from mainstay.service.outbound.host_share import HostBreakerState, _told
-from mainstay.service.outbound.shared import EVERY_S, SharedBreakerState
 from mainstay.testing import Recorder, VirtualClock
 
 
@@ -190,7 +190,7 @@ def test_processes_of_one_host_tell_each_other(tmp_path: Path) -> None:
     path = tmp_path / "payments"
     mine = HostBreakerState(path)
     code = (
-        "import sys; from mainstay.service.outbound.host_share import HostBreakerState;"
+        "import sys; from mainstay.service.outbound.breaker.host_share import HostBreakerState;"
         "print(HostBreakerState(sys.argv[1]).write(123.5).serial)"
     )
     said = subprocess.run(

@@ -21,8 +21,8 @@ from mainstay import (
     RateLimit,
     Retry,
 )
-from mainstay.service.outbound import fitted, specialised, sync_shell
 from mainstay.service.outbound.plan import Parts
+from mainstay.service.outbound.shells import fitted, specialised, sync_shell
 from mainstay.testing import VirtualClock, run_virtual
 
 PACKED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mainstay.service.outbound.budget import Budget
+from mainstay.service.outbound.breaker.window import CALLS_MAX, SLICES, CountWindow, TimeWindow
 from mainstay.service.outbound.latency import Latency
-from mainstay.service.outbound.window import CALLS_MAX, SLICES, CountWindow, TimeWindow
+from mainstay.service.outbound.retry.budget import Budget
 
 
 @pytest.mark.parametrize("size", [1, CALLS_MAX])

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.outbound.window import SLICES, CountWindow, TimeWindow
+from mainstay.service.outbound.breaker.window import SLICES, CountWindow, TimeWindow
 
 CALLS = st.lists(
     st.tuples(st.booleans(), st.one_of(st.just(0.0), st.floats(0, 50), st.floats(0, 0.5))),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.outbound.retry_after import http_date, retry_after_s
+from mainstay.service.outbound.retry.retry_after import http_date, retry_after_s
 
 NOON_S = 1_767_268_800.0
 

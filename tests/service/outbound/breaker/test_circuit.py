@@ -7,8 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mainstay.service.outbound.breaker import Breaker
-from mainstay.service.outbound.circuit import REFUSED, UNCOUNTED, Change, Circuit, Mode, State
+from mainstay.service.outbound.breaker.breaker import Breaker
+from mainstay.service.outbound.breaker.circuit import (
+    REFUSED,
+    UNCOUNTED,
+    Change,
+    Circuit,
+    Mode,
+    State,
+)
 
 
 def opened(circuit: Circuit, *, now_s: float) -> None:

@@ -8,7 +8,7 @@ on alone: a store that is away rejects nobody and holds up nobody.
 from typing import Protocol
 
 from mainstay.core.breakers import Told
-from mainstay.service.outbound.circuit import Change, Circuit, State
+from mainstay.service.outbound.breaker.circuit import Change, Circuit, State
 
 EVERY_S = 0.05
 """So often a policy looks at what others told: a circuit that opens elsewhere is open here soon."""

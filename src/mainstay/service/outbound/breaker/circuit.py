@@ -14,8 +14,8 @@ import threading
 from dataclasses import dataclass
 from enum import Enum
 
-from mainstay.service.outbound.breaker import Breaker
-from mainstay.service.outbound.window import CountWindow, TimeWindow, Window
+from mainstay.service.outbound.breaker.breaker import Breaker
+from mainstay.service.outbound.breaker.window import CountWindow, TimeWindow, Window
 from mainstay.spec.units import ShareOfCalls
 
 REFUSED = 0

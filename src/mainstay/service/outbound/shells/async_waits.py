@@ -8,7 +8,7 @@ from mainstay.service.outbound.context import current_key
 from mainstay.service.outbound.course import INFINITE, emit, no_time
 from mainstay.service.outbound.events import Rejected
 from mainstay.service.outbound.plan import Plan
-from mainstay.service.outbound.sync_waits import check_turn, give_turn_back
+from mainstay.service.outbound.shells.sync_waits import check_turn, give_turn_back
 
 
 class _TaskWaiter:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.outbound.backoff import JITTERS, backoff_s
+from mainstay.service.outbound.retry.backoff import JITTERS, backoff_s
 
 
 def pause(jitter: str, failures: int, *, last_s: float = 0.0, seed: int = 1) -> float:

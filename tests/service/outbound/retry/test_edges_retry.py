@@ -8,17 +8,17 @@ from random import Random
 import pytest
 
 from mainstay.core.errors import AttemptTimedOut, CircuitOpen
-from mainstay.service.outbound.backoff import backoff_s
 from mainstay.service.outbound.hedge import Hedge, delay_s, percentile_of
 from mainstay.service.outbound.latency import Latency
 from mainstay.service.outbound.ratelimit import Limiter, RateLimit
-from mainstay.service.outbound.retry import (
+from mainstay.service.outbound.retry.backoff import backoff_s
+from mainstay.service.outbound.retry.retry import (
     Retry,
     asked_delay_s,
     never_sent,
     pause_before_next_s,
 )
-from mainstay.service.outbound.retry_after import http_date, retry_after_s
+from mainstay.service.outbound.retry.retry_after import http_date, retry_after_s
 
 
 def pause(

@@ -13,8 +13,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from mainstay.core.deadline import Scope, back, current, enter, new_scope, restore
 from mainstay.core.errors import PolicyMisused
-from mainstay.service.outbound import hedging
-from mainstay.service.outbound.async_waits import wait_for_slot, wait_for_turn
 from mainstay.service.outbound.course import (
     INFINITE,
     admit,
@@ -25,10 +23,12 @@ from mainstay.service.outbound.course import (
     sooner_s,
     tell_success,
 )
-from mainstay.service.outbound.hedging import run_special
 from mainstay.service.outbound.instead import instead
-from mainstay.service.outbound.misuse import GENERATOR, is_generator_function
 from mainstay.service.outbound.plan import Plan, Planned, Shape
+from mainstay.service.outbound.shells import hedging
+from mainstay.service.outbound.shells.async_waits import wait_for_slot, wait_for_turn
+from mainstay.service.outbound.shells.hedging import run_special
+from mainstay.service.outbound.shells.misuse import GENERATOR, is_generator_function
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from mainstay.service.outbound.breaker.window import CALLS_MAX
 from mainstay.service.outbound.failure import Errors, Results, is_errors
 from mainstay.service.outbound.quantity import Duration, Options
-from mainstay.service.outbound.window import CALLS_MAX
 from mainstay.spec.units import ShareOfCalls
 
 

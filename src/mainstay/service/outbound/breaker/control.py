@@ -1,7 +1,7 @@
 """The operator's hand on a circuit breaker."""
 
 from mainstay.core.errors import PolicyMisused
-from mainstay.service.outbound.circuit import Circuit, Mode, State
+from mainstay.service.outbound.breaker.circuit import Circuit, Mode, State
 from mainstay.service.outbound.course import emit, tell_change
 from mainstay.service.outbound.events import BreakerModeChanged
 from mainstay.service.outbound.plan import Plan

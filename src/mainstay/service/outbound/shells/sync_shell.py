@@ -23,9 +23,9 @@ from mainstay.service.outbound.course import (
     tell_success,
 )
 from mainstay.service.outbound.instead import instead_now
-from mainstay.service.outbound.misuse import GENERATOR, is_generator_function
 from mainstay.service.outbound.plan import Plan, Planned, Shape
-from mainstay.service.outbound.sync_waits import wait_for_slot, wait_for_turn
+from mainstay.service.outbound.shells.misuse import GENERATOR, is_generator_function
+from mainstay.service.outbound.shells.sync_waits import wait_for_slot, wait_for_turn
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from mainstay.service.outbound.fitted import Maker, Parameters, fitting
 from mainstay.service.outbound.plan import FACTS, Plan, Shape
+from mainstay.service.outbound.shells.fitted import Maker, Parameters, fitting
 
 S = TypeVar("S", bound=Callable[..., Any])
 

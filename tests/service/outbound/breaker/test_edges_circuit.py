@@ -4,8 +4,15 @@ import math
 
 import pytest
 
-from mainstay.service.outbound.breaker import Breaker
-from mainstay.service.outbound.circuit import REFUSED, UNCOUNTED, Change, Circuit, Mode, State
+from mainstay.service.outbound.breaker.breaker import Breaker
+from mainstay.service.outbound.breaker.circuit import (
+    REFUSED,
+    UNCOUNTED,
+    Change,
+    Circuit,
+    Mode,
+    State,
+)
 
 
 def fail(circuit: Circuit, times: int = 1, *, now_s: float = 0.0) -> Change | None:

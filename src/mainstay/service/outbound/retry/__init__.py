@@ -1,0 +1,1 @@
+"""Trying again: whether, when, within which budget, and when the other side asks for it."""
