@@ -50,6 +50,7 @@ bench: $(BENCH)/.done  ## Measure calls that leave beside what others use for th
 
 bench-stack: $(BENCH)/.done  ## Measure what the wrapper costs FastAPI, Starlette and Flask, in real servers.
 	@$(BENCH)/bin/python bench/stack.py --peers
+	@$(BENCH)/bin/python bench/stack.py --peers --server uvicorn --frameworks fastapi,starlette
 
 bench-inbound: $(BENCH)/.done  ## Measure overload, probes and rate limits; take half an hour and touch nothing.
 	@$(BENCH)/bin/python bench/overload.py

@@ -1,10 +1,13 @@
 """What the wrapper costs a real server: ``make bench-stack``, or ``python bench/stack.py``.
 
-Each app runs bare and wrapped (and, where they are installed, under what others use) in a server
-of its own with one worker; all servers stand by, and rounds alternate between them, so that what
-the machine does beside hurts all alike. Load comes from this process over 32 connections, each with
-one request at a time. The CPU of a request is what the server's process used in a round, by the
-kernel's count, through the requests that it answered.
+Each app runs bare, wrapped, and under the whole stack: the wrapper, an access line to a pipe that
+is read, metrics, and traces at 10 % over OTLP to a receiver (and, where they are installed, under
+what others use for all of that), in a server of its own with one worker. All servers stand by, and
+rounds alternate between them, so that what the machine does beside hurts all alike. Of ten
+requests, the caller of one has decided that its trace is sampled, and of the others that it isn't.
+Load comes from this process over 32 connections, each with one request at a time. The CPU of a
+request is what the server's process used in a round, by the kernel's count, through the requests
+that it answered.
 """
 
 import argparse
@@ -25,12 +28,29 @@ from mainstay.core.clock import SystemClock, pause
 CLOCK = SystemClock()
 HERE = Path(__file__).parent
 CONNECTIONS = 32
-REQUEST = (
+_REQUEST = (
     b"GET /items/17?q=a HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: bench\r\naccept: */*\r\n"
     b"accept-encoding: gzip, deflate\r\nx-forwarded-for: 192.0.2.1\r\n"
     b"x-request-id: 5f3f6f3e-0d8c-4c1e-8a34-1f1c1b1a1918\r\n"
-    b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n"
+    b"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-%b\r\n\r\n"
 )
+REQUESTS = (_REQUEST % b"01", *[_REQUEST % b"00"] * 9)
+RECEIVER = """
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Takes(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "application/x-protobuf")
+        self.send_header("content-length", "0")
+        self.end_headers()
+    def log_message(self, *said):
+        pass
+server = ThreadingHTTPServer(("127.0.0.1", 0), Takes)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,7 +84,7 @@ def drive(port: int, seconds: float) -> tuple[int, float]:
     for _ in range(CONNECTIONS):
         one = socket.create_connection(("127.0.0.1", port))
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        one.sendall(REQUEST)
+        one.sendall(REQUESTS[0])
         selector.register(one, selectors.EVENT_READ)
         sockets.append(one)
     answered = 0
@@ -81,7 +101,7 @@ def drive(port: int, seconds: float) -> tuple[int, float]:
             if b"kettle" not in answer:
                 raise SystemExit(f"not the answer: {answer[:300]!r}")
             answered += 1
-            key.fileobj.send(REQUEST)  # type: ignore[union-attr]  # As above.
+            key.fileobj.send(REQUESTS[answered % 10])  # type: ignore[union-attr]  # As above.
     took_s = CLOCK.monotonic_s() - began_s
     for one in sockets:
         one.close()
@@ -89,7 +109,7 @@ def drive(port: int, seconds: float) -> tuple[int, float]:
 
 
 @contextlib.contextmanager
-def served(name: str, server: str, *, access_log: bool) -> Iterator[Served]:
+def served(name: str, server: str, receiver: int) -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -99,10 +119,13 @@ def served(name: str, server: str, *, access_log: bool) -> Iterator[Served]:
         "granian": ["-m", "mainstay.service.inbound.serve", "--app", "stack_apps:app",
                     "--port", str(port)],
     }[server]  # fmt: skip
-    environ = {**os.environ, "BENCH_APP": name, "BENCH_ACCESS_LOG": "1" if access_log else "0"}
-    # Mainstay's server wraps nothing by itself, and is Granian with one worker.
+    otlp = f"http://127.0.0.1:{receiver}"
+    environ = {**os.environ, "BENCH_APP": name, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp}
+    # Mainstay's server wraps nothing by itself, and is Granian with one worker. Lines go to a pipe,
+    # as under any supervisor.
+    reader = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=HERE, env=environ, stdout=subprocess.DEVNULL
+        [sys.executable, *command], cwd=HERE, env=environ, stdout=reader.stdin
     )
     try:
         for _ in range(200):
@@ -116,30 +139,43 @@ def served(name: str, server: str, *, access_log: bool) -> Iterator[Served]:
     finally:
         process.terminate()
         process.wait(30)
+        assert reader.stdin is not None, "it is a pipe"
+        reader.stdin.close()
+        reader.wait(30)
+
+
+@contextlib.contextmanager
+def receiving() -> Iterator[int]:
+    """Take whatever is sent over OTLP, in a process of its own; return its port."""
+    process = subprocess.Popen([sys.executable, "-c", RECEIVER], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None, "it is a pipe"
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frameworks", default="fastapi,starlette,flask")
-    parser.add_argument("--server", default="uvicorn", help="of ASGI apps; Flask runs on Granian")
+    parser.add_argument("--server", default="granian", help="of ASGI apps; or uvicorn")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--access-log", action="store_true")
     parser.add_argument("--peers", action="store_true", help="also under what others use")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = {}
     for framework in options.frameworks.split(","):
-        hows = ["bare", "wrapped"]
+        hows = ["bare", "wrapped", "whole"]
         if options.peers and framework != "flask":
             hows.append("peers")
         server = "granian" if framework == "flask" else options.server
         with contextlib.ExitStack() as stack:
+            receiver = stack.enter_context(receiving())
             all_ = [
-                stack.enter_context(
-                    served(f"{framework}-{how}", server, access_log=options.access_log)
-                )
-                for how in hows
+                stack.enter_context(served(f"{framework}-{how}", server, receiver)) for how in hows
             ]
             for one in all_:
                 drive(one.port, 1.0)
@@ -157,9 +193,12 @@ def main() -> None:
                 "cpu_us": round(statistics.median(one.cpu_us), 1),
                 "cpu_us_added": round(added, 1),
             }
-            result[one.name] = row
+            result[f"{one.name}-{server}"] = row
             if not options.json:
-                print(f"{one.name:20}", *(f"{key} {value:>9}" for key, value in row.items()))
+                print(
+                    f"{one.name:18} {server:8}",
+                    *(f"{key} {value:>9}" for key, value in row.items()),
+                )
     if options.json:
         print(json.dumps(result, indent=2))
 

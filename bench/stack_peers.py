@@ -1,7 +1,8 @@
 """What others stack for the same jobs; installed for the benchmarks alone (``make bench-stack``).
 
 Each as its own documentation shows it: correlation ids, an access line by structlog, request
-metrics, rate limits, security headers, a timeout.
+metrics, rate limits, security headers, a timeout, and OpenTelemetry's own SDK and middleware, which
+samples a tenth.
 """
 
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 def around(app: Any) -> Any:  # noqa: C901  One closure for each peer.
     import asyncio
     import logging
-    import os
 
     import structlog
     from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
     from prometheus_fastapi_instrumentator import Instrumentator
     from secure import Secure
     from slowapi import Limiter
@@ -32,7 +37,7 @@ def around(app: Any) -> Any:  # noqa: C901  One closure for each peer.
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=open(os.devnull, "w")),  # noqa: PTH123, SIM115
+        logger_factory=structlog.PrintLoggerFactory(),
     )
     log = structlog.get_logger()
     secure = Secure.with_default_headers()
@@ -95,4 +100,7 @@ def around(app: Any) -> Any:  # noqa: C901  One closure for each peer.
     app.add_middleware(Headers)
     app.add_middleware(Line)
     app.add_middleware(CorrelationIdMiddleware)
+    provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(0.1)))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    app.add_middleware(OpenTelemetryMiddleware, tracer_provider=provider)
     return app
