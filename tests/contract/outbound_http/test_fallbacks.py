@@ -4,7 +4,7 @@ import httpx
 import pytest
 import requests
 from tests.contract.outbound_http.conftest import Connect
-from tests.contract.outbound_http.drivers import DRIVERS
+from tests.contract.outbound_http.drivers import DRIVERS, Aiohttp
 from tests.contract.outbound_http.server import Act, Server, answer, chunks, reset
 
 from mainstay import Breaker, Bulkhead, Fallback, Policy
@@ -12,14 +12,9 @@ from mainstay.core.errors import MainstayError, PolicyMisused
 from mainstay.service.outbound.adapters.errors import ConnectionLost
 from mainstay.service.outbound.adapters.http_clients.options import Http
 
-ALL_KINDS = list(DRIVERS)
+# Those whose responses can be made by others.
 KINDS = [kind for kind in DRIVERS if not kind.startswith("aiohttp")]
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+makeable = pytest.mark.parametrize("kind", KINDS, indirect=True)
 
 
 def falling(fallback: Fallback) -> Policy:
@@ -113,6 +108,7 @@ def response_of(kind: str, text: str) -> httpx.Response | requests.Response:
     return made
 
 
+@makeable
 def test_a_response_stands_in(kind: str, connect: Connect, server: Server) -> None:
     server.on("/a", reset)
     client = connect(falling(Fallback(value=response_of(kind, "fallen back"))), server.url)
@@ -121,6 +117,7 @@ def test_a_response_stands_in(kind: str, connect: Connect, server: Server) -> No
         assert (found.status, found.body) == (200, b"fallen back")
 
 
+@makeable
 @pytest.mark.parametrize("by", ["value", "function"])
 def test_a_function_makes_one_from_the_request(
     by: str, kind: str, connect: Connect, server: Server
@@ -134,7 +131,6 @@ def test_a_function_makes_one_from_the_request(
     assert client.request("GET", "/a").body == b"instead of /a"
 
 
-@pytest.mark.parametrize("kind", ALL_KINDS, indirect=True)
 @pytest.mark.parametrize("value", [None, {"a": 1}])
 def test_what_is_no_response_is_told(value: object, connect: Connect, server: Server) -> None:
     server.on("/a", reset)
@@ -164,3 +160,28 @@ def test_clients_share_no_answers(kind: str, server: Server) -> None:
     finally:
         one.close()
         two.close()
+
+
+def test_a_kept_answer_of_aiohttp_is_read_like_any_other(server: Server) -> None:
+    """By its content, its text and in parts, each caller from the beginning."""
+    server.on("/a", answer(200, b'{"a": 1}', X_Kind="one", Content_Type="application/json"), reset)
+    driver = Aiohttp(falling(LAST), Http(base_url=server.url))
+
+    async def read() -> None:
+        for _ in range(3):
+            async with driver.session.get("/a") as found:
+                assert await found.content.readexactly(4) == b'{"a"'
+                assert await found.content.read() == b": 1}"
+            async with driver.session.get("/a") as found:
+                assert await found.json() == {"a": 1}
+                assert (found.headers["X-Kind"], found.content.at_eof()) == ("one", True)
+
+    driver.run(read())
+    driver.close()
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_an_answer_without_a_body_is_kept(method: str, connect: Connect, server: Server) -> None:
+    server.on("/a", answer(200, b""), reset)
+    client = connect(falling(LAST), server.url)
+    assert [client.request(method, "/a").body for _ in range(2)] == [b"", b""]

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 import aiohttp
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
 
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import MainstayError
+from mainstay.service.outbound.adapters.asked import answering
 from mainstay.service.outbound.adapters.errors import also
 from mainstay.service.outbound.adapters.held import bulkhead_of
 from mainstay.service.outbound.adapters.http_clients.call import (
@@ -20,10 +22,14 @@ from mainstay.service.outbound.adapters.http_clients.call import (
     HttpCall,
 )
 from mainstay.service.outbound.adapters.http_clients.options import Http
+from mainstay.service.outbound.adapters.http_clients.stand_in import question_of
 from mainstay.service.outbound.adapters.http_clients.wire import Wire, note_connected, note_opening
 from mainstay.service.outbound.adapters.place import Lost
 from mainstay.service.outbound.balance import Endpoint
 from mainstay.service.outbound.policy import Policy
+
+_BODY = "_mainstay_body"
+"""The attribute of a response under which its whole body is, where it may be kept."""
 
 _CONNECTING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
@@ -43,7 +49,7 @@ class PolicyMiddleware:
 
     def __init__(self, policy: Policy, http: Http | None = None) -> None:
         bulkhead_of(policy, NEEDS_ONE)
-        self._policy = policy
+        self._policy = answering(policy, question_of)
         self._http = http or Http()
         self._lost = Lost()
 
@@ -81,7 +87,8 @@ class PolicyMiddleware:
                 # The loser of a hedge may have begun to answer as well.
                 if other is not answer:
                     other.close()
-        shown: aiohttp.ClientResponse = call.shown(answer, request, aiohttp.ClientResponse, _same)
+        kind = aiohttp.ClientResponse
+        shown: aiohttp.ClientResponse = call.shown(answer, request, kind, _another)
         return shown
 
     async def _attempt(
@@ -94,12 +101,12 @@ class PolicyMiddleware:
             outgoing = partial(_outgoing, request, call, endpoint, told.span_id)
             try:
                 answer = await _sent(call, handler, outgoing)
-                await _take(call, answer)
+                body = await _take(call, answer)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise _translated(call, error, request) from error
             told.status = answer.status
-            # None is kept as a last good one: its body can be read only once, and by its caller.
-            call.answered(answer, answer.status, answer.headers, None)
+            length = None if body is None else len(body)
+            call.answered(answer, answer.status, answer.headers, length)
             call.judge(answer.status, answer.headers.get("Retry-After"), answer)
         return answer
 
@@ -122,8 +129,12 @@ async def _sent(
     return await handler(outgoing())
 
 
-async def _take(call: HttpCall, answer: aiohttp.ClientResponse) -> None:
-    """Wait for the whole body, or let the answer hold its place until it is read or closed."""
+async def _take(call: HttpCall, answer: aiohttp.ClientResponse) -> bytes | None:
+    """Wait for the whole body, or let the answer hold its place until it is read or closed.
+
+    Returns:
+        The body of an answer that may be kept; else None.
+    """
     headers = answer.headers
     # What is packed may be any length when it is unpacked, and the reader stops when it is full.
     length = None if "Content-Encoding" in headers else headers.get("Content-Length")
@@ -132,12 +143,26 @@ async def _take(call: HttpCall, answer: aiohttp.ClientResponse) -> None:
             _hold(call, answer)
         elif call.is_failure(answer.status):
             await answer.read()
+        elif call.keeps:
+            body = await answer.content.read()
+            _give_body(answer, body)
+            return body
         else:
             # Not read: who reads ``answer.content`` itself must find it there.
             await answer.content.wait_eof()
     except BaseException:
         answer.close()
         raise
+    return None
+
+
+def _give_body(answer: aiohttp.ClientResponse, body: bytes) -> None:
+    """Let ``body`` be what there is to read, whatever was read already."""
+    loop = asyncio.get_running_loop()
+    answer.content = aiohttp.StreamReader(BaseProtocol(loop), max(1, len(body)), loop=loop)
+    answer.content.feed_data(body)
+    answer.content.feed_eof()
+    setattr(answer, _BODY, body)
 
 
 def _hold(call: HttpCall, answer: aiohttp.ClientResponse) -> None:
@@ -213,10 +238,18 @@ def _outgoing(
     return sent
 
 
-def _same(
+def _another(
     answer: aiohttp.ClientResponse, _request: aiohttp.ClientRequest
 ) -> aiohttp.ClientResponse:
-    return answer
+    """Return a response like one that was kept; one that the user has is as it is."""
+    body: bytes | None = getattr(answer, _BODY, None)
+    if body is None:
+        return answer
+    # Nobody but aiohttp can make one. This one has been read to its end, so it has no connection.
+    made = copy.copy(answer)
+    vars(made).update(_body=None, _released=False, _cache={}, _traces=[])
+    _give_body(made, body)
+    return made
 
 
 def _translated(

@@ -140,6 +140,11 @@ class HttpCall:
         self._asked = Asked(send, "" if asks_safely(request) else None)
         return self._asked
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a good answer may be kept."""
+        return self._asked is not None and self._asked.what is not None
+
     def answered(self, answer: Any, status: int, headers: Any, body_bytes: int | None) -> None:
         """Note that an attempt got an answer.
 
