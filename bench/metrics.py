@@ -27,10 +27,10 @@ from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
 from mainstay.service.outbound.events import Attempted
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Metrics
-from mainstay.telemetry.metrics.endpoint import Endpoint
+from mainstay.telemetry.metrics.exposition.endpoint import Endpoint
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
-from mainstay.telemetry.metrics.sharing import Sharing
+from mainstay.telemetry.metrics.sharing.sharing import Sharing
 from mainstay.telemetry.route import ROUTE_KEY
 
 ROUNDS = 25

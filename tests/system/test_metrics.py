@@ -14,7 +14,7 @@ import pytest
 from tests.ports import free_port
 from tests.system.served import GENEROUS_S, Client, until
 
-from mainstay.telemetry.metrics.folder import is_deserted
+from mainstay.telemetry.metrics.sharing.folder import is_deserted
 
 HERE = Path(__file__).parent
 WORKERS = 4

@@ -7,7 +7,7 @@ from typing import Any
 from tests.telemetry.metrics.parsing import parse
 
 from mainstay.telemetry.metrics import Registry
-from mainstay.telemetry.metrics.endpoint import Endpoint
+from mainstay.telemetry.metrics.exposition.endpoint import Endpoint
 from mainstay.telemetry.metrics.table import ROWS
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "guides" / "metrics.md").read_text("utf-8")

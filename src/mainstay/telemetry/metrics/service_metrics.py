@@ -9,11 +9,10 @@ from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.service.outbound.events import CallEnded
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Metrics
-from mainstay.telemetry.metrics.calls import CallMetrics
-from mainstay.telemetry.metrics.clients import ClientMetrics
-from mainstay.telemetry.metrics.endpoint import Endpoint
-from mainstay.telemetry.metrics.guards import GuardMetrics
-from mainstay.telemetry.metrics.readings import (
+from mainstay.telemetry.metrics.counting.calls import CallMetrics
+from mainstay.telemetry.metrics.counting.clients import ClientMetrics
+from mainstay.telemetry.metrics.counting.guards import GuardMetrics
+from mainstay.telemetry.metrics.counting.readings import (
     Admits,
     Checks,
     read_admission,
@@ -24,9 +23,10 @@ from mainstay.telemetry.metrics.readings import (
     read_process,
     read_target,
 )
+from mainstay.telemetry.metrics.counting.requests import RequestMetrics
+from mainstay.telemetry.metrics.exposition.endpoint import Endpoint
 from mainstay.telemetry.metrics.registry import Registry
-from mainstay.telemetry.metrics.requests import RequestMetrics
-from mainstay.telemetry.metrics.sharing import sharing_of
+from mainstay.telemetry.metrics.sharing.sharing import sharing_of
 
 _REPLICA_VARIABLE = "MAINSTAY_REPLICA"
 

@@ -1,9 +1,9 @@
 import os
 from pathlib import Path
 
-from mainstay.telemetry.metrics.folder import Folder
-from mainstay.telemetry.metrics.kin import find_kin
-from mainstay.telemetry.metrics.sweep import sweep
+from mainstay.telemetry.metrics.sharing.folder import Folder
+from mainstay.telemetry.metrics.sharing.kin import find_kin
+from mainstay.telemetry.metrics.sharing.sweep import sweep
 
 GONE = f"shop-{2**22 + 1}-17"
 

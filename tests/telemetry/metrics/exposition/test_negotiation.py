@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.telemetry.metrics.negotiation import wants_gzip, wants_openmetrics
+from mainstay.telemetry.metrics.exposition.negotiation import wants_gzip, wants_openmetrics
 
 PROMETHEUS_3 = (
     b"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"

@@ -47,9 +47,9 @@ from mainstay.service.outbound.events import (
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Metrics
 from mainstay.state.valkey.events import StoreAway, StoreBack
-from mainstay.telemetry.metrics.calls import CallMetrics
-from mainstay.telemetry.metrics.clients import ClientMetrics
-from mainstay.telemetry.metrics.guards import GuardMetrics
+from mainstay.telemetry.metrics.counting.calls import CallMetrics
+from mainstay.telemetry.metrics.counting.clients import ClientMetrics
+from mainstay.telemetry.metrics.counting.guards import GuardMetrics
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
 from mainstay.telemetry.reports.reports import ReportsDropped

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.service.inbound.complaint import complain
-from mainstay.telemetry.metrics.endpoint import FiguresUnavailable
-from mainstay.telemetry.metrics.folder import Folder
-from mainstay.telemetry.metrics.kin import FOLDER_VARIABLE, find_kin, folder_of, shared_root
+from mainstay.telemetry.metrics.exposition.endpoint import FiguresUnavailable
 from mainstay.telemetry.metrics.registry import Registry
+from mainstay.telemetry.metrics.sharing.folder import Folder
+from mainstay.telemetry.metrics.sharing.kin import FOLDER_VARIABLE, find_kin, folder_of, shared_root
+from mainstay.telemetry.metrics.sharing.sweep import sweep
 from mainstay.telemetry.metrics.snapshot import Snapshot, merge
-from mainstay.telemetry.metrics.sweep import sweep
 from mainstay.telemetry.metrics.table import counter
 
 TELL_EVERY_S = 1.0

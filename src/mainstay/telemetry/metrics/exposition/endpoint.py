@@ -11,14 +11,14 @@ from mainstay.core.clock import SYSTEM_CLOCK, Clock, pause
 from mainstay.core.errors import MainstayError
 from mainstay.service.inbound.refusal import RawHeaders
 from mainstay.telemetry.forks import begin_in_children
-from mainstay.telemetry.metrics.negotiation import (
+from mainstay.telemetry.metrics.exposition.negotiation import (
     OPENMETRICS_TYPE,
     TEXT_TYPE,
     wants_gzip,
     wants_openmetrics,
 )
+from mainstay.telemetry.metrics.exposition.text import blocks
 from mainstay.telemetry.metrics.snapshot import Exemplars, Snapshot
-from mainstay.telemetry.metrics.text import blocks
 
 WAIT_S = 5.0
 """Scrapers are answered one after another; who would wait longer is asked to come again."""

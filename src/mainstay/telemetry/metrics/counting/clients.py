@@ -2,9 +2,9 @@
 
 from mainstay.service.outbound.events import CallEnded
 from mainstay.telemetry.metrics.cells import HistogramCell
+from mainstay.telemetry.metrics.counting.requests import method_label
 from mainstay.telemetry.metrics.metric import Histogram
 from mainstay.telemetry.metrics.registry import Registry
-from mainstay.telemetry.metrics.requests import method_label
 from mainstay.telemetry.metrics.table import histogram
 
 _CELLS_MAX = 4096

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mainstay.telemetry.metrics.kin import Kin, find_kin, folder_of, is_running, read_stat
+from mainstay.telemetry.metrics.sharing.kin import Kin, find_kin, folder_of, is_running, read_stat
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc")
 
 STAT = "{pid} (a) b (c)) S {parent} 1 1 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 1 0 {started} 0 0\n"
 PROGRAM = """
 import multiprocessing, os
-from mainstay.telemetry.metrics.kin import find_kin
+from mainstay.telemetry.metrics.sharing.kin import find_kin
 
 def tell(out):
     kin = find_kin()
@@ -77,7 +77,8 @@ def test_a_strange_stat_says_nothing(text: str) -> None:
 def test_this_process_was_executed() -> None:
     found = subprocess.run(
         [sys.executable, "-c",
-         "from mainstay.telemetry.metrics.kin import find_kin; print(find_kin().is_worker)"],
+         "from mainstay.telemetry.metrics.sharing.kin import find_kin\n"
+         "print(find_kin().is_worker)"],
         check=True, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert found.stdout == "False\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mainstay.telemetry.metrics import folder as folder_module
-from mainstay.telemetry.metrics.folder import Folder, FolderBusy, is_deserted
 from mainstay.telemetry.metrics.names import Kind
-from mainstay.telemetry.metrics.record import Record, encode
+from mainstay.telemetry.metrics.sharing import folder as folder_module
+from mainstay.telemetry.metrics.sharing.folder import Folder, FolderBusy, is_deserted
+from mainstay.telemetry.metrics.sharing.record import Record, encode
 from mainstay.telemetry.metrics.snapshot import Family, Snapshot, merge
 
 ORDERS = Family(name="orders", kind=Kind.COUNTER, help="x", labels=("region",))

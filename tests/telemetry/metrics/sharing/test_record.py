@@ -4,9 +4,9 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.telemetry.metrics import record as record_module
 from mainstay.telemetry.metrics.names import Kind
-from mainstay.telemetry.metrics.record import Record, decode, encode
+from mainstay.telemetry.metrics.sharing import record as record_module
+from mainstay.telemetry.metrics.sharing.record import Record, decode, encode
 from mainstay.telemetry.metrics.snapshot import Across, Family, Labels, Snapshot, Values
 
 FAMILY = (

@@ -14,7 +14,7 @@ from mainstay.service.service import Service
 from mainstay.spec.balance import CallBalance
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
-from mainstay.telemetry.metrics.readings import (
+from mainstay.telemetry.metrics.counting.readings import (
     read_admission,
     read_checks,
     read_lines,

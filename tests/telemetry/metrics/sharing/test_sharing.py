@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mainstay.telemetry.metrics.endpoint import FiguresUnavailable
-from mainstay.telemetry.metrics.folder import Folder
-from mainstay.telemetry.metrics.kin import FOLDER_VARIABLE
+from mainstay.telemetry.metrics.exposition.endpoint import FiguresUnavailable
 from mainstay.telemetry.metrics.registry import Registry
-from mainstay.telemetry.metrics.sharing import TELL_EVERY_S, Sharing, pause_s, sharing_of
+from mainstay.telemetry.metrics.sharing.folder import Folder
+from mainstay.telemetry.metrics.sharing.kin import FOLDER_VARIABLE
+from mainstay.telemetry.metrics.sharing.sharing import TELL_EVERY_S, Sharing, pause_s, sharing_of
 from mainstay.telemetry.metrics.table import counter
 from mainstay.testing import VirtualClock
 

@@ -13,9 +13,9 @@ from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.service.outbound.stats import Stats
-from mainstay.telemetry.metrics.growth import Growth
+from mainstay.telemetry.metrics.counting.growth import Growth
+from mainstay.telemetry.metrics.counting.requests import active_requests
 from mainstay.telemetry.metrics.registry import Reading, Registry, Source
-from mainstay.telemetry.metrics.requests import active_requests
 from mainstay.telemetry.metrics.table import counter, family
 
 _PROC_SELF = Path("/proc/self")

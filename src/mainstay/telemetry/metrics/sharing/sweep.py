@@ -4,8 +4,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from mainstay.telemetry.metrics.folder import is_deserted, make_private
-from mainstay.telemetry.metrics.kin import is_running
+from mainstay.telemetry.metrics.sharing.folder import is_deserted, make_private
+from mainstay.telemetry.metrics.sharing.kin import is_running
 
 LOOKED_AT_MAX = 256
 """Folders looked at in one sweep."""

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.telemetry.metrics.parsing import parse
 
 from mainstay.telemetry.metrics.cells import Exemplar
+from mainstay.telemetry.metrics.exposition.text import BLOCK_LINES, blocks
 from mainstay.telemetry.metrics.names import Kind
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.snapshot import Family, Snapshot
-from mainstay.telemetry.metrics.text import BLOCK_LINES, blocks
 
 words = st.text(st.characters(codec="utf-8"), max_size=20)
 numbers = st.floats(allow_nan=False) | st.integers(-(10**12), 10**12)

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mainstay.core.clock import pause
-from mainstay.telemetry.metrics.record import RECORD_BYTES_MAX, Record, decode, encode
+from mainstay.telemetry.metrics.sharing.record import RECORD_BYTES_MAX, Record, decode, encode
 from mainstay.telemetry.metrics.snapshot import Snapshot, merge, rising
 
 FOLDER_MODE = 0o700

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.telemetry.metrics.growth import Growth
+from mainstay.telemetry.metrics.counting.growth import Growth
 from mainstay.telemetry.metrics.registry import Registry
 
 

@@ -20,7 +20,7 @@ from mainstay.service.inbound.sessions.events import (
 from mainstay.service.inbound.stopping.background import BackgroundEnded
 from mainstay.service.inbound.stopping.closers import CloserFailed
 from mainstay.service.inbound.stopping.drain import DrainEnded
-from mainstay.telemetry.metrics.calls import Handler
+from mainstay.telemetry.metrics.counting.calls import Handler
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.table import counter, gauge, histogram
 

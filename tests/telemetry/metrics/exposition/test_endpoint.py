@@ -5,8 +5,8 @@ import threading
 from tests.telemetry.metrics.parsing import parse
 
 from mainstay.telemetry.metrics.cells import Exemplar
-from mainstay.telemetry.metrics.endpoint import Endpoint, FiguresUnavailable
-from mainstay.telemetry.metrics.negotiation import OPENMETRICS_TYPE, TEXT_TYPE
+from mainstay.telemetry.metrics.exposition.endpoint import Endpoint, FiguresUnavailable
+from mainstay.telemetry.metrics.exposition.negotiation import OPENMETRICS_TYPE, TEXT_TYPE
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.snapshot import Snapshot
 from mainstay.testing import VirtualClock
