@@ -77,8 +77,7 @@ def test_a_strange_stat_says_nothing(text: str) -> None:
 def test_this_process_was_executed() -> None:
     found = subprocess.run(
         [sys.executable, "-c",
-         "from mainstay.telemetry.metrics.sharing.kin import find_kin\n"
-         "print(find_kin().is_worker)"],
+         "from mainstay.telemetry.metrics.sharing import kin; print(kin.find_kin().is_worker)"],
         check=True, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert found.stdout == "False\n"
