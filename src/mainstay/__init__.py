@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mainstay.service.outbound.ratelimit import RateLimit
     from mainstay.service.outbound.retry.retry import Retry
     from mainstay.service.outbound.total import Deadline
+    from mainstay.telemetry.logs.current import get_logger
+    from mainstay.telemetry.telemetry import Telemetry
 
 __version__ = "0.1.0"
 
@@ -49,6 +51,7 @@ __all__ = [
     "Retry",
     "Service",
     "Status",
+    "Telemetry",
     "Trace",
     "__version__",
     "csp_nonce",
@@ -56,6 +59,7 @@ __all__ = [
     "deadline",
     "degraded",
     "detach",
+    "get_logger",
     "idempotency",
     "keyed",
     "remaining_s",
@@ -83,12 +87,14 @@ _HOMES = {
     "Retry": "mainstay.service.outbound.retry.retry",
     "Service": "mainstay.process",
     "Status": "mainstay.service.inbound.health.document",
+    "Telemetry": "mainstay.telemetry.telemetry",
     "Trace": "mainstay.core.trace",
     "csp_nonce": "mainstay.service.inbound.perimeter.nonce",
     "current_trace": "mainstay.core.trace",
     "deadline": "mainstay.service.outbound.context",
     "degraded": "mainstay.service.outbound.context",
     "detach": "mainstay.core.deadline",
+    "get_logger": "mainstay.telemetry.logs.current",
     "idempotency": "mainstay.service.inbound.idempotency.attempt",
     "keyed": "mainstay.service.outbound.context",
     "remaining_s": "mainstay.core.deadline",
