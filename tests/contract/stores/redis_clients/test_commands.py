@@ -27,7 +27,16 @@ def test_the_last_good_answer_stands_in_for_the_same_question_alone(
     client.set("a", "good")
     client.set("b", "other")
     client.rpush("l", 1)
-    policy = Policy(name="cache", bulkhead=Bulkhead(limit=2), fallback=Fallback(last_good=3))
+    client.hset("h", "field", "1")
+    client.sadd("s", "member")
+    client.rpush("long", "x" * 65_536)
+    policy = Policy(name="cache", bulkhead=Bulkhead(limit=2), fallback=Fallback(last_good=4))
+    # What callers do to theirs changes nobody else's.
+    changeable: list[tuple[tuple[object, ...], Any]] = [
+        (("LRANGE", "l", 0, -1), ["1"]),
+        (("HGETALL", "h"), {"field": "1"}),
+        (("SMEMBERS", "s"), {"member"}),
+    ]
 
     async def ask(made: Any, *command: Any) -> Any:
         answer = made.execute_command(*command)
@@ -38,14 +47,19 @@ def test_the_last_good_answer_stands_in_for_the_same_question_alone(
         made, another = (make(policy, valkey.url, decode_responses=True) for _ in range(2))
         assert await ask(made, "GET", "a") == "good"
         assert await ask(made, "SET", "c", "1") is True
-        assert await ask(made, "LRANGE", "l", 0, -1) == ["1"]
-        valkey.kill()
+        assert await ask(made, "LRANGE", "long", 0, -1) == ["x" * 65_536]
+        for _ in range(3):
+            for command, good in changeable:
+                answer = await ask(made, *command)
+                assert answer == type(answer)(good)
+                answer.clear()
+            valkey.kill()
         assert await ask(made, "GET", "a") == "good"
         for whose, command in (
             (made, ("GET", "b")),
             (another, ("GET", "a")),
             (made, ("SET", "c", "1")),
-            (made, ("LRANGE", "l", 0, -1)),  # A list that callers could change.
+            (made, ("LRANGE", "long", 0, -1)),  # Too large.
         ):
             with pytest.raises((ConnectFailed, ConnectionLost)):
                 await ask(whose, *command)

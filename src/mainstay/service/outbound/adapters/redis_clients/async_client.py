@@ -10,7 +10,7 @@ from typing import Any
 
 from mainstay.core.deadline import DeadlineRegion
 from mainstay.core.errors import DeadlineExceeded, MainstayError
-from mainstay.service.outbound.adapters.outcome import opened, timed_out
+from mainstay.service.outbound.adapters.outcome import timed_out
 from mainstay.service.outbound.adapters.place import Place
 from mainstay.service.outbound.adapters.redis_clients.attempt import Arguments, Gate, Parts
 from mainstay.service.outbound.adapters.redis_clients.commands import own_wait_s
@@ -167,6 +167,6 @@ async def _through(  # noqa: PLR0917  As its twin, and the wait.
 
     asked = gate.asking(policy, attempt, args, options)
     try:
-        return opened(await policy.acall(asked or attempt))
+        return gate.shown(asked, await policy.acall(asked or attempt))
     except MainstayError as error:
         raise gate.theirs(error) from error.__cause__

@@ -10,7 +10,13 @@ from mainstay.core.errors import MainstayError
 from mainstay.service.outbound.adapters.asked import Asked
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import bulkhead_of, unhurried, within_place
-from mainstay.service.outbound.adapters.outcome import Answered, NotServed, allowed_s, timed_out
+from mainstay.service.outbound.adapters.outcome import (
+    Answered,
+    NotServed,
+    allowed_s,
+    opened,
+    timed_out,
+)
 from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.adapters.redis_clients.commands import (
     Command,
@@ -19,12 +25,11 @@ from mainstay.service.outbound.adapters.redis_clients.commands import (
     only_reads,
     own_wait_s,
 )
+from mainstay.service.outbound.adapters.redis_clients.kept import KEPT_BYTES_MAX, Kept, size_of
 from mainstay.service.outbound.adapters.redis_clients.library import Library
 from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.plan import Plan
 from mainstay.service.outbound.policy import Policy
-
-_KEPT_LENGTH_MAX = 65_536
 
 OWN_WAIT_S: ContextVar[float] = ContextVar("mainstay_redis_own_wait_s", default=0.0)
 """How long the present command waits for data by itself; connections add it to their bound."""
@@ -99,14 +104,26 @@ class Gate:
         return Asked(attempt, (self, args, tuple(options.items())) if only_reads(args) else None)
 
     def seen(self, asked: Asked | None, answer: Any) -> Any:
-        """Return what an attempt answered, after saying whether it is to be kept.
+        """Return what an attempt answered, as it is kept, after saying whether it is to be.
 
-        Any: it is the client's. What callers could change is not kept, nor an error, nor what is
-        large: ``last_good`` bounds the number of answers, and this their size.
+        Any: it is the client's. An error is not kept, nor what is large.
         """
-        if asked is not None and not _is_kept(answer):
+        if asked is None or asked.what is None:
+            return answer
+        if size_of(answer) > KEPT_BYTES_MAX:
             asked.what = None
-        return answer
+            return answer
+        return Kept(answer)
+
+    def shown(self, asked: Asked | None, answer: Any) -> Any:
+        """Return what the caller gets. Any: the client's, or what a fallback says.
+
+        Raises:
+            Exception: The client's own, for what the server answered.
+        """
+        if asked is not None:
+            asked.done()
+        return answer.copy() if type(answer) is Kept else opened(answer)
 
     def now(self) -> float:
         """Return the monotonic time by the policy's clock."""
@@ -185,12 +202,6 @@ class Parts:
     def pubsub(self, **options: Any) -> Any:
         """Return a subscriber. It waits for messages, so no policy is between."""
         return self.listener.pubsub(**options)
-
-
-def _is_kept(answer: Any) -> bool:
-    if isinstance(answer, bytes | str):
-        return len(answer) <= _KEPT_LENGTH_MAX
-    return answer is None or isinstance(answer, int | float)
 
 
 def finite(wait_s: float) -> float | None:

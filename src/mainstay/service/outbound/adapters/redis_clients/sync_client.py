@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from mainstay.core.errors import MainstayError
-from mainstay.service.outbound.adapters.outcome import allowed_s, opened
+from mainstay.service.outbound.adapters.outcome import allowed_s
 from mainstay.service.outbound.adapters.place import Place
 from mainstay.service.outbound.adapters.redis_clients.attempt import (
     OWN_WAIT_S,
@@ -168,6 +168,6 @@ def _through(
 
     asked = gate.asking(policy, attempt, args, options)
     try:
-        return opened(policy.call(asked or attempt))
+        return gate.shown(asked, policy.call(asked or attempt))
     except MainstayError as error:
         raise gate.theirs(error) from error.__cause__
