@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.clusters import (
+from mainstay.edge.envoy.clusters import (
     balance_policy,
     cluster_name,
     compile_clusters,

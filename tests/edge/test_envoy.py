@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tests.edge.systems import shuffled, worlds
 
-from mainstay.edge.bootstrap import bootstrap, validation_bootstrap
-from mainstay.edge.envoy import compile_edge
-from mainstay.edge.listeners import service_of_stat_prefix, stat_prefix
-from mainstay.edge.protojson import JsonValue, seconds
-from mainstay.edge.resources import Resources, discoveries
+from mainstay.edge.envoy.bootstrap import bootstrap, validation_bootstrap
+from mainstay.edge.envoy.envoy import compile_edge
+from mainstay.edge.envoy.listeners import service_of_stat_prefix, stat_prefix
+from mainstay.edge.envoy.protojson import JsonValue, seconds
+from mainstay.edge.envoy.resources import Resources, discoveries
 
 GOLDEN = Path(__file__).parent / "golden"
 GOLDEN_WORLDS = ("smallest", "shop", "everything", "bytewise")

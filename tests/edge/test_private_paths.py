@@ -4,7 +4,7 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.private_paths import hidden_route
+from mainstay.edge.envoy.private_paths import hidden_route
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.health import Health
 from mainstay.spec.inbound import Inbound

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from mainstay.edge.problems import OTHER, PROBLEMS, URN, local_replies
+from mainstay.edge.envoy.problems import OTHER, PROBLEMS, URN, local_replies
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "edge-errors.md"
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.routes import hash_policy, retry_policy, route_timeout_s, split
+from mainstay.edge.envoy.routes import hash_policy, retry_policy, route_timeout_s, split
 from mainstay.edge.topology import Endpoint, Topology
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import RETRY_CONDITIONS, Balance, Edge, EdgeRetry

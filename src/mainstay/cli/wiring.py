@@ -39,9 +39,9 @@ from mainstay.control.traces.ring import FOLDER as TRACES
 from mainstay.core.clock import SystemClock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Listener, Listeners
-from mainstay.edge.envoy import compile_edge
-from mainstay.edge.resources import Resources
-from mainstay.edge.runtime import EdgeRuntime
+from mainstay.edge.envoy.envoy import compile_edge
+from mainstay.edge.envoy.resources import Resources
+from mainstay.edge.running.runtime import EdgeRuntime
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import System
 from mainstay.spec.load import load_system

@@ -11,7 +11,7 @@ from mainstay.control.engines.local.replica import RunningReplica
 from mainstay.control.status import Sample, Traffic, add, traffic
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.stats import EdgeStats, ReplicaStats
+from mainstay.edge.running.stats import EdgeStats, ReplicaStats
 
 SAMPLE_S: Final = 2.0
 """Between two looks."""

@@ -1,6 +1,7 @@
 """From the declaration to a real proxy: pure compilers and the running Envoy."""
 
-from mainstay.edge.envoy import compile_edge
+from mainstay.edge.envoy.envoy import compile_edge
+from mainstay.edge.envoy.resources import Resources
 from mainstay.edge.events import (
     EdgeAdopted,
     EdgeDied,
@@ -12,9 +13,8 @@ from mainstay.edge.events import (
     EdgeStarted,
 )
 from mainstay.edge.process import Launcher, Process
-from mainstay.edge.resources import Resources
-from mainstay.edge.runtime import EdgeRuntime
-from mainstay.edge.stats import EdgeStats, ReplicaStats, ServiceStats
+from mainstay.edge.running.runtime import EdgeRuntime
+from mainstay.edge.running.stats import EdgeStats, ReplicaStats, ServiceStats
 from mainstay.edge.topology import Endpoint, Topology
 
 __all__ = [

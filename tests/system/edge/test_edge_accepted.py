@@ -14,13 +14,13 @@ from tests.ports import free_port
 from tests.system.edge.world import World
 
 from mainstay.core.clock import SystemClock
-from mainstay.edge.admin import Admin
-from mainstay.edge.binary import validate
-from mainstay.edge.envoy import compile_edge
-from mainstay.edge.resources import Kind
-from mainstay.edge.runtime import EdgeRuntime
+from mainstay.edge.envoy.envoy import compile_edge
+from mainstay.edge.envoy.resources import Kind
+from mainstay.edge.running.admin import Admin
+from mainstay.edge.running.binary import validate
+from mainstay.edge.running.runtime import EdgeRuntime
+from mainstay.edge.running.uptake import STATS_TARGET, Uptake, read_uptake
 from mainstay.edge.topology import Topology
-from mainstay.edge.uptake import STATS_TARGET, Uptake, read_uptake
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import (
     BALANCE_POLICIES,

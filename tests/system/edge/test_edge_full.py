@@ -14,7 +14,7 @@ from tests.system.edge.world import World, until
 
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable
 from mainstay.edge import EdgeStarted
-from mainstay.edge.files import read_text
+from mainstay.edge.running.files import read_text
 
 pytestmark = [
     pytest.mark.system,

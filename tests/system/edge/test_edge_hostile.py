@@ -154,7 +154,7 @@ async def test_all_listeners_together_have_a_bound_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Below the open files that the system allows: out of files, Envoy could accept nobody."""
-    monkeypatch.setattr("mainstay.edge.runtime.connections_max", lambda: 4)
+    monkeypatch.setattr("mainstay.edge.running.runtime.connections_max", lambda: 4)
     await limited(world, EdgeLimits())
     ports = [world.port, world.internal_port] * 2
     open_ones = [await asyncio.open_connection("127.0.0.1", port) for port in ports]
@@ -190,7 +190,7 @@ async def test_requests_above_the_bound_are_answered_503_at_once(world: World) -
 async def test_an_edge_short_of_memory_refuses_requests_and_lives(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mainstay.edge.bootstrap.HEAP_BYTES_MAX", 1_000_000)
+    monkeypatch.setattr("mainstay.edge.envoy.bootstrap.HEAP_BYTES_MAX", 1_000_000)
     backend = await limited(world, EdgeLimits())
 
     async def refused() -> bool:

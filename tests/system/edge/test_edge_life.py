@@ -29,7 +29,7 @@ from mainstay.edge import (
     EdgeStarted,
     Resources,
 )
-from mainstay.edge.watch import ASK_EVERY_S, MISSES_MAX
+from mainstay.edge.running.watch import ASK_EVERY_S, MISSES_MAX
 from mainstay.spec.edge import Edge
 
 pytestmark = pytest.mark.system

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.admin import AdminSocketGone
+from mainstay.edge.running.admin import AdminSocketGone
 
 ASK_TARGET = "/ready"
 """Answered by Envoy's main thread, whatever the workers do; any status is a sign of life."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.moves import Address, Move, address_of, moves
-from mainstay.edge.protojson import JsonObject
+from mainstay.edge.envoy.protojson import JsonObject
+from mainstay.edge.running.moves import Address, Move, address_of, moves
 
 HOSTS = ("127.0.0.1", "127.0.0.2", "0.0.0.0", "::", "::1")  # noqa: S104  Nothing is bound.
 Listeners = tuple[JsonObject, ...]

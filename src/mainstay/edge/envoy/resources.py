@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from mainstay.edge.protojson import JsonObject
+from mainstay.edge.envoy.protojson import JsonObject
 
 VERSION_DIGITS = 16
 """Of the hash that is a file's version: enough that two contents never share one."""

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.admin import AdminAnswerBroken, AdminSocketGone
-from mainstay.edge.watch import wait_until_hung
+from mainstay.edge.running.admin import AdminAnswerBroken, AdminSocketGone
+from mainstay.edge.running.watch import wait_until_hung
 
 MISS, GONE, LIFE = EdgeUnavailable("silence"), AdminSocketGone("no socket"), None
 Said = list[EdgeUnavailable | None]

@@ -7,9 +7,9 @@ Linux gives a user 128. The listeners name the service in a header that they ove
 
 from collections.abc import Iterable
 
-from mainstay.edge.clusters import cluster_name
-from mainstay.edge.private_paths import LISTENER_HEADER, hidden_route
-from mainstay.edge.protojson import JsonObject, JsonValue, any_of, extension, seconds
+from mainstay.edge.envoy.clusters import cluster_name
+from mainstay.edge.envoy.private_paths import LISTENER_HEADER, hidden_route
+from mainstay.edge.envoy.protojson import JsonObject, JsonValue, any_of, extension, seconds
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import Balance, EdgeRetry

@@ -4,8 +4,8 @@ Nothing here knows a request. A connection goes to one replica and ends with it:
 it closed opens another, which goes to whoever is there then.
 """
 
-from mainstay.edge.protojson import JsonObject, JsonValue, extension, seconds
-from mainstay.edge.routes import target
+from mainstay.edge.envoy.protojson import JsonObject, JsonValue, extension, seconds
+from mainstay.edge.envoy.routes import target
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import Declaration
 

@@ -12,10 +12,8 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable, MainstayError, PartMissing
 from mainstay.core.events import Event
 from mainstay.core.sockets import remove_socket, short_socket_path
-from mainstay.edge.admin import TIMEOUT_S, Admin, AdminSocketGone
-from mainstay.edge.binary import command, connections_max, validate
-from mainstay.edge.bootstrap import bootstrap
-from mainstay.edge.drain import end_process, finish_requests
+from mainstay.edge.envoy.bootstrap import bootstrap
+from mainstay.edge.envoy.resources import Resources
 from mainstay.edge.events import (
     EdgeAdopted,
     EdgeDied,
@@ -27,16 +25,18 @@ from mainstay.edge.events import (
     EdgeStarted,
 )
 from mainstay.edge.process import Launcher, Process
-from mainstay.edge.push import (
+from mainstay.edge.running.admin import TIMEOUT_S, Admin, AdminSocketGone
+from mainstay.edge.running.binary import command, connections_max, validate
+from mainstay.edge.running.drain import end_process, finish_requests
+from mainstay.edge.running.push import (
     push,
     read_resources,
     wait_until_served,
     write_resources,
     write_unless_same,
 )
-from mainstay.edge.resources import Resources
-from mainstay.edge.stats import EdgeStats, read_stats
-from mainstay.edge.watch import ASK_TARGET, ASK_TIMEOUT_S, wait_until_hung
+from mainstay.edge.running.stats import EdgeStats, read_stats
+from mainstay.edge.running.watch import ASK_TARGET, ASK_TIMEOUT_S, wait_until_hung
 
 NAME = "edge"
 BOOTSTRAP_FILE = "bootstrap.json"

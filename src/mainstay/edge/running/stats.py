@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.admin import Admin
-from mainstay.edge.clusters import service_of_cluster, version_of_cluster
-from mainstay.edge.listeners import service_of_stat_prefix
-from mainstay.edge.protojson import JsonObject, JsonValue
+from mainstay.edge.envoy.clusters import service_of_cluster, version_of_cluster
+from mainstay.edge.envoy.listeners import service_of_stat_prefix
+from mainstay.edge.envoy.protojson import JsonObject, JsonValue
+from mainstay.edge.running.admin import Admin
 
 REPLICAS_TARGET = "/clusters?format=json"
 SERVICES_TARGET = (

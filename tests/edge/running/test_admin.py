@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.admin import Admin, AdminAnswerBroken, AdminSocketGone, Answer, decode
+from mainstay.edge.running.admin import Admin, AdminAnswerBroken, AdminSocketGone, Answer, decode
 
 
 def chunked(parts: list[bytes]) -> bytes:
@@ -93,7 +93,7 @@ async def test_silence_is_unavailable_after_the_bound(tmp_path: Path) -> None:
 async def test_an_answer_without_end_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mainstay.edge.admin.RESPONSE_BYTES_MAX", 100_000)
+    monkeypatch.setattr("mainstay.edge.running.admin.RESPONSE_BYTES_MAX", 100_000)
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(1000):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.stats import (
+from mainstay.edge.running.stats import (
     EdgeStats,
     FiguresUnreadable,
     ReplicaStats,

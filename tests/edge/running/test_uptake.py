@@ -4,8 +4,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.resources import Discovery, Kind, Resources, discoveries
-from mainstay.edge.uptake import Uptake, plan_push, read_uptake
+from mainstay.edge.envoy.resources import Discovery, Kind, Resources, discoveries
+from mainstay.edge.running.uptake import Uptake, plan_push, read_uptake
 
 
 class Fake:

@@ -6,7 +6,7 @@ dependencies there are, how the start goes, what is counted) is for people and s
 
 import re
 
-from mainstay.edge.protojson import JsonObject
+from mainstay.edge.envoy.protojson import JsonObject
 from mainstay.spec.declaration import Declaration
 
 LISTENER_HEADER = "x-mainstay-listener"

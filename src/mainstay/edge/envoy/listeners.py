@@ -9,13 +9,13 @@ deadline.
 import math
 from collections.abc import Iterator
 
-from mainstay.edge.access import access_log
-from mainstay.edge.clusters import BUFFER_BYTES
-from mainstay.edge.private_paths import LISTENER_HEADER, PUBLIC
-from mainstay.edge.problems import local_replies
-from mainstay.edge.protojson import JsonObject, JsonValue, any_of, extension, seconds
-from mainstay.edge.routes import PEER_HEADER, ROUTES_NAME, SERVICE_HEADER, route_timeout_s
-from mainstay.edge.tcp import tcp_proxy
+from mainstay.edge.envoy.access import access_log
+from mainstay.edge.envoy.clusters import BUFFER_BYTES
+from mainstay.edge.envoy.private_paths import LISTENER_HEADER, PUBLIC
+from mainstay.edge.envoy.problems import local_replies
+from mainstay.edge.envoy.protojson import JsonObject, JsonValue, any_of, extension, seconds
+from mainstay.edge.envoy.routes import PEER_HEADER, ROUTES_NAME, SERVICE_HEADER, route_timeout_s
+from mainstay.edge.envoy.tcp import tcp_proxy
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import HTTP, EdgeLimits

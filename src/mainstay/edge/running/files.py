@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.protojson import JsonObject
+from mainstay.edge.envoy.protojson import JsonObject
 
 PRIVATE_MODE = 0o600
 READ_BYTES_MAX = 64 * 2**20

@@ -1,6 +1,6 @@
 """The edge's access log: one JSON line on stdout for each request."""
 
-from mainstay.edge.protojson import JsonObject, extension
+from mainstay.edge.envoy.protojson import JsonObject, extension
 
 TEXT_MAX = 512
 """Characters kept of what a client chose: path, user agent, trace context."""

@@ -5,7 +5,7 @@ docs/reference/edge-errors.md is the list for callers.
 
 from dataclasses import dataclass
 
-from mainstay.edge.protojson import JsonObject
+from mainstay.edge.envoy.protojson import JsonObject
 
 URN = "urn:mainstay:edge:"
 RETRY_AFTER_S = 1

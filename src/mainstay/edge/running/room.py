@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.files import PRIVATE_MODE
+from mainstay.edge.running.files import PRIVATE_MODE
 
 ROOM_BYTES = 16 * 1024
 """Rooms are multiples of this: enough for a hundred replicas more than there are."""

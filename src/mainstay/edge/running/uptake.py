@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mainstay.edge.moves import Address, moves
-from mainstay.edge.protojson import JsonObject
-from mainstay.edge.resources import Discovery, Kind, Resources, discoveries, discovery
+from mainstay.edge.envoy.protojson import JsonObject
+from mainstay.edge.envoy.resources import Discovery, Kind, Resources, discoveries, discovery
+from mainstay.edge.running.moves import Address, moves
 
 STATS_TARGET = (
     "/stats?format=json&usedonly&filter="

@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.binary import reason
-from mainstay.edge.push import POLL_S, poll_pauses_s
-from mainstay.edge.runtime import RESTART_S, restart_delay_s
+from mainstay.edge.running.binary import reason
+from mainstay.edge.running.push import POLL_S, poll_pauses_s
+from mainstay.edge.running.runtime import RESTART_S, restart_delay_s
 
 
 def test_the_first_restart_is_at_once() -> None:

@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mainstay.edge.protojson import JsonObject
+from mainstay.edge.envoy.protojson import JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

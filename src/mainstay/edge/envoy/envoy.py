@@ -1,9 +1,9 @@
 """From the declarations and what runs to everything that Envoy is told. No clock, no I/O."""
 
-from mainstay.edge.clusters import compile_clusters
-from mainstay.edge.listeners import compile_listeners
-from mainstay.edge.resources import Resources
-from mainstay.edge.routes import route_configuration
+from mainstay.edge.envoy.clusters import compile_clusters
+from mainstay.edge.envoy.listeners import compile_listeners
+from mainstay.edge.envoy.resources import Resources
+from mainstay.edge.envoy.routes import route_configuration
 from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import System
 from mainstay.spec.edge import HTTP

@@ -7,7 +7,7 @@ and Linux gives a user 128.
 import math
 from collections.abc import Iterator, Mapping
 
-from mainstay.edge.protojson import JsonObject, JsonValue, any_of, extension, seconds
+from mainstay.edge.envoy.protojson import JsonObject, JsonValue, any_of, extension, seconds
 from mainstay.edge.topology import Endpoint, Topology
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import HTTP, Edge, Ejection, HealthCheck

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mainstay.edge.protojson import JsonObject, JsonValue, extension
-from mainstay.edge.resources import Resources
+from mainstay.edge.envoy.protojson import JsonObject, JsonValue, extension
+from mainstay.edge.envoy.resources import Resources
 
 HEAP_BYTES_MAX = 2**30
 """Envoy refuses requests when its heap nears this: a machine that swaps serves nobody."""

@@ -8,9 +8,9 @@ import resource
 from pathlib import Path
 
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable, PartMissing
-from mainstay.edge.bootstrap import validation_bootstrap
-from mainstay.edge.files import write_private
-from mainstay.edge.resources import Resources
+from mainstay.edge.envoy.bootstrap import validation_bootstrap
+from mainstay.edge.envoy.resources import Resources
+from mainstay.edge.running.files import write_private
 
 DRAIN_TIME_S = 60
 """A listener that left the configuration lets its requests finish for so long."""

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.files import read_text
-from mainstay.edge.room import ROOM_BYTES, room_bytes, write_in_room
+from mainstay.edge.running.files import read_text
+from mainstay.edge.running.room import ROOM_BYTES, room_bytes, write_in_room
 
 CALLS = ("open", "fstat", "pwrite", "ftruncate", "link", "unlink", "rename", "replace", "stat")
 
@@ -30,7 +30,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return write(handle, content[:room], at)
 
     with monkeypatch.context() as patched:
-        patched.setattr("mainstay.edge.room.os.pwrite", pwrite)
+        patched.setattr("mainstay.edge.running.room.os.pwrite", pwrite)
         yield
 
 

@@ -5,10 +5,10 @@ import signal
 
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.admin import Admin
 from mainstay.edge.process import Process
-from mainstay.edge.push import poll_pauses_s
-from mainstay.edge.stats import count_active
+from mainstay.edge.running.admin import Admin
+from mainstay.edge.running.push import poll_pauses_s
+from mainstay.edge.running.stats import count_active
 
 LISTENING_S = 1.0
 """At the start of a drain new connections are still served: a client that was just told to close

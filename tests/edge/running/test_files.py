@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from mainstay.core.errors import EdgeUnavailable
-from mainstay.edge.files import read_discovery, read_text, write_private
-from mainstay.edge.resources import Kind, Resources, discovery
+from mainstay.edge.envoy.resources import Kind, Resources, discovery
+from mainstay.edge.running.files import read_discovery, read_text, write_private
 
 
 def test_a_written_file_is_private_and_replaces_the_last_one(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_what_cannot_be_written_leaves_what_was(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"mainstay.edge.files.os.{step}", full)
+        patched.setattr(f"mainstay.edge.running.files.os.{step}", full)
         with pytest.raises(EdgeUnavailable, match="No space left on device"):
             write_private(path, "new")
     assert path.read_text() == "old"
@@ -73,5 +73,5 @@ def test_a_missing_or_huge_file_says_nothing(
     path = tmp_path / "cds.json"
     assert read_text(path) is None
     path.write_text("x" * 11)
-    monkeypatch.setattr("mainstay.edge.files.READ_BYTES_MAX", 10)
+    monkeypatch.setattr("mainstay.edge.running.files.READ_BYTES_MAX", 10)
     assert read_text(path) is None

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EdgeRefused, EdgeUnavailable, PartMissing
-from mainstay.edge.admin import Admin
-from mainstay.edge.binary import validate
-from mainstay.edge.files import read_discovery, read_text
-from mainstay.edge.listeners import asks_for_routes
-from mainstay.edge.moves import Address
-from mainstay.edge.protojson import JsonValue
-from mainstay.edge.resources import Discovery, Kind, Resources, discoveries
-from mainstay.edge.room import write_in_room
-from mainstay.edge.uptake import STATS_TARGET, Uptake, plan_push, read_uptake
+from mainstay.edge.envoy.listeners import asks_for_routes
+from mainstay.edge.envoy.protojson import JsonValue
+from mainstay.edge.envoy.resources import Discovery, Kind, Resources, discoveries
+from mainstay.edge.running.admin import Admin
+from mainstay.edge.running.binary import validate
+from mainstay.edge.running.files import read_discovery, read_text
+from mainstay.edge.running.moves import Address
+from mainstay.edge.running.room import write_in_room
+from mainstay.edge.running.uptake import STATS_TARGET, Uptake, plan_push, read_uptake
 
 PUSH_TIMEOUT_S = 10.0
 """Of a whole push. It takes milliseconds, unless a new cluster waits for the first health check of

@@ -1,0 +1,1 @@
+"""From declarations and what runs to what Envoy is told. Pure: no clock, no I/O."""

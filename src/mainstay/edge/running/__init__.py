@@ -1,0 +1,1 @@
+"""The running Envoy: started, told, asked, kept alive, drained."""
