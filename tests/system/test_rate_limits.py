@@ -63,7 +63,7 @@ class Replica:
             clock=SYSTEM_CLOCK,
             events=events,
             store=ValkeyLimits(self.valkey, prefix="shop"),
-            share=1 / 3,
+            share=lambda: 1 / 3,
             service="shop",
         )
         self.waits_s: list[float] = []

@@ -16,6 +16,7 @@ from mainstay.control.api.server import ControlServer
 from mainstay.control.api.wire import Json
 from mainstay.control.daemon import Daemon
 from mainstay.control.engines.local import folder, ports, records
+from mainstay.control.engines.local.counts import ReplicaCounts
 from mainstay.control.engines.local.engine import LocalEngine
 from mainstay.control.engines.local.happenings import RecordTrouble, SystemReady
 from mainstay.control.engines.local.keeping import record_of, wishes_of
@@ -133,6 +134,7 @@ class Site:
         self._ports = ports.Ports(self._clock)
         self._listeners = Listeners()
         self._listeners.add(on_event)
+        self._counts = ReplicaCounts(self._state / "run")
         self._internal_ports: dict[str, int] = {}
         self._system = self._load(env, environ)
         self._launcher = ProxyLauncher(self._state, self._save)
@@ -336,6 +338,9 @@ class Site:
         )
         try:
             records.save(self._state / "state.json", record)
+            self._counts.tell(
+                {held.member.name: held.wishes.replicas for held in self._engine.services}
+            )
         except records.StateNotSaved as error:
             # A full disk must not stop what serves; the record before is still there.
             self._listeners.emit(RecordTrouble(at_s=self._clock.wall_s(), reason=str(error)))

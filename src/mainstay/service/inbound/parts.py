@@ -9,12 +9,11 @@ from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.ratelimit.caller import LimitKey, told_by
 from mainstay.service.inbound.ratelimit.limits import Limits
+from mainstay.service.inbound.ratelimit.share import Share
 from mainstay.service.inbound.sessions.own_key import own_key
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration
-
-_REPLICAS_VARIABLE = "MAINSTAY_REPLICAS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +51,15 @@ class Parts:
         if not declared:
             return None
         named = next((one.store for one in declared if one.store is not None), None)
-        said = self.environ.get(_REPLICAS_VARIABLE, "")
-        replicas = int(said) if said.isdecimal() else self.declaration.run.replicas
+        service = self.declaration.service
+        replicas = self.declaration.run.replicas
         return Limits(
             declared,
             clock=self.clock,
             events=self.events,
             store=None if named is None else self.stores.limits(self.url(named)),
-            share=1.0 / max(1, replicas),
-            service=self.declaration.service,
+            share=Share(service=service, declared=replicas, environ=self.environ),
+            service=service,
             keys=keys,
         )
 

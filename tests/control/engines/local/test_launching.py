@@ -31,7 +31,7 @@ def member(**changes: object) -> Member:
 
 
 def environment(one: Member) -> dict[str, str]:
-    return dict(replica_spec(one, "web-2", 8123, PAD).env)
+    return dict(replica_spec(one, "web-2", 8123, PAD, replicas=3).env)
 
 
 def test_a_command_gets_its_port_in_place_of_the_word() -> None:
@@ -60,6 +60,7 @@ def test_a_replica_is_told_who_it_is_and_python_is_ours() -> None:
     told = environment(member())
     assert told["PORT"] == "8123"
     assert told["MAINSTAY_REPLICA"] == "web-2"
+    assert told["MAINSTAY_REPLICAS"] == "3"
     assert told["LANG"] == "C"
     assert told["PATH"].split(os.pathsep) == [str(Path(sys.executable).parent), "/bin"]
 
@@ -75,7 +76,7 @@ def test_a_secret_is_revealed_to_the_process_alone() -> None:
     secret = Secret("${file:token}", "hunter2")
     one = member(run=Run(env=(("TOKEN", secret),)))
     assert environment(one)["TOKEN"] == "hunter2"
-    assert "hunter2" not in repr(replica_spec(one, "web-2", 8123, PAD))
+    assert "hunter2" not in repr(replica_spec(one, "web-2", 8123, PAD, replicas=3))
     assert "hunter2" not in revision_of(one, PAD, 0)
 
 

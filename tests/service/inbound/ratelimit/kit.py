@@ -79,12 +79,13 @@ class World:
         events = Listeners()
         events.add(self.heard.append)
         self.store = Store(self.clock)
+        self.share = share
         self.limits = Limits(
             options,
             clock=self.clock,
             events=events,
             store=self.store if stored else None,
-            share=share,
+            share=lambda: self.share,
             service="shop",
             keys=keys,
         )

@@ -85,6 +85,30 @@ def test_while_the_store_is_away_each_replica_has_its_share() -> None:
     assert world.passing(9) == 3
 
 
+def test_the_share_follows_the_number_of_replicas_while_the_store_is_away() -> None:
+    world = World(limit("12/s", store="cache"), stored=True, share=1 / 3)
+    world.store.away = True
+    assert world.passing(12) == 4
+    world.share = 1 / 6
+    world.clock.advance(1)
+    assert world.passing(12) == 2
+    world.share = 1.0
+    assert world.passing(12) == 0, "it is looked at once a second"
+    world.clock.advance(1)
+    assert world.passing(20) == 12
+
+
+def test_another_share_gives_back_no_quota() -> None:
+    world = World(limit("12/min", store="cache"), stored=True, share=1 / 2)
+    world.store.away = True
+    assert world.passing(12) == 6
+    world.share = 1.0
+    world.clock.advance(1)
+    assert world.passing(12) == 0
+    world.clock.advance(29)
+    assert world.passing(12) == 6
+
+
 @pytest.mark.parametrize(("rate", "cost", "passed"), [("1/s", 1, 1), ("9/s", 5, 1)])
 def test_a_share_never_makes_a_request_impossible(rate: str, cost: int, passed: int) -> None:
     world = World(limit(rate, store="cache", cost=cost), stored=True, share=1 / 64)

@@ -296,7 +296,13 @@ class LocalEngine:
 
     def _start(self, held: RunningService, number: int, revision: str) -> None:
         assert self._launchpad is not None, "services come with a launchpad"
-        self._replicas.start(held.member, self._launchpad, number=number, revision=revision)
+        self._replicas.start(
+            held.member,
+            self._launchpad,
+            number=number,
+            revision=revision,
+            wanted=held.wishes.replicas,
+        )
 
     def _stop(self, name: str, reason: str) -> None:
         replica = self._replicas.named(name)

@@ -65,10 +65,24 @@ def replica_argv(declaration: Declaration, port: int) -> tuple[str, ...]:
     )
 
 
-def replica_spec(member: Member, name: str, port: int, launchpad: Launchpad) -> ShimSpec:
-    """Return what the shim of a replica gets; declared secrets are revealed in its environment."""
+def replica_spec(
+    member: Member, name: str, port: int, launchpad: Launchpad, *, replicas: int
+) -> ShimSpec:
+    """Return what the shim of a replica gets; declared secrets are revealed in its environment.
+
+    Args:
+        member: Its service.
+        name: Its own.
+        port: What it is to listen on.
+        launchpad: What all replicas have in common.
+        replicas: How many of its service are wanted as it begins.
+    """
     run = member.declaration.run
-    environment = child_environment(launchpad.environ, _variables(member, name, port, launchpad))
+    variables = {
+        "MAINSTAY_REPLICAS": str(replicas),
+        **_variables(member, name, port, launchpad),
+    }
+    environment = child_environment(launchpad.environ, variables)
     return ShimSpec(
         name=name,
         argv=replica_argv(member.declaration, port),

@@ -77,8 +77,18 @@ class Replicas:
         """Return the one of that name, if there is one."""
         return self._all.get(name)
 
-    def start(self, member: Member, launchpad: Launchpad, *, number: int, revision: str) -> None:
-        """Begin to start a replica; the owner hears when it is ready, or has ended."""
+    def start(
+        self, member: Member, launchpad: Launchpad, *, number: int, revision: str, wanted: int
+    ) -> None:
+        """Begin to start a replica; the owner hears when it is ready, or has ended.
+
+        Args:
+            member: Its service.
+            launchpad: What it is started with.
+            number: Its own.
+            revision: What it is started from.
+            wanted: Replicas of its service, this one included.
+        """
         now_s = self._clock.monotonic_s()
         replica = RunningReplica(
             name=f"{member.name}-{number}",
@@ -91,7 +101,7 @@ class Replicas:
             since_s=now_s,
         )
         self._all[replica.name] = replica
-        spec = replica_spec(member, replica.name, replica.port, launchpad)
+        spec = replica_spec(member, replica.name, replica.port, launchpad, replicas=wanted)
         self._spawn(self._live(member, replica, spec))
 
     def stop(

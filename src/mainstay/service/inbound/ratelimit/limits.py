@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mainstay.core.clock import Clock
 from mainstay.core.errors import StoreUnavailable
@@ -15,6 +15,7 @@ from mainstay.service.inbound.ratelimit.covering import Covering, Coverings
 from mainstay.service.inbound.ratelimit.events import LimitExceeded
 from mainstay.service.inbound.ratelimit.memory import BUCKETS_MAX, Memory
 from mainstay.service.inbound.ratelimit.policy import Policy
+from mainstay.service.inbound.ratelimit.share import whole
 from mainstay.service.inbound.ratelimit.standing import (
     Standing,
     decisive,
@@ -25,6 +26,10 @@ from mainstay.service.inbound.ratelimit.store import LimitStore, StorePresence
 from mainstay.service.inbound.ratelimit.turn import Turn
 from mainstay.service.inbound.refusal import Refusal
 from mainstay.spec.ratelimit import RateLimit
+
+LOOK_S = 1.0
+"""So often, while the store is away, it is asked how many replicas share a limit: reading a file
+of a few bytes takes 15 µs."""
 
 
 class Limits:
@@ -38,8 +43,8 @@ class Limits:
         clock: Times what goes through a store.
         events: Told of requests that are turned away, and of a store that goes and comes.
         store: Counts for all replicas where a limit names one; None: each replica for itself.
-        share: Of those limits that this process lets through while the store is away: one
-            divided by the number of replicas.
+        share: Tells how much of those limits this process lets through while the store is away:
+            one divided by the number of replicas. Asked at the start, and then while it is.
         service: The service's name: of events, and a part of the keys in the store.
         keys: Functions that tell who ``user`` and ``tenant`` are; may be filled later.
 
@@ -54,11 +59,14 @@ class Limits:
         "_keys",
         "_lone",
         "_lone_header",
+        "_look_s",
         "_memory",
         "_now_s",
         "_policies",
         "_presence",
         "_service",
+        "_share",
+        "_share_now",
         "_store",
         "_take",
         "waits",
@@ -71,7 +79,7 @@ class Limits:
         clock: Clock,
         events: Listeners,
         store: LimitStore | None,
-        share: float = 1.0,
+        share: Callable[[], float] = whole,
         service: str,
         keys: Mapping[str, LimitKey] | None = None,
     ) -> None:
@@ -84,6 +92,9 @@ class Limits:
         self._memory = Memory()
         self._take = self._memory.take
         self._presence = StorePresence(service=service, clock=clock, events=events)
+        self._share_now = share
+        self._share = now = share()
+        self._look_s = -math.inf
         secret = secrets.token_bytes(32)
         # All replicas must come to the same hash.
         common = service.encode()[:64]
@@ -93,7 +104,7 @@ class Limits:
                 service=service,
                 keys=self._keys,
                 secret=common if _is_shared(option, store) else secret,
-                share=share if _is_shared(option, store) else None,
+                share=now if _is_shared(option, store) else None,
                 buckets_max=max(1, BUCKETS_MAX // len(options)),
             )
             for option in options
@@ -153,9 +164,7 @@ class Limits:
             try:
                 answers = await store.atake(turn.asks)
             except StoreUnavailable:
-                now_s = self._now_s()
-                self._presence.lost(now_s)
-                turn.alone(now_s)
+                self._alone(turn, self._now_s())
             else:
                 now_s = self._now_s()
                 if self._presence.away:
@@ -174,15 +183,26 @@ class Limits:
             try:
                 answers = store.take(turn.asks)
             except StoreUnavailable:
-                now_s = self._now_s()
-                self._presence.lost(now_s)
-                turn.alone(now_s)
+                self._alone(turn, self._now_s())
             else:
                 now_s = self._now_s()
                 if self._presence.away:
                     self._presence.found(now_s)
                 turn.learn(answers, now_s)
         return self._conclude(exchange, covering, turn.standings)
+
+    def _alone(self, turn: Turn, now_s: float) -> None:
+        """Count without the store, by this process's share of the limits."""
+        self._presence.lost(now_s)
+        if now_s >= self._look_s:
+            self._look_s = now_s + LOOK_S
+            share = self._share_now()
+            if share != self._share:
+                self._share = share
+                for policy in self._policies:
+                    if policy.shared:
+                        policy.take_share(share)
+        turn.alone(now_s)
 
     def unregistered(self) -> tuple[str, ...]:
         """Return the names of limits whose ``user`` or ``tenant`` no function tells as yet."""

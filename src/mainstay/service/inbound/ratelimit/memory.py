@@ -31,11 +31,15 @@ class Rule:
     __slots__ = ("buckets", "burst", "every_s", "full_s", "slack_s")
 
     def __init__(self, *, every_s: float, burst: int, buckets_max: int) -> None:
+        self.buckets = Buckets(buckets_max)
+        self.change(every_s=every_s, burst=burst)
+
+    def change(self, *, every_s: float, burst: int) -> None:
+        """Take other numbers. Of two threads, one may pass by an old number and a new one."""
         self.every_s = every_s
         self.burst = burst
         self.full_s = every_s * burst
         self.slack_s = every_s * SLACK_CALLS
-        self.buckets = Buckets(buckets_max)
 
     def remaining(self, held_s: float) -> int:
         """Return the calls that would pass now, of a bucket that is empty in ``held_s``."""

@@ -51,6 +51,7 @@ class Policy:
     __slots__ = (
         "_burst",
         "_costs",
+        "_dearest",
         "_every_s",
         "_methods",
         "_prefix",
@@ -90,20 +91,29 @@ class Policy:
         self.always = not (option.routes or option.methods or option.costs)
         self._every_s = option.rate.per_s / option.rate.count
         self._burst = option.burst_calls
-        dearest = max(option.cost, *self._costs, 1)
+        self._dearest = dearest = max(option.cost, *self._costs, 1)
         if dearest > self._burst:
             raise ValueError(f"limit {self.name}: a request costs {dearest} of {self._burst}")
         self.shared = share is not None
-        share = 1.0 if share is None else share
-        self.rule = Rule(
-            every_s=self._every_s / share,
-            # Half a call can't be made, nor may a share make what is dear impossible.
-            burst=max(round(self._burst * share), dearest),
-            buckets_max=buckets_max,
-        )
+        every_s, burst = self._shared_out(1.0 if share is None else share)
+        self.rule = Rule(every_s=every_s, burst=burst, buckets_max=buckets_max)
         self._prefix = f"{service}:{self.name}:"
         self.state = b'"%s";r=%%d;t=%%d' % self.name.encode()
         self.advertised = self._member(option.rate) if option.headers else None
+
+    def take_share(self, share: float) -> None:
+        """Let through another share from now on. Buckets stay as full as they are.
+
+        Args:
+            share: As for the constructor.
+        """
+        every_s, burst = self._shared_out(share)
+        self.rule.change(every_s=every_s, burst=burst)
+
+    def _shared_out(self, share: float) -> tuple[float, int]:
+        """Return seconds between two calls, and calls at once, of a share of the limit."""
+        # Half a call can't be made, nor may a share make what is dear impossible.
+        return self._every_s / share, max(round(self._burst * share), self._dearest)
 
     def covers(self, exchange: Exchange) -> bool:
         """Return whether a request must pass this limit."""
