@@ -16,5 +16,5 @@ def _loggers_go_back() -> Iterator[None]:
     """Give back, after each test, the loggers of the process that ``Service.load`` took."""
     yield
     joining = sys.modules.get("mainstay.telemetry.logs.joining")
-    for joined in [] if joining is None else list(joining._joined.values()):
-        joined.leave()
+    while joining is not None and joining._hooks:
+        joining._hooks.pop().undo()

@@ -98,11 +98,16 @@ def test_logs_need_no_library() -> None:
     assert (line["event"], line["a"]) == ("é", [1.5, None, {"token": "***"}])
 
 
-def test_who_joins_again_gets_each_line_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_those_who_join_the_last_one_gets_each_line_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first, second = Kept(), Kept()
     monkeypatch.setattr(current, "_doors", {"": Door(logs_into(Kept()))})
-    join(logs_into(first))
-    leave = join(logs_into(second)).leave
+    outer = join(logs_into(first))
+    inner = join(logs_into(second))
     logging.getLogger("standard").warning("b")
-    leave()
-    assert (first.lines(), [line["event"] for line in second.lines()]) == ([], ["b"])
+    inner.leave()
+    logging.getLogger("standard").warning("a")
+    outer.leave()
+    assert [line["event"] for line in second.lines()] == ["b"]
+    assert [line["event"] for line in first.lines()] == ["a"]

@@ -58,28 +58,49 @@ def logs_of(
 
 
 class Joined:
-    """What leads every line of this process to its logs; ``join`` makes it."""
+    """What leads every line of this process to some logs; ``join`` makes it."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._before = door().logs
+        use(logs)
+        self._is_first = not _hooks
+        if self._is_first:
+            _hooks.append(_Hooks())
+        self.again()
+
+    def again(self) -> None:
+        """Lead the lines of libraries here that the program has imported meanwhile."""
+        for hooks in _hooks:
+            hooks.again()
+
+    def leave(self) -> None:
+        """Lead lines to where they went before; of several, who joined last leaves first."""
+        use(self._before)
+        if self._is_first:
+            while _hooks:
+                _hooks.pop().undo()
+
+
+class _Hooks:
+    """What hears everybody who logs in this process."""
 
     def __init__(self) -> None:
         self._undo = [join_standard(door()), join_unhandled(door())]
         self._libraries: set[str] = set()
 
     def again(self) -> None:
-        """Lead the lines of libraries here that the program has imported meanwhile."""
         for name, way in _LIBRARIES:
             if name in sys.modules and name not in self._libraries:
                 self._libraries.add(name)
                 self._undo.append(way(door()))
 
-    def leave(self) -> None:
-        """Undo it; lines of ``get_logger`` go on to the logs of whoever joined last."""
-        _joined.clear()
+    def undo(self) -> None:
         while self._undo:
             self._undo.pop()()
 
 
-_joined: Final[dict[str, Joined]] = {}
-"""The one of this process, while there is any: lines that are led here twice would come twice."""
+_hooks: Final[list[_Hooks]] = []
+"""At most one: lines that are heard twice would come twice."""
 
 
 def join(logs: Logs) -> Joined:
@@ -88,9 +109,4 @@ def join(logs: Logs) -> Joined:
     ``get_logger``, the standard library, warnings and unhandled errors; structlog and loguru where
     the program has imported them before.
     """
-    use(logs)
-    joined = _joined.get("")
-    if joined is None:
-        joined = _joined[""] = Joined()
-    joined.again()
-    return joined
+    return Joined(logs)
