@@ -10,6 +10,16 @@ OVERRAN = Refusal.of("deadline-exceeded", "The service did not answer in time.")
 DEPENDENCY_LATE = Refusal.of(
     "deadline-exceeded", "Something that the service depends on did not answer in time."
 )
+BODY_LATE = Refusal.of(
+    "body-late",
+    "The body of the request did not arrive in time.",
+    ((b"connection", b"close"),),
+)
+BODY_CUT = Refusal.of(
+    "body-incomplete",
+    "The body of the request is shorter than its Content-Length.",
+    ((b"connection", b"close"),),
+)
 FAILED = Refusal.of(
     "internal-error", "The service failed to answer. The trace id finds the cause in its log."
 )

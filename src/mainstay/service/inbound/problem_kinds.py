@@ -37,6 +37,12 @@ KINDS: dict[str, ProblemKind] = {
         "The route asks for an `Idempotency-Key` header, and there was none.",
         "Send a new key with each operation, and the same key when it is tried again.",
     ),
+    "body-incomplete": ProblemKind(
+        400,
+        "The body is not complete",
+        "The body ended before its `Content-Length`. The connection is closed.",
+        "Send the request again, whole.",
+    ),
     "origin-not-allowed": ProblemKind(
         403,
         "Other origins may not do this",
@@ -49,6 +55,13 @@ KINDS: dict[str, ProblemKind] = {
         "Method Not Allowed",
         "A path below `inbound.health.path` was asked by a method other than GET and HEAD.",
         "Use a method that `Allow` names; the app has no handler at these paths.",
+    ),
+    "body-late": ProblemKind(
+        408,
+        "The body did not arrive in time",
+        "The time for an answer was up while the app, or what stands before it, still waited for "
+        "the body. The connection is closed.",
+        "Send the request again; if it is the line that is slow, in smaller parts.",
     ),
     "idempotency-conflict": ProblemKind(
         409,

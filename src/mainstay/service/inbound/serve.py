@@ -25,7 +25,7 @@ from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.asgi import AsgiShell
 from mainstay.service.inbound.complaint import complain
-from mainstay.service.inbound.serving.answering import answering
+from mainstay.service.inbound.serving.answering import lend_answers
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, fitted
@@ -262,8 +262,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
         app, threads = fitted(app, options.threads), SERVER_THREADS_MAX
         # With all threads busy, a probe needs several turns of the interpreter.
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        # There is no door for this, and nobody else in this process has a server of its own.
-        mt._wsgi_call_wrap = answering(mt._wsgi_call_wrap)
+        lend_answers(mt)
     server = ThreadedServer(
         "app",
         interface=Interfaces.WSGI,

@@ -6,30 +6,33 @@ servers (Granian) that look no more once they have the body.
 """
 
 import math
-import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextvars import copy_context
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.encoded import decoded
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
+from mainstay.service.inbound.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
+from mainstay.service.inbound.header_text import TextHeaders, as_text, by_name, lower, pair_of
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedInput
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problem import PROBLEM_TYPE
-from mainstay.service.inbound.refusal import RawHeaders, Refusal, Refused
+from mainstay.service.inbound.refusal import Refusal, Refused
+from mainstay.service.inbound.thread_body import JoinedBody, StreamedBody, close_body
+from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from mainstay.core.deadline import Scope
 
 # Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
-TextHeaders = list[tuple[str, str]]
 
 HELD_BYTES_MAX = 65_536
 """So much of an error's body is read to make a problem document of it."""
@@ -46,18 +49,27 @@ class ThreadFlight(Exchange):
     Attributes:
         admitted: Whether it holds a slot of admission.
         deadline: The scope of its deadline; None before the app is asked.
+        is_cut: Whether it was answered in the app's place since its time was up: what the app says
+            from then on goes nowhere.
+        is_reading: Whether its thread waits for the client's body.
+        turns: Where its turn to send a body goes back to; None without one.
     """
 
     __slots__ = (
+        "_answer",
         "_counted",
         "_ended",
         "_headers",
         "_inbound",
         "_said",
         "_start_response",
+        "_watch",
         "_written",
         "admitted",
         "deadline",
+        "is_cut",
+        "is_reading",
+        "turns",
     )
 
     def __init__(self, inbound: Inbound, environ: Environ, start_response: StartResponse) -> None:
@@ -68,6 +80,8 @@ class ThreadFlight(Exchange):
         self._written: list[bytes] | None = None
         self._said = ""
         self._headers: TextHeaders = []
+        self._answer: Answer | None = environ.pop(ANSWER_KEY, None)
+        self._watch: Watch | None = None
         self.scope = environ
         self.kind = "http"
         self.method = environ["REQUEST_METHOD"]
@@ -80,13 +94,52 @@ class ThreadFlight(Exchange):
         self.refusal = None
         self.admitted = False
         self.deadline: Scope | None = None
+        self.is_cut = False
+        self.is_reading = False
+        self.turns: deque[None] | None = None
 
     def count_input(self) -> None:
-        """Have the body counted, whose length no header says."""
+        """Have the body counted, whose length no header says, where there is a bound for it."""
         body_max = self._inbound.perimeter.body_max
-        assert body_max is not None, "counted only where there is a bound"
-        self._counted = BoundedInput(self.scope["wsgi.input"], body_max)
-        self.scope["wsgi.input"] = self._counted
+        if body_max is not None:
+            self._counted = BoundedInput(self.scope["wsgi.input"], body_max)
+            self.scope["wsgi.input"] = self._counted
+
+    def watch(self, watch: Watch) -> None:
+        """Have it answered when its time is up, if the server lets another thread answer."""
+        if self._answer is not None:
+            self._watch = watch
+            watch.add(self)
+
+    def claim(self) -> bool:
+        """Return whether the answer is this thread's to give; if so, nobody else does any more."""
+        watch, self._watch = self._watch, None
+        if watch is not None and not watch.take(self):
+            self.is_cut = True
+        return not self.is_cut
+
+    def cut(self) -> None:
+        """Answer in the app's place, in the thread of the watch."""
+        # First of all: a thread that has just read its body then finds that it is too late.
+        self.is_cut = True
+        is_reading = self.is_reading
+        token = enter_trace(self)
+        try:
+            document = self._problem(BODY_LATE if is_reading else OVERRAN)
+            self.begun_s = self._inbound.clock.monotonic_s()
+            if is_reading:
+                # It waits for its client and works for nobody: neither a place is for that, nor
+                # the time of the drain.
+                self._inbound.drain.flights.discard(self)
+                self._leave(self.begun_s)
+            assert self._answer is not None, "only such are watched"
+            self._answer(self.status, self._dressed(self._headers), document)
+        finally:
+            leave_trace(token)
+
+    def is_late(self) -> bool:
+        """Return whether its time is up, and no answer has begun."""
+        return not self.begun_s and self._inbound.clock.monotonic_s() >= self.expires_s
 
     def start_response(
         self, status: str, headers: TextHeaders, exc_info: Any = None
@@ -94,6 +147,8 @@ class ThreadFlight(Exchange):
         """Note how the answer begins; it leaves with its first part. Any: WSGI's own triple."""
         if exc_info is not None and self.begun_s:
             raise exc_info[1].with_traceback(exc_info[2])
+        if self.is_cut:
+            return _drop
         self._said, self._headers = status, headers
         self.status = int(status[:3])
         return self._write
@@ -102,12 +157,15 @@ class ThreadFlight(Exchange):
         """Return the body as the server may have it; the flight ends with it."""
         if not self._said:
             # A generator says how its answer begins when its first part is asked for.
-            body = _Joined(list(islice(rest := iter(body), 1)), rest, body)
+            body = JoinedBody(list(islice(rest := iter(body), 1)), rest, body)
         if self._written is not None:
-            body = _Joined(self._written, iter(body), body)
-        late = self._late()
+            body = JoinedBody(self._written, iter(body), body)
+        late = self.is_late()
+        if not self.claim():
+            close_body(body)
+            return self._nowhere()
         if late or (self._counted is not None and self._counted.exceeded):
-            _close(body)
+            close_body(body)
             return self.refuse(OVERRAN if late or self._counted is None else self._counted.refusal)
         if self.status >= _ERRORS_FROM and (
             self._inbound.problem_errors or self.status == FAILED.status
@@ -127,7 +185,7 @@ class ThreadFlight(Exchange):
             self.end(None)
             return body
         self.begin()
-        return _Body(body, self)
+        return StreamedBody(body, self)
 
     def begin(self) -> None:
         """Tell the server how the answer begins, once."""
@@ -142,7 +200,7 @@ class ThreadFlight(Exchange):
         if isinstance(said, Refusal):
             return self.refuse(said)
         self.status, self.begun_s = said.status, self._inbound.clock.monotonic_s()
-        headers = [(_title(name), value.decode("latin-1")) for name, value in said.headers]
+        headers = [pair_of(name, value) for name, value in said.headers]
         headers.append(("X-Request-Id", self.request_id))
         self._start_response("204 No Content", headers)
         self.end(None)
@@ -154,39 +212,36 @@ class ThreadFlight(Exchange):
         Raises:
             Refused: An answer has begun: the server tears it off.
         """
+        if not self.claim():
+            return self._nowhere()
         if self.begun_s:
             self.end(self.error or Refused.__name__)
             raise Refused(refusal)
-        self._inbound.refused(self, refusal)
-        document = self._inbound.problems.render(refusal, self.trace.trace_id, self.request_id)
-        self.status, self.size = refusal.status, len(document)
-        self._said = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
-        self._headers = [
-            ("Content-Type", PROBLEM_TYPE),
-            ("Content-Length", str(len(document))),
-            *((_title(name), value.decode("latin-1")) for name, value in refusal.headers),
-        ]
+        document = self._problem(refusal)
         try:
             self.begin()
         finally:
             self.end(self.error)
-        return [b"" if self.method == "HEAD" else document]
+        return [document]
 
     def fail(self, error: Exception) -> Iterable[bytes]:
         """Answer for an app that raised; the error ends here unless an answer has begun."""
         self.error = type(error).__name__
+        refusal = refusal_of(error)
+        if not self.claim():
+            if refusal is FAILED:
+                self._inbound.failed(self, error)
+            return self._nowhere()
         if self.begun_s:
             self._inbound.failed(self, error)
             self.end(self.error)
             raise error
-        refusal = OVERRAN if self._late() else refusal_of(error)
-        if refusal is FAILED or refusal is OVERRAN:
-            self._inbound.complain(
-                f"mainstay: {self.method} {self.path!r} failed, "
-                f"trace_id {self.trace.trace_id}\n{''.join(traceback.format_exception(error))}"
-            )
+        if self.is_late():
+            refusal = OVERRAN
         if refusal is FAILED:
             self._inbound.failed(self, error)
+        elif refusal is OVERRAN:
+            self._inbound.complain_of(self, error)
         return self.refuse(refusal)
 
     def broke(self, error: BaseException) -> None:
@@ -200,17 +255,41 @@ class ThreadFlight(Exchange):
             return
         self._ended = True
         self.error = error
+        if self.is_cut and self.refusal is not None:
+            # The app may have said another in the very moment.
+            self.status = self.refusal.status
         inbound = self._inbound
         ended_s = inbound.clock.monotonic_s()
         inbound.drain.flights.discard(self)
-        if self.admitted and inbound.admission is not None:
-            inbound.admission.leave(self, ended_s)
-        if inbound.observer is not None:
-            inbound.observer.ended(self, ended_s)
+        self._leave(ended_s)
+        if self.turns is not None:
+            self.turns.append(None)
+        if inbound.telling.observer is not None:
+            inbound.telling.observer.ended(self, ended_s)
 
-    def _late(self) -> bool:
-        scope = self.deadline
-        return scope is not None and self._inbound.clock.monotonic_s() >= scope.expires_s
+    def _leave(self, now_s: float) -> None:
+        """Give the place of admission back, if it has one."""
+        if self.admitted and self._inbound.admission is not None:
+            self.admitted = False
+            self._inbound.admission.leave(self, now_s)
+
+    def _nowhere(self) -> Iterable[bytes]:
+        """End without an answer: the client has had one."""
+        self.end(self.error)
+        return []
+
+    def _problem(self, refusal: Refusal) -> bytes:
+        """Make a refusal the answer, and return its body."""
+        self._inbound.refused(self, refusal)
+        document = self._inbound.problems.render(refusal, self.trace.trace_id, self.request_id)
+        self.status, self.size = refusal.status, len(document)
+        self._said = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
+        self._headers = [
+            ("Content-Type", PROBLEM_TYPE),
+            ("Content-Length", str(len(document))),
+            *(pair_of(name, value) for name, value in refusal.headers),
+        ]
+        return b"" if self.method == "HEAD" else document
 
     def _write(self, data: bytes) -> None:
         # The way of old apps. Kept until they return, since there are servers without it (Granian),
@@ -226,13 +305,13 @@ class ThreadFlight(Exchange):
         """Return the headers of the answer with everything that parts add to them."""
         inbound = self._inbound
         perimeter = inbound.perimeter
-        names = {(_LOWER.get(name) or _lower(name)): value for name, value in headers}
+        names = by_name(headers)
         if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
-            headers = [one for one in headers if _lower(one[0]) not in perimeter.hidden]
-        headers = [*headers, *_as_text(perimeter.dress(self, names))]
+            headers = [one for one in headers if lower(one[0]) not in perimeter.hidden]
+        headers = [*headers, *as_text(perimeter.dress(self, names))]
         if self.noted is not None:
-            for name, value in self.noted:
-                headers.append((_TITLES.get(name) or _title(name), value.decode("latin-1")))
+            for name, value in tuple(self.noted):
+                headers.append(pair_of(name, value))
         if b"x-request-id" not in names:
             headers.append(("X-Request-Id", self.request_id))
         if inbound.drain.stopping:
@@ -256,11 +335,11 @@ class ThreadFlight(Exchange):
             parts.append(part)
             size += len(part)
             if size > HELD_BYTES_MAX or (is_second and not is_whole):
-                return _Joined(parts, rest, body)
+                return JoinedBody(parts, rest, body)
         encoding = self._header("content-encoding") or ""
         plain = decoded(b"".join(parts), encoding, bytes_max=HELD_BYTES_MAX)
         document = self._inbound.document_of(self, kind, plain)
-        _close(body)
+        close_body(body)
         if document is None:
             return parts
         self._headers = [
@@ -271,102 +350,11 @@ class ThreadFlight(Exchange):
         return [b"" if self.method == "HEAD" else document]
 
 
-class _Body:
-    """A streamed body: in flight until it is exhausted, fails, or is closed.
-
-    Each step runs in the context of the app's call: its trace, its deadline, and whatever context
-    variables the app has set.
-    """
-
-    __slots__ = ("_body", "_flight", "_next", "_run")
-
-    def __init__(self, body: Iterable[bytes], flight: ThreadFlight) -> None:
-        self._body = body
-        self._flight = flight
-        self._next = iter(body).__next__
-        self._run = copy_context().run
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        flight = self._flight
-        try:
-            part = self._run(self._next)
-        except StopIteration:
-            flight.end(None)
-            raise
-        except BaseException as error:
-            # The server tears the answer off and tells of the error.
-            flight.broke(error)
-            raise
-        flight.size += len(part)
-        return part
-
-    def close(self) -> None:
-        """Close the app's own body, as the server must in the end, whatever happened."""
-        try:
-            self._run(_close, self._body)
-        finally:
-            self._flight.end(None)
-
-
-class _Joined:
-    """A body of which a part was read already."""
-
-    def __init__(self, parts: list[bytes], rest: Iterator[bytes], body: Iterable[bytes]) -> None:
-        self._parts = chain(parts, rest)
-        self._body = body
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._parts
-
-    def close(self) -> None:
-        """Close the app's own body."""
-        _close(self._body)
-
-
-def _close(body: Iterable[bytes]) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
-
-
 def _path_of(environ: Environ) -> str:
     """Return the path as text: WSGI has its bytes, each as one character of latin-1."""
     path: str = environ.get("PATH_INFO", "")
     return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-_NAMES_MAX = 512
-"""Of headers that are remembered in the other form; an app has few."""
-
-_LOWER: dict[str, bytes] = {}
-_TITLES: dict[bytes, str] = {}
-_last: tuple[RawHeaders, TextHeaders] = ((), [])
-
-
-def _lower(name: str) -> bytes:
-    """Return the name of a header as parts have it."""
-    lower = name.lower().encode("latin-1", "replace")
-    if len(_LOWER) < _NAMES_MAX:
-        _LOWER[name] = lower
-    return lower
-
-
-def _title(name: bytes) -> str:
-    """Return the name of a header as WSGI has it."""
-    title = name.decode("latin-1").title()
-    if len(_TITLES) < _NAMES_MAX:
-        _TITLES[name] = title
-    return title
-
-
-def _as_text(headers: RawHeaders) -> TextHeaders:
-    """Return headers as WSGI has them. What is the same for all requests is decoded once."""
-    global _last  # noqa: PLW0603  One tuple, read and written whole: threads see both or neither.
-    known, text = _last
-    if known is not headers:
-        text = [(_title(name), value.decode("latin-1")) for name, value in headers]
-        _last = (headers, text)
-    return text
+def _drop(data: bytes) -> None:
+    """Take what is written for a client that was answered already."""

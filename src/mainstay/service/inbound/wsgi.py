@@ -2,24 +2,29 @@
 
 from collections.abc import Iterable
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from mainstay.core.deadline import back, current, enter, new_scope
 from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
+from mainstay.service.inbound.arriving import Arriving
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
 from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.health.document import HEALTH_TYPE
-from mainstay.service.inbound.health.probes import ALLOWED_METHODS, WRONG_METHOD, Probe
+from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.thread_flight import Environ, StartResponse, ThreadFlight, WsgiApp
+from mainstay.service.inbound.watch import Watch
 
 _CGI_NAMES: dict[bytes, str] = {
     b"content-type": "CONTENT_TYPE",
     b"content-length": "CONTENT_LENGTH",
 }
 """By header. Only names that code or a declaration asks for come here, so they are few."""
+
+_PROBE_HEADERS = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
 
 _DEADLINES = frozenset(
     {"HTTP_GRPC_TIMEOUT", "HTTP_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS", "HTTP_X_REQUEST_TIMEOUT"}
@@ -46,6 +51,8 @@ class WsgiShell:
             self._keyed_app = inbound.idempotency.wsgi(self._app)
             self._keyed = inbound.idempotency.methods
         self._routes = inbound.probes.routes
+        self._watch = Watch(inbound.clock)
+        self._arriving = Arriving(inbound, self._watch)
         # WSGI has no lifespan: an app that could be made has started.
         inbound.drain.started = True
 
@@ -64,7 +71,7 @@ class WsgiShell:
         inbound = self.inbound
         flight = ThreadFlight(inbound, environ, start_response)
         now_s = self._arrive(flight, environ)
-        limits, admission = inbound.limits, inbound.admission
+        method, limits, admission = flight.method, inbound.limits, inbound.admission
         inbound.drain.flights.add(flight)
         trace_token = enter_trace(flight)
         scope_token = None
@@ -75,6 +82,12 @@ class WsgiShell:
                 refusal = limits.ask_store(flight) if limits.waits else limits.ask(flight, now_s)
             if refusal is None and flight.expires_s <= now_s:
                 refusal = NO_TIME
+            if refusal is None and (
+                method != "GET"
+                or environ.get("CONTENT_LENGTH")
+                or "HTTP_TRANSFER_ENCODING" in environ
+            ):
+                refusal = self._arriving.wait_for(flight)
             if refusal is None and admission is not None:
                 flight.admitted = admission.enter(flight)
                 if not flight.admitted:
@@ -82,20 +95,18 @@ class WsgiShell:
                     flight.admitted = refusal is None
             if refusal is not None:
                 return flight.turn_away(refusal)
-            if (
-                flight.method != "GET" or "HTTP_TRANSFER_ENCODING" in environ
-            ) and inbound.perimeter.must_count(flight):
-                flight.count_input()
+            flight.watch(self._watch)
             scope = new_scope(inbound.clock, flight.expires_s, (), current())
             flight.deadline = scope
             scope_token = enter(scope)
-            app = self._keyed_app if flight.method in self._keyed else self._app
+            app = self._keyed_app if method in self._keyed else self._app
             return flight.answer(app(environ, flight.start_response))
         except Refused as error:
             return flight.refuse(error.refusal)
         except Exception as error:  # noqa: BLE001  Whatever the app raises, its client gets an answer.
             return flight.fail(error)
         except BaseException as error:
+            flight.claim()
             flight.end(type(error).__name__)
             raise
         finally:
@@ -134,19 +145,26 @@ class WsgiShell:
     def _probe(
         self, probe: Probe, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer a health probe; it is neither counted nor logged."""
+        """Answer a health probe, or who asks for metrics; it is neither counted nor logged."""
         method = environ["REQUEST_METHOD"]
         if method not in ALLOWED_METHODS:
             flight = ThreadFlight(self.inbound, environ, start_response)
             self._arrive(flight, environ)
             return flight.refuse(WRONG_METHOD)
-        status, document = self.inbound.probes.answer(probe)
+        if probe is FIGURES:
+            figures = self.inbound.telling.figures
+            assert figures is not None, "its path is known"
+            status, headers, document = figures.answer(
+                _look_up(environ, b"accept"), _look_up(environ, b"accept-encoding")
+            )
+        else:
+            status, document = self.inbound.probes.answer(probe)
+            headers = _PROBE_HEADERS
         start_response(
-            "200 OK" if status == 200 else "503 Service Unavailable",  # noqa: PLR2004  The two that health has.
+            f"{status} {HTTPStatus(status).phrase}",
             [
-                ("Content-Type", HEALTH_TYPE),
+                *((name.decode(), value.decode("latin-1")) for name, value in headers),
                 ("Content-Length", str(len(document))),
-                ("Cache-Control", "no-store"),
             ],
         )
         return [b"" if method == "HEAD" else document]

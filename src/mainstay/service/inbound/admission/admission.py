@@ -6,6 +6,7 @@ time, their lock, and tasks and threads that wait.
 
 import asyncio
 import threading
+from dataclasses import replace
 from random import Random
 
 from mainstay.core.clock import Clock
@@ -64,21 +65,45 @@ class Admission:
         # One that may be entered again: what is thrown away half done leaves whenever memory is
         # collected, and that may be in the middle of a step of the same thread.
         self._lock = threading.RLock()
-        self._queue = Queue(options.queue, options.wait_s)
-        self._limiter = (
-            Limiter(options, self._rng, clock.monotonic_s()) if options.mode == "adaptive" else None
-        )
         self._pressure = Pressure(cpu_max=options.cpu_max, lag_max_s=options.lag_max_s, clock=clock)
         self._in_flight = 0
-        limit = options.limit if self._limiter is None else int(self._limiter.limit)
-        self._bounds: tuple[int, ...] = bounds(limit, self._priorities.used)
+        self._begin()
         # When those were admitted that had to wait for it: so their wait is no latency.
         self._waited: dict[Exchange, float] = {}
         self._refused = [0] * NOBODY
-        self._told = limit
         # (since when, refused before) while overload is told; events to tell outside the lock.
         self._overload: tuple[float, int] | None = None
         self._news: list[Event] = []
+
+    def fit(self, *, places: int, waiting: int) -> None:
+        """Bound all of it by what the server has. Called before the first request.
+
+        Args:
+            places: Never are more worked on at once; 1 or more.
+            waiting: Never do more wait.
+        """
+        options = self._options
+        self._options = replace(
+            options,
+            limit=min(options.limit, places),
+            limit_min=min(options.limit_min, places),
+            limit_max=min(options.limit_max, places),
+            queue=min(options.queue, waiting),
+        )
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make what decides, as the options say."""
+        options = self._options
+        self._queue = Queue(options.queue, options.wait_s)
+        self._limiter = (
+            Limiter(options, self._rng, self._clock.monotonic_s())
+            if options.mode == "adaptive"
+            else None
+        )
+        limit = options.limit if self._limiter is None else int(self._limiter.limit)
+        self._bounds: tuple[int, ...] = bounds(limit, self._priorities.used)
+        self._told = limit
 
     def enter(self, exchange: Exchange) -> bool:
         """Admit a request at once, if there is room and nobody as important waits.

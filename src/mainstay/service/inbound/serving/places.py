@@ -1,0 +1,34 @@
+"""As many calls of a WSGI app at once as ``run.threads`` says, and a thread left for probes.
+
+Under WSGI whatever arrives takes a thread of the server, a health probe like any request. If there
+were only as many threads as the app may use, a probe would wait behind all requests that do. So
+the server may have many more than requests can wait in, and how many of them call the app is for
+admission to say, which lets the most important and under overload the newest go first.
+"""
+
+from dataclasses import replace
+
+from mainstay.service.inbound.admission.admission import Admission
+from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.spec.shed import Shed
+
+WAITING_MAX = 256
+"""Requests that may wait for a place. A thread that waits takes about 65 KB: 16 MB for all."""
+
+SERVER_THREADS_MAX = 2048
+"""Of the server in all, which makes them when they are needed: those that the app works in (at most
+512), those that wait for a place or for a body (1024), and so always one that nobody waits in."""
+
+_PATIENT_S = 86_400.0
+"""As long as a deadline may be: where nothing is shed, requests wait as long as they have time."""
+
+
+def fitted(app: WsgiShell, threads: int) -> WsgiShell:
+    """Return a shell whose app is called in so many threads at once, and no more."""
+    inbound = app.inbound
+    if inbound.admission is not None:
+        inbound.admission.fit(places=threads, waiting=WAITING_MAX)
+        return app
+    turns = Shed(mode="fixed", limit=threads, queue=WAITING_MAX, wait_s=_PATIENT_S)
+    admission = Admission(turns, clock=inbound.clock, events=inbound.events, rng=inbound.rng)
+    return WsgiShell(app.wrapped, replace(inbound, admission=admission))

@@ -1,0 +1,71 @@
+"""Bodies of answers over WSGI: what is sent while it is made, and what was read already."""
+
+from collections.abc import Iterable, Iterator
+from contextvars import copy_context
+from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mainstay.service.inbound.thread_flight import ThreadFlight
+
+
+class StreamedBody:
+    """A streamed body: in flight until it is exhausted, fails, or is closed.
+
+    Each step runs in the context of the app's call: its trace, its deadline, and whatever context
+    variables the app has set.
+    """
+
+    __slots__ = ("_body", "_flight", "_next", "_run")
+
+    def __init__(self, body: Iterable[bytes], flight: "ThreadFlight") -> None:
+        self._body = body
+        self._flight = flight
+        self._next = iter(body).__next__
+        self._run = copy_context().run
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        flight = self._flight
+        try:
+            part = self._run(self._next)
+        except StopIteration:
+            flight.end(None)
+            raise
+        except BaseException as error:
+            # The server tears the answer off and tells of the error.
+            flight.broke(error)
+            raise
+        flight.size += len(part)
+        return part
+
+    def close(self) -> None:
+        """Close the app's own body, as the server must in the end, whatever happened."""
+        try:
+            self._run(close_body, self._body)
+        finally:
+            self._flight.end(None)
+
+
+class JoinedBody:
+    """A body of which a part was read already."""
+
+    def __init__(self, parts: list[bytes], rest: Iterator[bytes], body: Iterable[bytes]) -> None:
+        self._parts = chain(parts, rest)
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        """Close the app's own body."""
+        close_body(self._body)
+
+
+def close_body(body: Iterable[bytes]) -> None:
+    """Close a body where it wants to be."""
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
