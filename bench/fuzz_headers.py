@@ -25,12 +25,12 @@ from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.idempotency import Idempotency
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.kinds.units import Quota
 from mainstay.spec.perimeter import Errors
 from mainstay.spec.ratelimit import RateLimit
-from mainstay.spec.secret import Secret
 from mainstay.spec.sessions import Session
 from mainstay.spec.shed import Shed
-from mainstay.spec.units import Quota
 
 VALUES = 1_000_000
 REQUESTS = 100_000

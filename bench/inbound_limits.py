@@ -13,8 +13,8 @@ from mainstay.core.events import Listeners
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.ratelimit.limits import Limits
 from mainstay.service.inbound.ratelimit.memory import BUCKETS_MAX, Memory, Rule
+from mainstay.spec.kinds.units import quota
 from mainstay.spec.ratelimit import RateLimit
-from mainstay.spec.units import quota
 
 ROUNDS = 9
 MILLION = 1_000_000

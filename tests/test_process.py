@@ -12,8 +12,8 @@ from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Breaker, Dependency
 from mainstay.spec.idempotency import Idempotency
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.kinds.units import Quota
 from mainstay.spec.ratelimit import RateLimit
-from mainstay.spec.units import Quota
 from mainstay.state.breakers import SharedBreakers
 from mainstay.state.idempotency.postgres import PostgresRecords
 from mainstay.state.idempotency.valkey import ValkeyRecords

@@ -13,8 +13,8 @@ from tests.telemetry.logs.sinks import silent_writer
 
 from mainstay import Service
 from mainstay.spec.dependency import Timeouts
+from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.load import load_service
-from mainstay.spec.secret import Secret
 from shop.catalog import api as catalog
 from shop.database import Database
 from shop.payments import api as payments

@@ -3,7 +3,7 @@ import pytest
 from mainstay.service.address import AddressUnknown, base_url
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
 
 SHOP = Declaration(
     service="shop",

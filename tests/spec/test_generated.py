@@ -19,8 +19,8 @@ from mainstay.core.errors import ConfigInvalid
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dump import dump
 from mainstay.spec.faults import Fault
-from mainstay.spec.keys import keys_of
-from mainstay.spec.kinds import (
+from mainstay.spec.kinds.keys import keys_of
+from mainstay.spec.kinds.kinds import (
     Address,
     Choice,
     Command,
@@ -35,8 +35,8 @@ from mainstay.spec.kinds import (
     Weight,
     Whole,
 )
+from mainstay.spec.kinds.quantities import Quantity
 from mainstay.spec.load import Loaded, load_system
-from mainstay.spec.quantities import Quantity
 
 CHUNKS = 20
 VALID_PER_CHUNK = 250

@@ -9,8 +9,8 @@ import pytest
 from mainstay.core.errors import ConfigInvalid
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.faults import Fault
+from mainstay.spec.kinds.units import Between
 from mainstay.spec.load import Loaded, load_service, load_system
-from mainstay.spec.units import Between
 
 Write = Callable[..., Path]
 Load = Callable[..., Loaded]

@@ -6,12 +6,12 @@ import pytest
 
 from mainstay.spec.dump import dump
 from mainstay.spec.faults import Fault
-from mainstay.spec.kinds import Mismatch
+from mainstay.spec.kinds.kinds import Mismatch
+from mainstay.spec.kinds.quantities import quota
+from mainstay.spec.kinds.units import Quota
 from mainstay.spec.load import Loaded
-from mainstay.spec.quantities import quota
 from mainstay.spec.ratelimit import RateLimit
 from mainstay.spec.routes import ROUTE
-from mainstay.spec.units import Quota
 
 Load = Callable[..., Loaded]
 Complain = Callable[..., list[Fault]]

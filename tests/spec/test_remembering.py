@@ -8,8 +8,8 @@ import pytest
 from mainstay.core.errors import ConfigInvalid
 from mainstay.spec.faults import Fault
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.load import load_system
-from mainstay.spec.secret import Secret
 
 HEAD = """\
 service: shop

@@ -9,11 +9,11 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.keys import keys_of
-from mainstay.spec.kinds import ListOf, MapOf, Section
+from mainstay.spec.kinds.keys import keys_of
+from mainstay.spec.kinds.kinds import ListOf, MapOf, Section
+from mainstay.spec.reading.systemfile import SystemFile
 from mainstay.spec.reference import reference_page
 from mainstay.spec.schema import json_schema
-from mainstay.spec.systemfile import SystemFile
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(json_schema())

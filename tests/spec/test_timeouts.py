@@ -1,9 +1,9 @@
 import pytest
 
 from mainstay.spec.dependency import Dependency, Retry, Timeouts
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.kinds.units import Between
 from mainstay.spec.timeouts import derived_total_s, kind_of, pauses_s, resolve_timeouts
-from mainstay.spec.units import Between
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mainstay import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.kinds.units import Quota
 from mainstay.spec.ratelimit import RateLimit
 from mainstay.spec.shed import Shed
-from mainstay.spec.units import Quota
 
 LONG_S = float(os.environ.get("LONG_S", "3"))
 service = Service(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mainstay.spec import units
+from mainstay.spec.kinds import units
 
 if TYPE_CHECKING:
     from mainstay.control.load import Target
@@ -112,7 +112,7 @@ def targets_of(
 def _body(data: str) -> bytes:
     if not data.startswith("@"):
         return data.encode("utf-8", "surrogateescape")
-    from mainstay.spec.files import Unreadable, read_bounded
+    from mainstay.spec.reading.files import Unreadable, read_bounded
 
     try:
         content = read_bounded(Path(data[1:]), maximum=DATA_BYTES_MAX)

@@ -10,7 +10,7 @@ import click
 from mainstay.control.engines.local.folder import NAME, lock_holder
 from mainstay.core.errors import ConfigInvalid, NotRunning
 from mainstay.core.sockets import find_socket
-from mainstay.spec.folders import FILE_NAME
+from mainstay.spec.reading.folders import FILE_NAME
 
 SOCKET: Final = "control.sock"
 

@@ -6,7 +6,7 @@ from mainstay.core.errors import ConfigInvalid
 from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
-from mainstay.spec.secret import Secret, reveal
+from mainstay.spec.kinds.secret import Secret, reveal
 
 
 class AddressUnknown(ConfigInvalid):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, ListOf, Section, Text, Whole
-from mainstay.spec.quantities import duration, percentage, share_of_calls
-from mainstay.spec.units import ShareOfCalls
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, ListOf, Section, Text, Whole
+from mainstay.spec.kinds.quantities import duration, percentage, share_of_calls
+from mainstay.spec.kinds.units import ShareOfCalls
 
 WAYS = (
     "two_choices",

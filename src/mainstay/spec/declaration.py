@@ -8,12 +8,12 @@ from mainstay.spec.balance import balance_faults
 from mainstay.spec.dependency import DEPENDENCY_NAME, SERVICE_NAME, Dependency
 from mainstay.spec.edge import HTTP, VERSION, Edge
 from mainstay.spec.inbound import Inbound
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Command, ListOf, MapOf, Section, Text
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Command, ListOf, MapOf, Section, Text
+from mainstay.spec.kinds.quantities import duration, percentage
+from mainstay.spec.kinds.secret import reveal
 from mainstay.spec.perimeter import perimeter_faults
-from mainstay.spec.quantities import duration, percentage
 from mainstay.spec.run import Run
-from mainstay.spec.secret import reveal
 from mainstay.spec.telemetry import Telemetry
 
 

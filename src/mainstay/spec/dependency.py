@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from mainstay.spec.balance import CallBalance
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.health import INTERVAL, TIMES
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Section, Text, Whole
-from mainstay.spec.quantities import duration, duration_range, percentage, rate, share_of_calls
-from mainstay.spec.secret import Secret
-from mainstay.spec.units import Between, ShareOfCalls
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Either, Flag, ListOf, Section, Text, Whole
+from mainstay.spec.kinds.quantities import (
+    duration,
+    duration_range,
+    percentage,
+    rate,
+    share_of_calls,
+)
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.kinds.units import Between, ShareOfCalls
 
 SERVICE_NAME = Text(
     what="a service's name: lower-case letters, digits and dashes, at most 40, and not `edge`",

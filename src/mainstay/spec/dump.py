@@ -6,11 +6,11 @@ from typing import Any
 import yaml
 
 from mainstay.spec.declaration import Declaration, System
-from mainstay.spec.interpolate import escaped
-from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import OFF, Kind, ListOf, MapOf, Section
-from mainstay.spec.secret import Secret
-from mainstay.spec.systemfile import SystemFile
+from mainstay.spec.kinds.keys import Key, keys_of
+from mainstay.spec.kinds.kinds import OFF, Kind, ListOf, MapOf, Section
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.reading.interpolate import escaped
+from mainstay.spec.reading.systemfile import SystemFile
 
 _WIDTH = 10_000
 """Characters of a line before the writer would fold it; no text of a declaration is folded."""

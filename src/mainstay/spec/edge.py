@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import (
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import (
     Address,
     Choice,
     Flag,
@@ -14,7 +14,7 @@ from mainstay.spec.kinds import (
     Weight,
     Whole,
 )
-from mainstay.spec.quantities import duration, percentage, size
+from mainstay.spec.kinds.quantities import duration, percentage, size
 
 VERSION = Text(what="a version such as 1.4.2", pattern=r"[A-Za-z0-9][A-Za-z0-9._+-]{0,62}")
 HEADER = Text(what="a header's name", pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")

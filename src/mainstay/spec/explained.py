@@ -8,12 +8,12 @@ from typing import Any
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.health import CacheChecks, DatabaseChecks, Health, ServiceChecks
-from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.keys import Key, keys_of
+from mainstay.spec.kinds.kinds import Kind, ListOf, MapOf, Section
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.kinds.units import duration_text
 from mainstay.spec.sources import Source
 from mainstay.spec.timeouts import derived_text, derived_total_s, kind_of, resolve_timeouts
-from mainstay.spec.units import duration_text
 
 _OFF = "off"
 _USERINFO = re.compile(r"(?<=://)[^/@]*@")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Flag, ListOf, MapOf, Section, Text, Whole
-from mainstay.spec.quantities import duration, percentage
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Flag, ListOf, MapOf, Section, Text, Whole
+from mainstay.spec.kinds.quantities import duration, percentage
 
 CHECK_NAME = Text(
     what="a check's name: letters, digits, dots, dashes and underscores, at most 64",

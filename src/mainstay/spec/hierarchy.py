@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from mainstay.spec.declaration import Member, System
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.faults import Fault, Place, fault_at
+from mainstay.spec.kinds.units import duration_text
 from mainstay.spec.sources import Declared
 from mainstay.spec.timeouts import derived_text, derived_total_s
-from mainstay.spec.units import duration_text
 
 _DEADLINE = "inbound.deadline"
 _EDGE_TIMEOUT = "edge.timeout"

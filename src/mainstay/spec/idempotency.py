@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from mainstay.spec.dependency import DEPENDENCY_NAME, Dependency
 from mainstay.spec.faults import Fault, fault_at
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Flag, ListOf, Text, Whole
-from mainstay.spec.quantities import duration, size
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Flag, ListOf, Text, Whole
+from mainstay.spec.kinds.quantities import duration, size
 from mainstay.spec.sources import Declared
 from mainstay.spec.stores import VALKEY_SCHEMES, store_faults
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from mainstay.spec.health import Health
 from mainstay.spec.idempotency import Idempotency
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Either, Flag, ListOf, Network, Section
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Either, Flag, ListOf, Network, Section
+from mainstay.spec.kinds.quantities import duration, size
 from mainstay.spec.perimeter import HOST, Cors, Errors, SecurityHeaders
-from mainstay.spec.quantities import duration, size
 from mainstay.spec.ratelimit import LIMITS_MAX, RateLimit
 from mainstay.spec.sessions import Session
 from mainstay.spec.shed import Shed

@@ -11,7 +11,7 @@ from pathlib import Path
 from mainstay.spec.check import system_faults
 from mainstay.spec.declaration import Member, System
 from mainstay.spec.faults import Faults
-from mainstay.spec.folders import Folders
+from mainstay.spec.reading.folders import Folders
 from mainstay.spec.sources import Note, Source, all_sources
 
 _INERT = "read and checked; nothing acts on it in this version"

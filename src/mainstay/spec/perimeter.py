@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mainstay.spec.edge import HEADER, URL_PATH
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Flag, ListOf, MapOf, Section, Text
-from mainstay.spec.quantities import duration
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Flag, ListOf, MapOf, Section, Text
+from mainstay.spec.kinds.quantities import duration
 
 PROBLEM_TYPES = "urn:uuid:af14e167-6d63-4203-a0dc-737bf19ef871#"
 """What the slug of a problem's kind is put behind. Why it is a URN: docs/guides/problems.md."""

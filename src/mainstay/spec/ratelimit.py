@@ -7,13 +7,13 @@ from itertools import takewhile
 
 from mainstay.spec.dependency import DEPENDENCY_NAME, Dependency
 from mainstay.spec.faults import Fault, fault_at, shown
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Flag, ListOf, MapOf, Text, Whole
-from mainstay.spec.quantities import quota
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Flag, ListOf, MapOf, Text, Whole
+from mainstay.spec.kinds.quantities import quota
+from mainstay.spec.kinds.units import Quota
 from mainstay.spec.routes import ROUTE
 from mainstay.spec.sources import Declared
 from mainstay.spec.stores import store_faults
-from mainstay.spec.units import Quota
 
 LIMITS_MAX = 16
 """More than one for each way of telling callers apart, by day and by minute: nobody reads more."""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
-from mainstay.spec.systemfile import SystemFile
+from mainstay.spec.kinds.keys import Key, keys_of
+from mainstay.spec.kinds.kinds import Kind, ListOf, MapOf, Section
+from mainstay.spec.kinds.units import duration_text
+from mainstay.spec.reading.systemfile import SystemFile
 from mainstay.spec.timeouts import default_rows
-from mainstay.spec.units import duration_text
 
 _KINDS = {
     "service": "another service",

@@ -1,6 +1,6 @@
 """Paths of a service, as several keys name them."""
 
-from mainstay.spec.kinds import Text
+from mainstay.spec.kinds.kinds import Text
 
 ROUTE = Text(
     what="a path such as /login or /users/*/avatar, at most one * between two slashes",

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, MapOf, Section, Text, Whole
-from mainstay.spec.quantities import duration, duration_range, size
-from mainstay.spec.secret import Secret
-from mainstay.spec.units import Between
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, MapOf, Section, Text, Whole
+from mainstay.spec.kinds.quantities import duration, duration_range, size
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.kinds.units import Between
 
 ENV_NAME = Text(what="an environment variable's name", pattern=r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 

@@ -9,9 +9,9 @@ import dataclasses
 from typing import Any
 
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import OFF, ON, Kind, ListOf, MapOf, Section
-from mainstay.spec.systemfile import SystemFile
+from mainstay.spec.kinds.keys import Key, keys_of
+from mainstay.spec.kinds.kinds import OFF, ON, Kind, ListOf, MapOf, Section
+from mainstay.spec.reading.systemfile import SystemFile
 
 Schema = dict[str, Any]
 """A JSON Schema. Any: its keywords take every JSON type."""

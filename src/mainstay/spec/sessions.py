@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from mainstay.spec.dependency import DEPENDENCY_NAME, Dependency
 from mainstay.spec.faults import Fault, fault_at
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Flag, ListOf, Mismatch, Raw, Text
-from mainstay.spec.quantities import duration, size
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Flag, ListOf, Mismatch, Raw, Text
+from mainstay.spec.kinds.quantities import duration, size
+from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.sources import Declared
 from mainstay.spec.stores import store_faults
 

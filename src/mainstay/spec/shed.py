@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from mainstay.spec.edge import HEADER
 from mainstay.spec.faults import Fault, fault_at
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, ListOf, Section, Whole
-from mainstay.spec.quantities import duration, percentage
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, ListOf, Section, Whole
+from mainstay.spec.kinds.quantities import duration, percentage
 from mainstay.spec.routes import ROUTE
 from mainstay.spec.sources import Declared
 

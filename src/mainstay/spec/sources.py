@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainstay.spec.faults import Place
-from mainstay.spec.keys import keys_of
-from mainstay.spec.kinds import Kind, ListOf, MapOf, Section
+from mainstay.spec.kinds.keys import keys_of
+from mainstay.spec.kinds.kinds import Kind, ListOf, MapOf, Section
 
 _DEFAULT = "default"
 

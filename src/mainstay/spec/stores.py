@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.faults import Fault, fault_at, nearest, shown
-from mainstay.spec.secret import reveal
+from mainstay.spec.kinds.secret import reveal
 from mainstay.spec.sources import Declared
 
 VALKEY_SCHEMES = ("valkey", "valkeys", "redis", "rediss", "unix")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from mainstay.spec.edge import URL_PATH
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import Choice, Flag, ListOf, Section, Text, Whole
-from mainstay.spec.quantities import duration, percentage, rate
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import Choice, Flag, ListOf, Section, Text, Whole
+from mainstay.spec.kinds.quantities import duration, percentage, rate
 
 KEY_NAME = Text(what="the name of a key, such as iban", pattern=r"[A-Za-z0-9_.-]{1,64}")
 HTTP_URL = Text(what="an http:// or https:// URL", pattern=r"https?://\S{1,2000}")

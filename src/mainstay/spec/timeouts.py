@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mainstay.spec.dependency import Dependency, Retry
-from mainstay.spec.secret import reveal
-from mainstay.spec.units import duration_text
+from mainstay.spec.kinds.secret import reveal
+from mainstay.spec.kinds.units import duration_text
 
 AUTO = "auto"
 

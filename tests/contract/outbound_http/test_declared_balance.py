@@ -12,7 +12,7 @@ from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.spec.balance import CallBalance, CallEjection
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency, Retry
-from mainstay.spec.units import Between
+from mainstay.spec.kinds.units import Between
 from mainstay.testing import Recorder
 
 CALLS = 40

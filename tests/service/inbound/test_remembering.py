@@ -18,7 +18,7 @@ from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.idempotency import Idempotency
 from mainstay.spec.inbound import Inbound
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.sessions import Session
 
 KEY = (b"idempotency-key", b'"k"')

@@ -22,7 +22,7 @@ from mainstay.spec.dependency import (
     Timeouts,
 )
 from mainstay.spec.inbound import Inbound
-from mainstay.spec.units import Between, ShareOfCalls
+from mainstay.spec.kinds.units import Between, ShareOfCalls
 from mainstay.testing import VirtualClock
 
 

@@ -13,7 +13,7 @@ from mainstay.service.outbound.fallback import Fallback
 from mainstay.service.outbound.hedge import Hedge
 from mainstay.service.outbound.ratelimit import RateLimit
 from mainstay.service.outbound.retry.retry import Retry
-from mainstay.spec.units import DURATION_S_MAX, RATE_PER_S_MAX, Between, ShareOfCalls
+from mainstay.spec.kinds.units import DURATION_S_MAX, RATE_PER_S_MAX, Between, ShareOfCalls
 
 # Any: an option takes what it is given and says what is wrong with it.
 Make = Callable[..., Any]

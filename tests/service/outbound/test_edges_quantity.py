@@ -7,7 +7,7 @@ import pytest
 
 from mainstay.core.errors import ConfigInvalid
 from mainstay.service.outbound.quantity import Options
-from mainstay.spec.units import DURATION_S_MAX, RATE_PER_S_MAX, Between, ShareOfCalls
+from mainstay.spec.kinds.units import DURATION_S_MAX, RATE_PER_S_MAX, Between, ShareOfCalls
 
 SECONDS = "seconds or a text such as '800ms', {} to {}"
 SHARE_OF_CALLS = "'50% of 20 in 30s' or '50% of 20 in 100 calls'"

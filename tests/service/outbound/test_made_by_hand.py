@@ -5,7 +5,7 @@ import pytest
 from mainstay import Breaker
 from mainstay.core.errors import ConfigInvalid
 from mainstay.service.outbound.breaker.circuit import Circuit
-from mainstay.spec.units import ShareOfCalls
+from mainstay.spec.kinds.units import ShareOfCalls
 
 
 @pytest.mark.parametrize(

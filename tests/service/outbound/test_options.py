@@ -17,7 +17,7 @@ from mainstay import (
     keyed,
 )
 from mainstay.core.errors import ConfigInvalid
-from mainstay.spec.units import Between
+from mainstay.spec.kinds.units import Between
 
 
 def test_texts_with_units_and_plain_numbers_mean_the_same() -> None:

@@ -17,9 +17,9 @@ from mainstay.control.load.target import (
     parse_url,
     request_path,
 )
-from mainstay.spec.document import Mapping, Node, Scalar, Sequence
 from mainstay.spec.faults import Faults, fault_at, nearest, shown
-from mainstay.spec.scalars import resolve
+from mainstay.spec.reading.document import Mapping, Node, Scalar, Sequence
+from mainstay.spec.reading.scalars import resolve
 
 KEYS = (
     "name", "method", "url", "path", "paths", "headers", "body", "bodies", "weight", "expect",

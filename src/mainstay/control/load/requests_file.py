@@ -13,9 +13,17 @@ from mainstay.control.load.plan import TARGETS_MAX
 from mainstay.control.load.request_entry import EntryReader
 from mainstay.control.load.target import Target, TargetInvalid, distinct, parse_url
 from mainstay.core.errors import ConfigInvalid
-from mainstay.spec.document import DEPTH_MAX, Entry, Mapping, Node, Scalar, Sequence, read_document
 from mainstay.spec.faults import Faults, Place, fault_at, nearest, shown
-from mainstay.spec.files import Unreadable, read_bounded
+from mainstay.spec.reading.document import (
+    DEPTH_MAX,
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    read_document,
+)
+from mainstay.spec.reading.files import Unreadable, read_bounded
 
 FILE_BYTES_MAX = 16 * 2**20
 """Of JSON lines and plain lines; YAML has the smaller bound of ``spec.document``."""

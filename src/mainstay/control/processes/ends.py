@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mainstay.control.processes.identity import ProcessIdentity, boot_id
 from mainstay.control.processes.wire import WireInvalid, from_wire, read_object
-from mainstay.spec.units import size_text
+from mainstay.spec.kinds.units import size_text
 
 RECORD_BYTES_MAX = 256 * 1024
 """The longest record that a shim writes is a quarter of it."""

@@ -4,8 +4,8 @@ import math
 from functools import lru_cache
 
 from mainstay.core.errors import ConfigInvalid
-from mainstay.spec import units
-from mainstay.spec.units import DURATION_S_MAX, Between, ShareOfCalls, UnitError
+from mainstay.spec.kinds import units
+from mainstay.spec.kinds.units import DURATION_S_MAX, Between, ShareOfCalls, UnitError
 
 Duration = float | str
 """Seconds, or text such as ``800ms``."""

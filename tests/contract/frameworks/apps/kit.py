@@ -14,10 +14,10 @@ from mainstay import Service, current_trace, remaining_s
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.inbound import Inbound
+from mainstay.spec.kinds.units import Quota
 from mainstay.spec.perimeter import Cors
 from mainstay.spec.ratelimit import RateLimit
 from mainstay.spec.shed import Shed
-from mainstay.spec.units import Quota
 
 ORIGIN = "https://web.example"
 HOST = "app.example"

@@ -14,8 +14,8 @@ from mainstay.control.engines.local.launching import (
 from mainstay.spec.declaration import Declaration, Member
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.edge import Edge
+from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.run import Run
-from mainstay.spec.secret import Secret
 
 PAD = Launchpad(
     state=Path("/s/.mainstay"),

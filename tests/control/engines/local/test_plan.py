@@ -19,8 +19,8 @@ from mainstay.control.engines.local.plan import (
     next_start_s,
     plan,
 )
+from mainstay.spec.kinds.units import Between
 from mainstay.spec.run import Restart
-from mainstay.spec.units import Between
 
 RESTART = Restart(backoff=Between(low_s=0.1, high_s=10.0), crashes=5, window_s=60.0)
 

@@ -20,8 +20,8 @@ from mainstay.service.inbound.health.document import Finding, Status
 from mainstay.service.inbound.health.reach import Target, ask_http, connect, target_of
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Check, Dependency
+from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.run import Run
-from mainstay.spec.secret import Secret
 
 
 @pytest.mark.parametrize(

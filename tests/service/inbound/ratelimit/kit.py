@@ -9,8 +9,8 @@ from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.ratelimit.caller import LimitKey
 from mainstay.service.inbound.ratelimit.limits import Limits
 from mainstay.service.inbound.ratelimit.memory import Rule
+from mainstay.spec.kinds.units import quota
 from mainstay.spec.ratelimit import RateLimit
-from mainstay.spec.units import quota
 from mainstay.testing.clock import VirtualClock
 
 CLIENT = "203.0.113.9"

@@ -15,7 +15,7 @@ from mainstay.service.inbound.sessions.session import Session
 from mainstay.service.inbound.sessions.session import session as its_session
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.spec import sessions as spec
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
 from mainstay.testing import VirtualClock
 
 OLD = Secret("${file:old}", "an old key of thirty-two letters.")

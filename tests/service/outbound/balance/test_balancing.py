@@ -13,7 +13,7 @@ from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.spec.balance import WAYS, CallBalance, CallEjection
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
-from mainstay.spec.units import ShareOfCalls
+from mainstay.spec.kinds.units import ShareOfCalls
 from mainstay.testing import VirtualClock
 
 TWO = ("10.0.0.1:8080", "10.0.0.2:8080 weight=3")

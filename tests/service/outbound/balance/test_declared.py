@@ -6,7 +6,7 @@ from mainstay.service.address import AddressUnknown
 from mainstay.service.outbound.balance import DnsEndpoints, Endpoint, declared_endpoints
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
 
 SHOP = Declaration(
     service="shop",

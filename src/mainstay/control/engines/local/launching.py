@@ -14,9 +14,9 @@ from mainstay.control.traces.door import Door
 from mainstay.spec.address import url_variable
 from mainstay.spec.declaration import Declaration, Member
 from mainstay.spec.edge import Edge
+from mainstay.spec.kinds.secret import reveal
+from mainstay.spec.kinds.units import duration_text
 from mainstay.spec.run import Run
-from mainstay.spec.secret import reveal
-from mainstay.spec.units import duration_text
 
 HOST = "127.0.0.1"
 """Replicas listen on loopback only; the edge is what others reach."""

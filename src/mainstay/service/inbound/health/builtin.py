@@ -16,7 +16,7 @@ from mainstay.service.inbound.health.valkey import login_of, ping
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.health import CacheChecks, DatabaseChecks, Health, ServiceChecks
-from mainstay.spec.secret import reveal
+from mainstay.spec.kinds.secret import reveal
 
 MEMORY_MAX_VARIABLE = "MAINSTAY_MEMORY_MAX"
 REPLICA_VARIABLE = "MAINSTAY_REPLICA"

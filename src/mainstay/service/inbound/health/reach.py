@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from mainstay.service.address import address_of
 from mainstay.service.inbound.health.document import Finding, Status
 from mainstay.spec.dependency import Dependency
-from mainstay.spec.secret import reveal
+from mainstay.spec.kinds.secret import reveal
 
 DEFAULT_PORTS = {
     "http": 80, "https": 443, "postgresql": 5432, "postgres": 5432, "mysql": 3306, "mariadb": 3306,

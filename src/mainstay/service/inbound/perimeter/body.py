@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mainstay.service.inbound.asgi_types import Message, Receive
 from mainstay.service.inbound.refusal import Refusal, Refused
-from mainstay.spec.units import size_text
+from mainstay.spec.kinds.units import size_text
 
 _CLOSE = ((b"connection", b"close"),)
 

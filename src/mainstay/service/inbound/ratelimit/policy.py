@@ -14,9 +14,9 @@ from mainstay.service.inbound.ratelimit.caller import (
 )
 from mainstay.service.inbound.ratelimit.memory import Rule, Take
 from mainstay.service.inbound.routes import Routes
+from mainstay.spec.kinds.units import Quota
 from mainstay.spec.ratelimit import BY, LIMIT_NAME, RateLimit
 from mainstay.spec.routes import ROUTE
-from mainstay.spec.units import Quota
 
 _HEADER = "header:"
 

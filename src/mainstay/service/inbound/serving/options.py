@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass
 
-from mainstay.spec.units import UnitError, duration_s
+from mainstay.spec.kinds.units import UnitError, duration_s
 
 THREADS_MAX = 512
 """As ``run.threads``."""

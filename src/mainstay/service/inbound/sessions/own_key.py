@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mainstay.core.errors import ConfigInvalid
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
 
 _RUN_VARIABLE = "MAINSTAY_RUN_DIR"
 _KEY_BYTES = 32

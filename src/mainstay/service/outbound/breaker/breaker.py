@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mainstay.service.outbound.breaker.window import CALLS_MAX
 from mainstay.service.outbound.failure import Errors, Results, is_errors
 from mainstay.service.outbound.quantity import Duration, Options
-from mainstay.spec.units import ShareOfCalls
+from mainstay.spec.kinds.units import ShareOfCalls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from enum import Enum
 
 from mainstay.service.outbound.breaker.breaker import Breaker
 from mainstay.service.outbound.breaker.window import CountWindow, TimeWindow, Window
-from mainstay.spec.units import ShareOfCalls
+from mainstay.spec.kinds.units import ShareOfCalls
 
 REFUSED = 0
 """The permit of a call that may not leave."""

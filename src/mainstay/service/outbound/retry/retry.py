@@ -8,7 +8,7 @@ from typing import Any
 from mainstay.service.outbound.failure import Errors, Results, is_errors
 from mainstay.service.outbound.quantity import Duration, Options
 from mainstay.service.outbound.retry.backoff import JITTERS, backoff_s
-from mainstay.spec.units import Between
+from mainstay.spec.kinds.units import Between
 
 DelayFrom = Callable[[Any], float | None]
 """From an error or a result to the seconds that the server asks to wait, or None.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mainstay.spec.document import SCALAR_MAX
 from mainstay.spec.faults import printable
-from mainstay.spec.files import Unreadable, read_bounded
-from mainstay.spec.kinds import SECRET_MAX
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.kinds import SECRET_MAX
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.reading.document import SCALAR_MAX
+from mainstay.spec.reading.files import Unreadable, read_bounded
 
 _PART = re.compile(r"\$\$\{|\$\{([^{}]*)\}|\$\{")
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,127})(:-(.*))?", re.DOTALL)

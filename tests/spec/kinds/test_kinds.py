@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import (
+from mainstay.spec.kinds.keys import Key, keys_of
+from mainstay.spec.kinds.kinds import (
     Address,
     Choice,
     Command,
@@ -23,8 +23,8 @@ from mainstay.spec.kinds import (
     Whole,
     takes_numerals,
 )
-from mainstay.spec.quantities import duration, percentage, size
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.quantities import duration, percentage, size
+from mainstay.spec.kinds.secret import Secret
 
 
 def leaves(cls: type = Declaration) -> list[tuple[str, Key, Any]]:

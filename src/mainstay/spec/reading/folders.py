@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from mainstay.spec import document
 from mainstay.spec.declaration import Declaration
-from mainstay.spec.document import FILE_BYTES_MAX, Node, read_document
 from mainstay.spec.faults import Faults, Place, fault_at, nearest, shown
-from mainstay.spec.files import Unreadable, is_file, is_folder, read_bounded
-from mainstay.spec.interpolate import secret_reader
-from mainstay.spec.kinds import Section
-from mainstay.spec.overlay import merged
-from mainstay.spec.reading import Reader
+from mainstay.spec.kinds.kinds import Section
+from mainstay.spec.reading import document
+from mainstay.spec.reading.document import FILE_BYTES_MAX, Node, read_document
+from mainstay.spec.reading.files import Unreadable, is_file, is_folder, read_bounded
+from mainstay.spec.reading.interpolate import secret_reader
+from mainstay.spec.reading.overlay import merged
+from mainstay.spec.reading.reading import Reader
+from mainstay.spec.reading.systemfile import SystemFile
 from mainstay.spec.sources import Declared, Note
-from mainstay.spec.systemfile import SystemFile
 
 FILE_NAME = "mainstay.yaml"
 ENV_VARIABLE = "MAINSTAY_ENV"

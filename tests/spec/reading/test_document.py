@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from mainstay.core.errors import ConfigInvalid
-from mainstay.spec import document
-from mainstay.spec.document import Mapping, Node, Scalar, Sequence, read_document
 from mainstay.spec.faults import Fault, Faults
+from mainstay.spec.reading import document
+from mainstay.spec.reading.document import Mapping, Node, Scalar, Sequence, read_document
 
 
 def read(text: str | bytes) -> tuple[Node | None, list[Fault]]:

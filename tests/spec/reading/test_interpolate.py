@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from mainstay.spec.files import Unreadable
-from mainstay.spec.interpolate import Interpolated, escaped, interpolate, secret_reader
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.reading.files import Unreadable
+from mainstay.spec.reading.interpolate import Interpolated, escaped, interpolate, secret_reader
 
 ENVIRON = {"NAME": "shop", "EMPTY": "", "PORT": "8080", "DOLLAR": "${NAME}", "ODD": "\udcff"}
 

@@ -11,7 +11,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
 
 SECRET_MAX = 65_536
 """No secret is longer, in characters: enough for a chain of certificates."""

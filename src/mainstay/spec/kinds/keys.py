@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mainstay.spec.kinds import Kind, Section
+from mainstay.spec.kinds.kinds import Kind, Section
 
 _METADATA = "mainstay.key"
 

@@ -8,12 +8,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mainstay.spec import document
-from mainstay.spec.document import Entry, Node, Scalar, Sequence
 from mainstay.spec.faults import Faults, Place, fault_at, nearest, printable, shown
-from mainstay.spec.interpolate import ReadSecret, interpolate
-from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import (
+from mainstay.spec.kinds.keys import Key, keys_of
+from mainstay.spec.kinds.kinds import (
     Choice,
     Either,
     Kind,
@@ -26,9 +23,12 @@ from mainstay.spec.kinds import (
     Text,
     takes_numerals,
 )
-from mainstay.spec.overlay import is_null, means_off, means_on
-from mainstay.spec.scalars import resolve
-from mainstay.spec.secret import Secret
+from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.reading import document
+from mainstay.spec.reading.document import Entry, Node, Scalar, Sequence
+from mainstay.spec.reading.interpolate import ReadSecret, interpolate
+from mainstay.spec.reading.overlay import is_null, means_off, means_on
+from mainstay.spec.reading.scalars import resolve
 
 
 class _Broken:

@@ -4,10 +4,10 @@ Mappings are merged key by key; lists and scalars are replaced. A shorthand coun
 that it stands for: ``edge: 8080`` under ``edge: {host: 0.0.0.0}`` keeps its port.
 """
 
-from mainstay.spec.document import Entry, Mapping, Node, Scalar, Sequence
-from mainstay.spec.keys import Key, keys_of
-from mainstay.spec.kinds import OFF, ON, Kind, ListOf, MapOf, Raw, Section
-from mainstay.spec.scalars import resolve
+from mainstay.spec.kinds.keys import Key, keys_of
+from mainstay.spec.kinds.kinds import OFF, ON, Kind, ListOf, MapOf, Raw, Section
+from mainstay.spec.reading.document import Entry, Mapping, Node, Scalar, Sequence
+from mainstay.spec.reading.scalars import resolve
 
 
 def merged(base: Node, over: Node, kind: Kind) -> Node:

@@ -1,6 +1,6 @@
 import pytest
 
-from mainstay.spec.scalars import resolve
+from mainstay.spec.reading.scalars import resolve
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mainstay.spec import units
-from mainstay.spec.kinds import Mismatch, Raw
+from mainstay.spec.kinds import units
+from mainstay.spec.kinds.kinds import Mismatch, Raw
 
 _QUANTITY_MAX = 120
 """Characters; the longest sensible one, a share of calls, takes thirty."""

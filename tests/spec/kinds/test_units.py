@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.spec import units
-from mainstay.spec.units import Between, ShareOfCalls, UnitError
+from mainstay.spec.kinds import units
+from mainstay.spec.kinds.units import Between, ShareOfCalls, UnitError
 
 _NUMBERS = st.from_regex(r"\A(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?\Z")
 

@@ -10,8 +10,8 @@ import pytest
 
 from mainstay.core.errors import ConfigInvalid
 from mainstay.spec.dump import dump
+from mainstay.spec.kinds.secret import Secret, reveal
 from mainstay.spec.load import load_system
-from mainstay.spec.secret import Secret, reveal
 
 VALUE = "hunter2-and-more"
 

@@ -13,7 +13,7 @@ from itertools import islice
 import yaml
 
 from mainstay.spec.faults import Faults, Place, fault_at, printable
-from mainstay.spec.units import size_text
+from mainstay.spec.kinds.units import size_text
 
 # libyaml is ten times as fast; where its wheel is missing, PyYAML's own parser does the same.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from mainstay.spec.keys import key
-from mainstay.spec.kinds import ListOf, Text
+from mainstay.spec.kinds.keys import key
+from mainstay.spec.kinds.kinds import ListOf, Text
 
 FOLDERS_MAX = 64
 

@@ -1,0 +1,1 @@
+"""What a value of the declaration may be, and how a field says so."""

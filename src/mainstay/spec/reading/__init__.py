@@ -1,0 +1,1 @@
+"""From folders, files and YAML to nodes with their places, and from nodes to values."""
