@@ -112,6 +112,7 @@ class Service:
         if telling.figures is not None:
             probes.routes[telling.figures_path] = FIGURES
         drain.background.report = telling.background
+        drain.on_start = self._complain
         self._inbound = Inbound(
             clock=clock,
             rng=_forking_rng(),
@@ -340,6 +341,15 @@ class Service:
         """
         if self._inbound.drain.begin():
             self._inbound.drain.announce_begin()
+
+    def _complain(self) -> None:
+        """Say what can't be as it is declared, now that the app has been loaded."""
+        limits = self._inbound.limits
+        for name, by in () if limits is None else limits.unregistered():
+            self._inbound.telling.complain(
+                f"mainstay: the limit {name!r} counts by {by}, and no function tells who that is: "
+                f"it counts by address until one is decorated with service.limit_key({by!r})\n"
+            )
 
 
 def _forking_rng() -> random.Random:

@@ -212,10 +212,6 @@ def _leave_to_the_thread(signum: int, frame: FrameType | None) -> None:
     """Do nothing; a signal with a handler is told in the pipe."""
 
 
-def _let_start(drain: Drain) -> None:
-    drain.started = True
-
-
 def _drainable(app: Any, drain: Drain) -> Any:
     return app if isinstance(app, AsgiShell) else Guest(app, drain)
 
@@ -278,7 +274,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     )
     hangup = signal.getsignal(signal.SIGHUP)
     server.on_startup(functools.partial(signal.signal, signal.SIGHUP, hangup))
-    server.on_startup(functools.partial(_let_start, drain))
+    server.on_startup(drain.start)
     server.serve(target_loader=lambda: app, wrap_loader=False)
     # There is no lifespan in whose end this would be done.
     drain.finish()

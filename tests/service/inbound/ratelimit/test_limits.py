@@ -74,7 +74,7 @@ def test_some_requests_cost_more() -> None:
 def test_user_and_tenant_are_told_by_functions() -> None:
     keys = {"user": lambda one: (one.get(b"who") or b"").decode() or None}
     world = World(limit("1/d", by="user"), limit("9/d", by="tenant", name="t"), keys=keys)
-    assert world.limits.unregistered() == ("t",)
+    assert world.limits.unregistered() == (("t", "tenant"),)
     assert world.passing(2, headers={b"who": b"ann"}) == 1
     assert world.passing(2, headers={b"who": b"bob"}) == 1
     keys["tenant"] = lambda _: "acme"

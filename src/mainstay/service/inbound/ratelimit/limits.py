@@ -204,10 +204,12 @@ class Limits:
                         policy.take_share(share)
         turn.alone(now_s)
 
-    def unregistered(self) -> tuple[str, ...]:
-        """Return the names of limits whose ``user`` or ``tenant`` no function tells as yet."""
+    def unregistered(self) -> tuple[tuple[str, str], ...]:
+        """Return (limit, user or tenant) of those whom no function tells as yet."""
         return tuple(
-            one.name for one in self._policies if one.by in FUNCTIONS and one.by not in self._keys
+            (one.name, one.by)
+            for one in self._policies
+            if one.by in FUNCTIONS and one.by not in self._keys
         )
 
     def _ask_memory(self, exchange: Exchange, covering: Covering, now_s: float) -> Refusal | None:

@@ -102,11 +102,12 @@ class Drain:
         started: Whether the app has.
         stopping: Whether the process is on its way out.
         managed: True where serve.py handles the signals, so that a shell must not.
+        on_start: Called when the app has started, if its server tells of that; must not raise.
     """
 
     __slots__ = ("_begun_s", "_clock", "_complain", "_events", "background", "bound_s",
-                 "closers", "delay_s", "dismissed", "flights", "managed", "sockets", "started",
-                 "stopping")  # fmt: skip
+                 "closers", "delay_s", "dismissed", "flights", "managed", "on_start", "sockets",
+                 "started", "stopping")  # fmt: skip
 
     def __init__(
         self,
@@ -127,10 +128,17 @@ class Drain:
         self.stopping = False
         self.dismissed = False
         self.managed = False
+        self.on_start: Callable[[], object] | None = None
         self._begun_s: float | None = None
         self._clock = clock
         self._events = events
         self._complain = complain
+
+    def start(self) -> None:
+        """Note that the app has started."""
+        self.started = True
+        if self.on_start is not None:
+            self.on_start()
 
     def begin(self) -> bool:
         """Turn unready; return False if that had happened before. Safe in a signal handler.

@@ -87,7 +87,7 @@ class Lifespan:
         await self._send(message)
         if kind == _STARTED:
             self._drain.background.loop = asyncio.get_running_loop()
-            self._drain.started = True
+            self._drain.start()
             self._unchain = chain_sigterm(self._drain)
         else:
             self._unchain()
