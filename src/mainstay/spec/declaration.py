@@ -89,7 +89,6 @@ class Declaration:
         Section(Telemetry),
         default=Telemetry(),
         doc="What the service tells of itself.",
-        acts=False,
     )
     dependencies: tuple[tuple[str, Dependency], ...] = key(
         "dependencies",
