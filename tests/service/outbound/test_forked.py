@@ -1,12 +1,11 @@
 """Policies in a process that was forked off one whose threads were using them."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
+from tests.service.outbound.forking import in_child
 
 from mainstay import (
     AttemptTimeout,
@@ -24,24 +23,6 @@ from mainstay.service.outbound.shells import specialised
 
 # The machine that these forks are about: threads of the parent do not exist in the child.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
-
-CHILD_S = 20
-
-
-def in_child(work: Callable[[], object]) -> bool:
-    """Return whether ``work`` ended well, and in time, in a process forked off this one."""
-    child = os.fork()
-    if not child:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(CHILD_S)
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    return status == 0
 
 
 def everything() -> Policy:

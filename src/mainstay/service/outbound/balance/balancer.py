@@ -20,6 +20,7 @@ from mainstay.service.outbound.balance.lease import FAILED, SUCCEEDED, Lease, Ou
 from mainstay.service.outbound.balance.member import Member
 from mainstay.service.outbound.balance.picker import Learner, Picker
 from mainstay.service.outbound.balance.roster import Change, Ejected, Roster
+from mainstay.service.outbound.forked import follow_forks
 
 _DEFAULT_EJECTION = Ejection()
 
@@ -85,6 +86,7 @@ class Balancer:
         events: Listeners | None = None,
     ) -> None:
         self.name = name
+        self._seeded = rng is not None
         self._rng = rng or Random()
         self._clock = clock or SystemClock()
         self._now_s = self._clock.monotonic_s
@@ -93,6 +95,7 @@ class Balancer:
         self._choose_by(by)
         self._roster = Roster(ejection)
         self._lock = threading.Lock()
+        follow_forks(self)
         self._roster.replace(_parsed(endpoints), self._now_s())
 
     def pick(self, *, exclude: Collection[Endpoint] = (), key: str | None = None) -> Lease:
@@ -137,7 +140,9 @@ class Balancer:
             if lease.settled:
                 return
             lease.settled = True
-            member.active -= 1
+            # A child process forgot the calls that were in flight when it was forked off.
+            if member.active:
+                member.active -= 1
             # A late answer of somebody who was ejected since says nothing about today.
             if lease.generation == member.generation:
                 ejected = self._judge(lease, outcome, latency_s)
@@ -173,6 +178,16 @@ class Balancer:
         with self._lock:
             now_s = self._now_s()
             return tuple(_state(member, now_s) for member in self._roster.members.values())
+
+    def renew_locks(self) -> None:
+        """Take a new lock in a child process; see ``forked``."""
+        self._lock = threading.Lock()
+
+    def free_places(self) -> None:
+        """Forget the calls of the parent's threads in a child process, and choose by own chance."""
+        self._roster.forget_calls()
+        if not self._seeded:
+            self._rng.seed()
 
     def _choose_by(self, by: Way | Picker) -> None:
         self._picker = picker_named(by, self._rng) if isinstance(by, str) else by

@@ -12,6 +12,7 @@ from mainstay.service.outbound.balance.answer import Pace, endpoints_of
 from mainstay.service.outbound.balance.endpoint import Endpoint
 from mainstay.service.outbound.balance.events import NameUnresolved
 from mainstay.service.outbound.balance.roster import ENDPOINTS_MAX
+from mainstay.service.outbound.forked import follow_forks
 
 ENDPOINTS_DEFAULT = 64
 _REASON_CHARS_MAX = 200
@@ -77,6 +78,7 @@ class DnsEndpoints:
         self._rng = rng or Random()
         self._events = events
         self._lock = threading.Lock()
+        follow_forks(self)
         self.endpoints: tuple[Endpoint, ...] = ()
         self.failures = 0
 
@@ -100,6 +102,13 @@ class DnsEndpoints:
     def wait_s(self) -> float:
         """Return the seconds until the next look-up is due."""
         return self._pace.wait_s(self.failures, self._rng.random())
+
+    def renew_locks(self) -> None:
+        """Take a new lock in a child process; see ``forked``."""
+        self._lock = threading.Lock()
+
+    def free_places(self) -> None:
+        """Do nothing: a look-up holds no place."""
 
     def _take(self, addresses: Sequence[str]) -> tuple[Endpoint, ...]:
         with self._lock:

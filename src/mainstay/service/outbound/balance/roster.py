@@ -120,6 +120,15 @@ class Roster:
         self._recount()
         return Ejected(endpoint=member.endpoint, reason=reason, away_s=away_s, nth=member.ejections)
 
+    def forget_calls(self) -> None:
+        """Take nobody for busy: in a child process, where the threads that call don't exist.
+
+        One of them may have been in the middle of a change, which is made whole.
+        """
+        for member in (*self.members.values(), *self._departed.values()):
+            member.active = 0
+        self._recount()
+
     def _may_eject(self, ejection: Ejection, member: Member) -> bool:
         # One that has left the set in the meantime is nobody's outlier.
         if self.members.get(member.endpoint) is not member:
