@@ -89,6 +89,32 @@ def test_a_password_in_a_url_is_not_shown(folder: Path, capsys: pytest.CaptureFi
     assert "hunter2" not in out + err
 
 
+def test_the_word_of_the_environment_is_shown_beside_what_is_declared(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is in effect, and without what may be secret in either."""
+    assert values(capsys)["url"] == ("https://***@pay.example.com", "mainstay.yaml:5:10")
+    monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", "http://me:pa/ss@127.0.0.1:9?a=1&password=x#y")
+    assert values(capsys)["url"] == (
+        "http://***@127.0.0.1:9?a=***&password=***#y",
+        "MAINSTAY_URL_PAYMENTS, instead of https://***@pay.example.com (mainstay.yaml:5:10)",
+    )
+    monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", "https://user:hunter2@pay.example.com")
+    assert values(capsys)["url"] == ("https://***@pay.example.com", "mainstay.yaml:5:10")
+
+
+def test_the_word_of_the_environment_for_another_service(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the dependency's own name goes before that of the service's."""
+    text = PAYMENTS.replace("url: https://user:hunter2@pay.example.com", "service: till")
+    (folder / "mainstay.yaml").write_text(text)
+    monkeypatch.setenv("MAINSTAY_URL_TILL", "http://127.0.0.1:8")
+    assert values(capsys)["url"] == ("http://127.0.0.1:8", "MAINSTAY_URL_TILL")
+    monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", "http://127.0.0.1:9")
+    assert values(capsys)["url"] == ("http://127.0.0.1:9", "MAINSTAY_URL_PAYMENTS")
+
+
 def test_a_total_that_follows_from_the_attempts_says_how(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

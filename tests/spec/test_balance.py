@@ -87,7 +87,7 @@ def test_what_holds_is_explained_with_its_place(tmp_path: Path) -> None:
     )
     loaded = load_service(path, env=None, environ={})
     declaration = loaded.system.members[0].declaration
-    lines = explained(declaration, "catalog", loaded.sources["shop"])
+    lines = explained(declaration, "catalog", loaded.sources["shop"], {})
     found = {one.key: (one.value, one.source) for one in lines}
     assert found["balance.policy"] == ("two_choices", "default")
     assert found["balance.endpoints"][0] == "[a:80, b:80]"

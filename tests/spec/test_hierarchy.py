@@ -183,3 +183,20 @@ def test_what_follows_from_a_broken_value_is_no_fault(complain: Complain) -> Non
     assert [f.path for f in faults] == ["dependencies.payments.retry"]
     faults = complain(lone("timeout: 9s", "inbound: {deadline: soon}"))
     assert [f.path for f in faults] == ["inbound.deadline"]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "total"),
+    [("total: 1s", "1s"), ("attempt: 300ms", "1.05s"), ("connect: 1s, read: 1s", "5s")],
+)
+def test_what_must_be_left_for_an_attempt_is_less_than_there_is(
+    timeout: str, total: str, complain: Complain, load: Load
+) -> None:
+    """Else no attempt would ever begin, whoever said how long the call may take."""
+    (fault,) = complain(lone(f"timeout: {{{timeout}, least: {total}}}"))
+    assert str(fault).endswith(
+        f"dependencies.payments.timeout.least: no attempt would ever begin: least {total} is not "
+        f"below the total, {total}"
+    )
+    assert fault.found == total
+    load(lone(f"timeout: {{{timeout}, least: 900ms}}"))

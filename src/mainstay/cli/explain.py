@@ -54,7 +54,7 @@ def command(
         }
         subject = _caller(callers, dependency, service)
         title = f"{dependency}, as {subject} calls it; outer to inner:"
-        lines = explained(declarations[subject], dependency, loaded.sources[subject])
+        lines = explained(declarations[subject], dependency, loaded.sources[subject], os.environ)
         named = {"dependency": dependency, "service": subject}
     if as_json:
         values = {line.key: {"value": line.value, "from": line.source} for line in lines}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mainstay.core.errors import ConfigInvalid
-from mainstay.spec.address import url_variable
+from mainstay.spec.address import told_address, url_variable
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.kinds.secret import Secret, reveal
@@ -21,10 +21,8 @@ def address_of(
     The variable of the dependency's own name goes first, then that of the service it names, then
     the declared ``url``; so that a test can point any of them elsewhere.
     """
-    for candidate in (name, dependency.service):
-        if candidate is not None and (url := environ.get(url_variable(candidate))):
-            return url
-    return dependency.url
+    told = told_address(name, dependency.service, environ)
+    return dependency.url if told is None else told.url
 
 
 def base_url(name: str, declaration: Declaration, environ: Mapping[str, str]) -> str:

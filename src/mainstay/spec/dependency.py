@@ -60,6 +60,12 @@ class Timeouts:
         doc="Between these is an attempt that is auto; the longest also while too few attempts "
         "are known.",
     )
+    least_s: float | None = key(
+        "least",
+        duration("20ms"),
+        default=None,
+        doc="With less time left than this no attempt begins, since it could not finish.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

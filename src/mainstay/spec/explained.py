@@ -1,27 +1,27 @@
 """What holds for one dependency, and where each value came from. Pure."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mainstay.spec.address import shown_address, told_address
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.health import CacheChecks, DatabaseChecks, Health, ServiceChecks
 from mainstay.spec.kinds.keys import Key, keys_of
 from mainstay.spec.kinds.kinds import Kind, ListOf, MapOf, Section
-from mainstay.spec.kinds.secret import Secret
+from mainstay.spec.kinds.secret import Secret, reveal
 from mainstay.spec.kinds.units import duration_text
 from mainstay.spec.sources import Source
 from mainstay.spec.timeouts import derived_text, derived_total_s, kind_of, resolve_timeouts
 
 _OFF = "off"
-_USERINFO = re.compile(r"(?<=://)[^/@]*@")
 
 # The order in which a call meets the parts, outer to inner; then what clients and health take.
 _ORDER = (
     "service", "url", "criticality", "fallback", "timeout.total", "bulkhead", "rate_limit",
-    "retry", "breaker", "timeout.attempt", "timeout.auto", "hedge", "balance", "timeout",
+    "retry", "breaker", "timeout.attempt", "timeout.auto", "timeout.least",
+    "hedge", "balance", "timeout",
     "excluded", "check",
 )  # fmt: skip
 
@@ -42,7 +42,10 @@ class Line:
 
 
 def explained(
-    declaration: Declaration, name: str, sources: Mapping[str, Source]
+    declaration: Declaration,
+    name: str,
+    sources: Mapping[str, Source],
+    environ: Mapping[str, str],
 ) -> tuple[Line, ...]:
     """Return what holds for a dependency, in the order in which a call meets the parts.
 
@@ -50,6 +53,7 @@ def explained(
         declaration: Of the service that calls; it declares the dependency.
         name: The dependency's.
         sources: Of that service; see ``Loaded.sources``.
+        environ: ``MAINSTAY_URL_<NAME>`` in it goes before what is declared.
     """
     dependency = dict(declaration.dependencies)[name]
     resolved = {
@@ -63,8 +67,22 @@ def explained(
         if value is None:
             text, said = resolved.get(key, (_OFF, said))
         assert text is not None, "what is not declared is resolved, or off"
-        lines.append(Line(key=key, value=text, source=said))
+        line = Line(key=key, value=text, source=said)
+        lines.append(_in_effect(line, name, dependency, environ) if key == "url" else line)
     return tuple(sorted(lines, key=lambda line: _rank(line.key)))
+
+
+def _in_effect(
+    declared: Line, name: str, dependency: Dependency, environ: Mapping[str, str]
+) -> Line:
+    """Return where the dependency is, which the environment may say otherwise than declared."""
+    told = told_address(name, dependency.service, environ)
+    if told is None or told.url == (dependency.url and reveal(dependency.url)):
+        return declared
+    source = told.variable
+    if dependency.url is not None:
+        source += f", instead of {declared.value} ({declared.source})"
+    return Line(key=declared.key, value=shown_address(told.url), source=source)
 
 
 def _rank(key: str) -> int:
@@ -98,7 +116,7 @@ def _text(value: Any, key: Key) -> str | None:
         return None
     text = _flow(value, key.kind)
     # A URL may be declared with a password in it.
-    return _USERINFO.sub("***@", text) if key.name == "url" else text
+    return shown_address(text) if key.name == "url" else text
 
 
 def _flow(value: Any, kind: Kind) -> str:
@@ -131,6 +149,7 @@ def _resolved(dependency: Dependency, deadline_s: float) -> Iterator[tuple[str, 
         made += f", at most inbound.deadline {duration_text(deadline_s)}"
     yield "timeout.total", (total, made)
     yield "timeout.attempt", ("none", "default: the total bounds it")
+    yield "timeout.least", ("none", "default: while any time is left")
     for name, one_s in (
         ("connect", timeouts.connect_s), ("read", timeouts.read_s), ("write", timeouts.write_s),
     ):  # fmt: skip

@@ -14,7 +14,7 @@ from mainstay.spec.dependency import Dependency
 from mainstay.spec.faults import Fault, Place, fault_at
 from mainstay.spec.kinds.units import duration_text
 from mainstay.spec.sources import Declared
-from mainstay.spec.timeouts import derived_text, derived_total_s
+from mainstay.spec.timeouts import derived_text, derived_total_s, resolve_timeouts
 
 _DEADLINE = "inbound.deadline"
 _EDGE_TIMEOUT = "edge.timeout"
@@ -96,6 +96,7 @@ def hierarchy_faults(system: System, declared: tuple[Declared, ...]) -> Iterator
             yield from _deadline(member, its, name, graph.call(dependency))
             yield from _deadline_by_default(member, its, name, dependency)
             yield from _callee(its, name, dependency, graph)
+            yield from _least(member, its, name, dependency)
 
 
 def _shorter(one_s: float, other_s: float) -> bool:
@@ -173,6 +174,20 @@ def _callee(its: Declared, name: str, dependency: Dependency, graph: _Graph) -> 
             f"{callee.name}; raise it, or lower the deadline at {callees.place(_DEADLINE)}"
         )
         yield _fault(its.place(path), path, sentence, own.s, deadline_s)
+
+
+def _least(member: Member, its: Declared, name: str, dependency: Dependency) -> Iterator[Fault]:
+    """Compare what must be left for an attempt with what there is: else none would ever begin."""
+    least_s = dependency.timeout.least_s
+    deadline_s = member.declaration.inbound.deadline_s
+    total_s = resolve_timeouts(dependency, deadline_s=deadline_s).total_s
+    if least_s is not None and least_s >= total_s:
+        path = f"dependencies.{name}.timeout.least"
+        sentence = (
+            f"no attempt would ever begin: least {duration_text(least_s)} is not below the total, "
+            f"{duration_text(total_s)}"
+        )
+        yield _fault(its.place(path), path, sentence, least_s, total_s)
 
 
 def _edge(member: Member, its: Declared) -> Iterator[Fault]:

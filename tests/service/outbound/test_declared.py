@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mainstay import Policy, Service
-from mainstay.core.errors import CircuitOpen, ConfigInvalid
+from mainstay import Policy, Service, deadline
+from mainstay.core.errors import CircuitOpen, ConfigInvalid, DeadlineExceeded
 from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.plan import Parts
@@ -56,6 +56,32 @@ def test_what_is_not_declared_has_the_documented_defaults() -> None:
     assert parts.deadline is not None
     assert parts.deadline.within == 2.0
     assert (parts.fallback, parts.rate_limit, parts.attempt_timeout, parts.hedge) == (None,) * 4
+
+
+@pytest.mark.parametrize("attempt_s", [None, 0.8, "auto"])
+def test_what_must_be_left_for_an_attempt(attempt_s: float | str | None) -> None:
+    """Also where nothing else is said of attempts; the total bounds one then, as ever."""
+    timeouts = Timeouts(total_s=2.0, attempt_s=attempt_s, least_s=0.02)
+    parts = declared_parts(Dependency(service="payments", timeout=timeouts), deadline_s=5.0)
+    assert parts.attempt_timeout is not None
+    assert (parts.attempt_timeout.within, parts.attempt_timeout.least) == (attempt_s or 2.0, 0.02)
+
+
+def test_no_attempt_begins_that_could_not_finish() -> None:
+    timeouts = Timeouts(total_s=1.0, least_s=0.3)
+    made = service(declared(payments=Dependency(service="payments", timeout=timeouts)))
+    payments = made.dependency("payments")
+    clock = payments.plan.clock
+    began: list[float] = []
+
+    def call() -> None:
+        began.append(clock.monotonic_s())
+
+    with deadline(0.4, clock=clock):
+        payments.call(call)
+    with deadline(0.2, clock=clock), pytest.raises(DeadlineExceeded):
+        payments.call(call)
+    assert len(began) == 1
 
 
 def test_each_key_reaches_its_part() -> None:

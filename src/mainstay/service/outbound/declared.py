@@ -40,10 +40,14 @@ def declared_parts(
 
 
 def _attempt_timeout(declared: spec.Timeouts, timeouts: ResolvedTimeouts) -> AttemptTimeout | None:
-    if timeouts.attempt_s is None:
+    if timeouts.attempt_s is None and declared.least_s is None:
         return None
     return AttemptTimeout(
-        within=timeouts.attempt_s, floor=declared.auto.low_s, ceiling=declared.auto.high_s
+        # The total bounds an attempt for which nothing is declared.
+        within=timeouts.attempt_s or timeouts.total_s,
+        floor=declared.auto.low_s,
+        ceiling=declared.auto.high_s,
+        least=declared.least_s or 0.0,
     )
 
 
