@@ -1,6 +1,12 @@
 """Text of others on a terminal: it is shown, and commands nothing."""
 
+import json
 import re
+from typing import Any, Final
+
+_COLOURS: Final = (
+    "cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green",
+)  # fmt: skip
 
 # Colours and the like of programs that believed in a terminal: dropped, since nothing is lost.
 _STYLES = re.compile(r"\x1b\[[0-9;:]{0,64}m")
@@ -18,6 +24,23 @@ def plain(text: str) -> str:
         one if one.isprintable() else "  " if one == "\t" else _escaped(one)
         for one in _STYLES.sub("", text)
     )
+
+
+def value_text(value: Any, *, quote: bool = True) -> str:
+    """Return a value on one line. Any: what JSON has.
+
+    Args:
+        value: Of a field or an attribute.
+        quote: Whether a text with a space in it gets quotes.
+    """
+    if isinstance(value, str) and not (quote and (" " in value or not value)):
+        return plain(value)
+    return plain(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def colour_of(name: str) -> str:
+    """Return the colour of a service or replica: the same one everywhere."""
+    return _COLOURS[sum(name.encode("utf-8", "replace")) % len(_COLOURS)]
 
 
 def _escaped(character: str) -> str:

@@ -74,7 +74,8 @@ def command(
     documents and the header X-Request-Id. What was not sampled is not kept, unless it failed or was
     slow.
     """
-    need("trace", "rich")
+    if not as_json:
+        need("trace", "rich")
     state = place.running_state(path)
     folder = state / FOLDER
     if ident is not None:

@@ -1,14 +1,13 @@
 """A trace as people read it: a tree of spans, and a bar for each that says when it ran."""
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.cells import cell_len, set_cell_size
 
-from mainstay.cli.plain_text import plain
+from mainstay.cli.plain_text import colour_of, plain, value_text
 from mainstay.control.traces.kept import Found
 from mainstay.control.traces.span import KeptMoment, KeptSpan
 from mainstay.control.traces.summary import KEPT, STATUS
@@ -36,7 +35,6 @@ _SHOWN: Final = (
 )
 """Attributes that are shown beside a span, and by which name."""
 
-_SERVICES: Final = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
 _MS: Final = 1_000_000
 _EIGHTHS: Final = "▏▎▍▌▋▊▉█"
 
@@ -94,7 +92,7 @@ def _line(row: Row, start_ns: int, total_ns: int, label_columns: int, bar_column
         + " "
         + click.style(took, fg=red)
         + "  "
-        + click.style(bar, fg=red or service_colour(span.service))
+        + click.style(bar, fg=red or colour_of(span.service))
     ).rstrip()
 
 
@@ -156,16 +154,6 @@ def _told(moment: KeptMoment) -> str:
         return plain(f"{kind}: {said}".rstrip(": "))
     pairs = (f"{plain(name)}={value_text(value)}" for name, value in found.items())
     return "  ".join((plain(moment.name), *pairs))
-
-
-def value_text(value: Any) -> str:
-    """Return a value of an attribute on one line. Any: what JSON has."""
-    return plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def service_colour(service: str) -> str:
-    """Return the colour of a service: the same one everywhere."""
-    return _SERVICES[sum(service.encode("utf-8", "replace")) % len(_SERVICES)]
 
 
 def duration(nanoseconds: int) -> str:
