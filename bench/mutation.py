@@ -34,6 +34,7 @@ FILES = (
         )
     ),
     "src/mainstay/core/deadline.py",
+    "src/mainstay/core/scope.py",
 )  # fmt: skip
 TESTS = (
     "tests/core/test_deadline.py",

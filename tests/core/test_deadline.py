@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from mainstay import deadline, detach, remaining_s
-from mainstay.core.deadline import CURRENT
 from mainstay.core.errors import (
     AttemptTimedOut,
     CallRejected,
@@ -17,6 +16,7 @@ from mainstay.core.errors import (
     DeadlineExceeded,
     PolicyMisused,
 )
+from mainstay.core.scope import CURRENT
 from mainstay.testing import VirtualClock, run_virtual
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from mainstay import deadline, detach, remaining_s
 from mainstay.core.clock import SYSTEM_CLOCK
-from mainstay.core.deadline import CURRENT, Scope, back, enter, expiry_s, new_scope, restore
 from mainstay.core.errors import DeadlineExceeded, PolicyMisused
+from mainstay.core.scope import CURRENT, Scope, back, enter, expiry_s, new_scope, restore
 from mainstay.testing import VirtualClock, run_virtual
 
 

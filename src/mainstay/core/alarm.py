@@ -15,8 +15,8 @@ from threading import get_ident
 from typing import Any, Protocol
 
 from mainstay.core.clock import Clock
-from mainstay.core.deadline import Scope
 from mainstay.core.errors import PolicyMisused
+from mainstay.core.scope import Scope
 
 if sys.version_info >= (3, 12):
     from asyncio import current_task

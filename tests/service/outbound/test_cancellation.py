@@ -18,7 +18,7 @@ from mainstay import (
     Retry,
     deadline,
 )
-from mainstay.core.deadline import CURRENT
+from mainstay.core.scope import CURRENT
 from mainstay.service.outbound.breaker.circuit import State
 from mainstay.testing import VirtualClock, run_virtual
 

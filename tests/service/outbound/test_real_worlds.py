@@ -20,8 +20,8 @@ from mainstay import (
     RateLimit,
     Retry,
 )
-from mainstay.core.deadline import CURRENT
 from mainstay.core.errors import AttemptTimedOut, CallRejected, CircuitOpen
+from mainstay.core.scope import CURRENT
 from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.events import Attempted
 from mainstay.testing import Recorder

@@ -9,7 +9,7 @@ import contextlib
 import math
 from typing import Any
 
-from mainstay.core.deadline import back, current, enter
+from mainstay.core.scope import back, current, enter
 from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.deadline import allowed_s

@@ -6,20 +6,27 @@ waits for it would give the place and anyio's token back while the thread works 
 that overrun would make threads without end.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mainstay.core.alarm import NOWHERE, Alarm, Lane
 
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from mainstay.core.deadline import Scope
-    from mainstay.service.inbound.flight import Flight
+    from mainstay.core.scope import Scope
 
 _IN_THREAD = "run_sync_in_worker_thread"
 """anyio's, for asyncio: what Starlette and FastAPI await for a plain function."""
 
 _FRAMES_MAX = 512
+
+
+class Cuttable(Protocol):
+    """A request that is answered in the app's place when its time is up."""
+
+    def cut(self) -> None:
+        """Answer it, unless it has been."""
+        ...
 
 
 class RequestAlarm(Alarm):
@@ -31,7 +38,7 @@ class RequestAlarm(Alarm):
 
     __slots__ = ("flight",)
 
-    flight: "Flight"
+    flight: Cuttable
 
     def ring(self) -> None:
         """Answer in the app's place; end the app, where it can be ended."""

@@ -27,7 +27,7 @@ from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
 if TYPE_CHECKING:
     from collections import deque
 
-    from mainstay.core.deadline import Scope
+    from mainstay.core.scope import Scope
 
 # Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
 Environ = dict[str, Any]

@@ -5,7 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from mainstay.core.deadline import back, current, enter, new_scope
+from mainstay.core.scope import back, current, enter, new_scope
 from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
 from mainstay.service.inbound.arriving import Arriving
 from mainstay.service.inbound.deadline import allowed_s

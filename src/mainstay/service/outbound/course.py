@@ -7,8 +7,8 @@ nothing here waits. The shells wait as long as they are told.
 import math
 from typing import Any
 
-from mainstay.core.deadline import Scope, expiry_s
 from mainstay.core.errors import AttemptTimedOut, CircuitOpen, DeadlineExceeded
+from mainstay.core.scope import Scope, expiry_s
 from mainstay.service.outbound.breaker.circuit import REFUSED, Change, Circuit, Mode
 from mainstay.service.outbound.events import (
     Attempted,

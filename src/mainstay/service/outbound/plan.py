@@ -8,8 +8,8 @@ from typing import Protocol
 
 from mainstay.core.alarm import Lane
 from mainstay.core.clock import Clock, pause
-from mainstay.core.deadline import Scope, new_scope
 from mainstay.core.events import Listeners
+from mainstay.core.scope import Scope, new_scope
 from mainstay.service.outbound.attempt_timeout import AttemptTimeout, Bound
 from mainstay.service.outbound.breaker.breaker import Breaker
 from mainstay.service.outbound.breaker.circuit import Circuit

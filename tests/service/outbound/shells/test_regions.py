@@ -11,8 +11,8 @@ from functools import partial
 import pytest
 
 from mainstay import Breaker, Bulkhead, Deadline, Policy, deadline, remaining_s
-from mainstay.core.deadline import CURRENT
 from mainstay.core.errors import DeadlineExceeded, PolicyMisused
+from mainstay.core.scope import CURRENT
 from mainstay.testing import VirtualClock, run_virtual
 
 

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any, ParamSpec, TypeVar
 
-from mainstay.core.deadline import Scope, back, current, enter, new_scope, restore
 from mainstay.core.errors import PolicyMisused
+from mainstay.core.scope import Scope, back, current, enter, new_scope, restore
 from mainstay.service.outbound.course import (
     INFINITE,
     admit,

@@ -7,8 +7,8 @@ run a body twice or answer in its place: retries, hedges and fallback have no sa
 from asyncio import current_task
 
 from mainstay.core.alarm import Alarm, region_alarm
-from mainstay.core.deadline import CURRENT, Scope, expiry_s, region_scope
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
+from mainstay.core.scope import CURRENT, Scope, expiry_s, region_scope
 from mainstay.service.outbound.course import (
     INFINITE,
     Course,

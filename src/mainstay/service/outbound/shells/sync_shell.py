@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, ParamSpec, TypeVar
 
-from mainstay.core.deadline import Scope, back, current, enter, restore
 from mainstay.core.errors import PolicyMisused
+from mainstay.core.scope import Scope, back, current, enter, restore
 from mainstay.service.outbound.course import (
     INFINITE,
     admit,

@@ -7,8 +7,8 @@ look at the connection would say that all is well.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mainstay.core.deadline import CURRENT, expiry_s
 from mainstay.core.errors import MainstayError
+from mainstay.core.scope import CURRENT, expiry_s
 from mainstay.service.outbound.course import admit, tell_change
 from mainstay.service.outbound.plan import Plan
 

@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
-from mainstay.core.deadline import CURRENT, DeadlineRegion, expiry_s
+from mainstay.core.deadline import DeadlineRegion
 from mainstay.core.errors import (
     AttemptTimedOut,
     DeadlineExceeded,
     MainstayError,
 )
+from mainstay.core.scope import CURRENT, expiry_s
 from mainstay.core.trace import current_trace
 from mainstay.service.outbound.adapters.asked import Asked
 from mainstay.service.outbound.adapters.errors import CallUnsendable, ConnectFailed, ConnectionLost
