@@ -9,7 +9,9 @@ from bench.header_inputs import SEEDS, mutated
 from mainstay.core.trace import arrive, parse_traceparent, request_id_of, tracestate_of
 from mainstay.service.inbound.client import Trust, packed_of
 from mainstay.service.inbound.deadline import allowed_s
+from mainstay.service.inbound.error_page import HTML_TYPE
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.failure import FAILED
 from mainstay.service.inbound.idempotency.key import parse_key
 from mainstay.service.inbound.perimeter import Perimeter
 from mainstay.service.inbound.problem import Problems
@@ -96,6 +98,8 @@ def _session(value: bytes) -> None:
 
 def _accept(value: bytes) -> None:
     _problems.convert(404, "text/html", b"<p>", "t", "r", accept=value)
+    kind, _ = _problems.answer(FAILED, "t", "r", value)
+    hold(kind != HTML_TYPE or b"text/html" in value.lower())
 
 
 def _later(value: bytes) -> None:

@@ -13,7 +13,7 @@ from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedReceive
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.problem import PROBLEM_TYPE
+from mainstay.service.inbound.problem import VARY
 from mainstay.service.inbound.refusal import RawHeaders, Refusal, Refused
 
 HELD_BYTES_MAX = 65_536
@@ -26,7 +26,6 @@ _LEFT = frozenset(("ClientDisconnect", "ClientDisconnected", "RequestAborted"))
 _ERRORS_FROM = 400
 _UNHANDLED = 500
 _EVENTS = b"text/event-stream"
-_PROBLEM = (b"content-type", PROBLEM_TYPE.encode())
 
 
 class Flight(Exchange):
@@ -190,7 +189,7 @@ class Flight(Exchange):
             return
         headers = _lowered(held[0].get("headers", ()))
         kind = next((value for name, value in headers if name == b"content-type"), None)
-        document = self._inbound.document_of(
+        told = self._inbound.document_of(
             self,
             None if kind is None else kind.decode("latin-1"),
             decoded(
@@ -199,14 +198,14 @@ class Flight(Exchange):
                 bytes_max=HELD_BYTES_MAX,
             ),
         )
-        if document is not None:
+        if told is not None:
+            kind_told, document = told
             kept = [
                 pair
                 for pair in headers
                 if pair[0] not in {b"content-type", b"content-length", b"content-encoding"}
             ]
-            length = (b"content-length", str(len(document)).encode())
-            held[0] = {**held[0], "headers": [_PROBLEM, length, *kept]}
+            held[0] = {**held[0], "headers": [*_described(kind_told, document), *kept]}
             held[1:] = [{"type": "http.response.body", "body": self._body(document)}]
             self.size = len(document)
         await self._release()
@@ -313,12 +312,20 @@ class Flight(Exchange):
         await self._send({"type": "http.response.body", "body": self._body(document)})
 
     def _problem(self, refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        document = self._inbound.problems.render(refusal, self.trace.trace_id, self.request_id)
-        length = (b"content-length", str(len(document)).encode())
-        return document, [_PROBLEM, length, *refusal.headers]
+        kind, document = self._inbound.told(self, refusal)
+        return document, [*_described(kind, document), *refusal.headers]
 
     def _body(self, document: bytes) -> bytes:
         return b"" if self.method == "HEAD" else document
+
+
+def _described(kind: str, document: bytes) -> RawHeaders:
+    """Return the headers that say what a document of ours is."""
+    return (
+        (b"content-type", kind.encode()),
+        (b"content-length", str(len(document)).encode()),
+        VARY,
+    )
 
 
 def _lowered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -16,7 +16,7 @@ from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
-from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.problem import PROBLEM_TYPE, Problems
 from mainstay.service.inbound.ratelimit.limits import Limits
 from mainstay.service.inbound.refusal import Refusal
 from mainstay.service.inbound.sessions.sessions import Sessions
@@ -108,10 +108,16 @@ class Inbound:
                 )
             )
 
+    def told(self, exchange: Exchange, refusal: Refusal) -> tuple[str, bytes]:
+        """Return content type and body of the answer to a request that is refused."""
+        return self.problems.answer(
+            refusal, exchange.trace.trace_id, exchange.request_id, exchange.get(b"accept")
+        )
+
     def document_of(
         self, exchange: Exchange, content_type: str | None, body: bytes
-    ) -> bytes | None:
-        """Return the problem document in place of an error that the app answered by itself.
+    ) -> tuple[str, bytes] | None:
+        """Return what is answered in place of an error that the app answered by itself.
 
         Args:
             exchange: Its answer has begun, with a status of 400 and above.
@@ -119,19 +125,19 @@ class Inbound:
             body: The whole of it, not encoded.
 
         Returns:
-            The document; None where the answer should stay as it is.
+            Content type and body; None where the answer should stay as it is.
         """
-        trace_id, request_id = exchange.trace.trace_id, exchange.request_id
         if exchange.status == FAILED.status and is_unhandled(body):
             self.refused(exchange, FAILED)
-            return self.problems.render(FAILED, trace_id, request_id)
+            return self.told(exchange, FAILED)
         if not self.problem_errors:
             return None
-        return self.problems.convert(
+        document = self.problems.convert(
             exchange.status,
             content_type,
             body,
-            trace_id,
-            request_id,
+            exchange.trace.trace_id,
+            exchange.request_id,
             accept=exchange.get(b"accept"),
         )
+        return None if document is None else (PROBLEM_TYPE, document)

@@ -15,11 +15,14 @@ from mainstay.service.inbound.conversion import (
     is_page_asked_for,
     told,
 )
+from mainstay.service.inbound.error_page import HTML_TYPE, error_page, is_page_preferred
 from mainstay.service.inbound.problem_kinds import KINDS
 from mainstay.service.inbound.refusal import Refusal
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
 PROBLEM_TYPE = "application/problem+json"
+VARY = (b"vary", b"Accept")
+"""Of every refusal: for browsers it is a page."""
 
 _BLANK = "about:blank"
 """The type of what is no more than its status (RFC 9457, section 4.2.1)."""
@@ -57,6 +60,21 @@ class Problems:
             # A kind that the table doesn't know, or another status than the table's.
             head = _head(self._types + refusal.kind, refusal.title, refusal.status)
         return (head + ',"detail":' + quoted(refusal.detail) + _ids(trace_id, request_id)).encode()
+
+    def answer(
+        self, refusal: Refusal, trace_id: str, request_id: str | None, accept: bytes | None
+    ) -> tuple[str, bytes]:
+        """Return content type and body for who was refused: a page for browsers.
+
+        Args:
+            refusal: Why.
+            trace_id: As for ``render``.
+            request_id: As for ``render``.
+            accept: What the client takes, as it said.
+        """
+        if is_page_preferred(accept):
+            return HTML_TYPE, error_page(refusal, trace_id, request_id)
+        return PROBLEM_TYPE, self.render(refusal, trace_id, request_id)
 
     def convert(
         self,

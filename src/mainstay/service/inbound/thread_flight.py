@@ -19,7 +19,7 @@ from mainstay.service.inbound.header_text import TextHeaders, as_text, by_name, 
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedInput
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.problem import PROBLEM_TYPE
+from mainstay.service.inbound.problem import VARY
 from mainstay.service.inbound.refusal import Refusal, Refused
 from mainstay.service.inbound.thread_body import JoinedBody, StreamedBody, close_body
 from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
@@ -281,12 +281,11 @@ class ThreadFlight(Exchange):
     def _problem(self, refusal: Refusal) -> bytes:
         """Make a refusal the answer, and return its body."""
         self._inbound.refused(self, refusal)
-        document = self._inbound.problems.render(refusal, self.trace.trace_id, self.request_id)
+        kind, document = self._inbound.told(self, refusal)
         self.status, self.size = refusal.status, len(document)
         self._said = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
         self._headers = [
-            ("Content-Type", PROBLEM_TYPE),
-            ("Content-Length", str(len(document))),
+            *_described(kind, document),
             *(pair_of(name, value) for name, value in refusal.headers),
         ]
         return b"" if self.method == "HEAD" else document
@@ -338,16 +337,21 @@ class ThreadFlight(Exchange):
                 return JoinedBody(parts, rest, body)
         encoding = self._header("content-encoding") or ""
         plain = decoded(b"".join(parts), encoding, bytes_max=HELD_BYTES_MAX)
-        document = self._inbound.document_of(self, kind, plain)
+        told = self._inbound.document_of(self, kind, plain)
         close_body(body)
-        if document is None:
+        if told is None:
             return parts
+        kind_told, document = told
         self._headers = [
-            ("Content-Type", PROBLEM_TYPE),
-            ("Content-Length", str(len(document))),
+            *_described(kind_told, document),
             *(pair for pair in self._headers if pair[0].lower() not in _NOT_KEPT),
         ]
         return [b"" if self.method == "HEAD" else document]
+
+
+def _described(kind: str, document: bytes) -> TextHeaders:
+    """Return the headers that say what a document of ours is."""
+    return [("Content-Type", kind), ("Content-Length", str(len(document))), pair_of(*VARY)]
 
 
 def _path_of(environ: Environ) -> str:
