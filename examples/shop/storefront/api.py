@@ -1,7 +1,7 @@
 """The shop for programs: JSON below ``/api``."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -25,6 +25,13 @@ class Categories:
     """The shelves of the shop."""
 
     items: tuple[Category, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedOrder(Order):
+    """An order that was placed just now, and ids of products that go with it; maybe none."""
+
+    goes_with: tuple[int, ...]
 
 
 @router.get("/categories")
@@ -65,10 +72,13 @@ async def recommendations(shop: Wired, product_id: int) -> Recommendation:
 
 
 @router.post("/orders", status_code=201)
-async def place_order(shop: Wired, request: OrderRequest, key: Key = None) -> Order:
+async def place_order(shop: Wired, request: OrderRequest, key: Key = None) -> PlacedOrder:
     """Place an order. With an Idempotency-Key it may be sent again, and is paid once."""
     order_id = str(uuid.uuid4())
-    return await shop.checkout.place(request, key=key or order_id, order_id=order_id)
+    order = await shop.checkout.place(request, key=key or order_id, order_id=order_id)
+    goes_with = await shop.recommendations.beside(order.lines[0].product_id)
+    kept = {one.name: getattr(order, one.name) for one in fields(order)}
+    return PlacedOrder(**kept, goes_with=goes_with)
 
 
 @router.get("/orders/{order_id}")

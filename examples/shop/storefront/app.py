@@ -17,4 +17,5 @@ peers = Peers(
     recommendations=service.dependency("recommendations"),
     payments=service.dependency("payments"),
 )
-app = service.asgi(build(peers, database))
+orders = service.counter("orders", "Orders by what became of them.", labels=("state",))
+app = service.asgi(build(peers, database, orders))

@@ -8,20 +8,34 @@ from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
 
+from mainstay import get_logger
+from mainstay.telemetry.metrics import Counter
 from shop.storefront.catalog import Catalog
-from shop.storefront.errors import PaymentDeclined
-from shop.storefront.order import Order, OrderRequest, priced
+from shop.storefront.errors import PaymentDeclined, ServiceAway
+from shop.storefront.order import Order, OrderRequest, State, priced
 from shop.storefront.orderbook import OrderBook
 from shop.storefront.payments import Payments
 
+log = get_logger(__name__)
+
 
 class Checkout:
-    """Validate against the catalog, keep, charge, confirm."""
+    """Validate against the catalog, keep, charge, confirm.
 
-    def __init__(self, catalog: Catalog, payments: Payments, orders: OrderBook) -> None:
+    Args:
+        catalog: Knows the prices.
+        payments: Charge.
+        orders: Keep.
+        settled: Counts orders by their state, each once.
+    """
+
+    def __init__(
+        self, catalog: Catalog, payments: Payments, orders: OrderBook, settled: Counter
+    ) -> None:
         self._catalog = catalog
         self._payments = payments
         self._orders = orders
+        self._settled = settled
 
     async def place(self, request: OrderRequest, *, key: str, order_id: str) -> Order:
         """Return the confirmed order of ``key``, which is placed if need be.
@@ -57,10 +71,25 @@ class Checkout:
                 reference=order.id,
             )
         except PaymentDeclined:
-            await run_in_threadpool(self._orders.settle, order.id, "declined", None)
+            await self._settle(order, "declined", None)
             raise
-        await run_in_threadpool(self._orders.settle, order.id, "confirmed", charge_id)
+        except ServiceAway:
+            log.warning("order stays pending", order_id=order.id, total_cents=order.total_cents)
+            raise
+        await self._settle(order, "confirmed", charge_id)
         return replace(order, state="confirmed")
+
+    async def _settle(self, order: Order, state: State, charge_id: str | None) -> None:
+        """Write down what became of an order. It is told and counted once, however often asked."""
+        if await run_in_threadpool(self._orders.settle, order.id, state, charge_id):
+            self._settled.labels(state).inc()
+            log.info(
+                "order settled",
+                state=state,
+                order_id=order.id,
+                total_cents=order.total_cents,
+                lines=len(order.lines),
+            )
 
     async def find(self, order_id: str) -> Order | None:
         """Return a kept order, or None."""

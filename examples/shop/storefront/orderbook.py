@@ -71,13 +71,18 @@ class OrderBook:
             )
         return order
 
-    def settle(self, order_id: str, state: State, charge_id: str | None) -> None:
-        """Write down what became of a pending order; one that is settled stays as it is."""
+    def settle(self, order_id: str, state: State, charge_id: str | None) -> bool:
+        """Write down what became of a pending order; one that is settled stays as it is.
+
+        Returns:
+            Whether it was pending until now. Of several that settle an order, one does.
+        """
         with self._database.transaction() as connection:
-            connection.execute(
+            settled = connection.execute(
                 "UPDATE orders SET state = ?, charge_id = ? WHERE id = ? AND state = 'pending'",
                 (state, charge_id, order_id),
             )
+            return settled.rowcount == 1
 
     def find(self, order_id: str) -> Order | None:
         """Return one order, or None where there is no such id."""

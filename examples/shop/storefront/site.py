@@ -8,6 +8,7 @@ import httpx
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from mainstay.telemetry.metrics import Counter
 from shop.database import Database
 from shop.storefront import api, basket, pages
 from shop.storefront.refuse import HANDLERS
@@ -19,6 +20,7 @@ STATIC = Path(__file__).with_name("static")
 def build(
     peers: Peers,
     database: Database,
+    orders: Counter,
     transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
 ) -> FastAPI:
     """Return the storefront.
@@ -26,12 +28,13 @@ def build(
     Args:
         peers: The policies of the services that it calls.
         database: Where orders are kept; open while the app runs.
+        orders: Counts them by their state.
         transports: For tests: what answers in place of the network, for each service.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with wired(peers, database, transports) as wiring:
+        async with wired(peers, database, orders, transports) as wiring:
             app.state.wiring = wiring
             yield
 

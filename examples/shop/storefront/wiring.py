@@ -10,6 +10,7 @@ import httpx
 from fastapi import Depends, Request
 
 from mainstay import Policy
+from mainstay.telemetry.metrics import Counter
 from shop.database import Database
 from shop.products import Category
 from shop.storefront.catalog import Catalog
@@ -46,6 +47,7 @@ class Wiring:
 async def wired(
     peers: Peers,
     database: Database,
+    orders: Counter,
     transports: Mapping[str, httpx.AsyncBaseTransport] | None,
 ) -> AsyncIterator[Wiring]:
     """Open a client for each service and the order book; close all of them at the end."""
@@ -62,7 +64,7 @@ async def wired(
         yield Wiring(
             catalog=catalog,
             recommendations=Recommendations(await upstream(peers.recommendations), catalog),
-            checkout=Checkout(catalog, payments, OrderBook(database)),
+            checkout=Checkout(catalog, payments, OrderBook(database), orders),
         )
     database.close()
 
