@@ -145,7 +145,8 @@ def list_traces(found: Listing, chosen: list[Summary], lines: int, *, as_json: b
         click.echo(json.dumps([summary_object(one) for one in chosen[:lines]], indent=2))
         return
     if found.unreadable:
-        click.echo(f"note: {found.unreadable} lines of spans can't be read", err=True)
+        lines_text = "line" if found.unreadable == 1 else "lines"
+        click.echo(f"note: {found.unreadable} {lines_text} of spans can't be read", err=True)
     if not chosen:
         which = "trace" if not found.summaries else "such trace"
         click.echo(

@@ -36,6 +36,8 @@ _SHOWN: Final = (
 """Attributes that are shown beside a span, and by which name."""
 
 _MS: Final = 1_000_000
+_SECONDS_FROM_MS: Final = 100_000
+_DAYS_FROM_MS: Final = 100_000_000
 _EIGHTHS: Final = "▏▎▍▌▋▊▉█"
 
 
@@ -157,9 +159,11 @@ def _told(moment: KeptMoment) -> str:
 
 
 def duration(nanoseconds: int) -> str:
-    """Return a duration in milliseconds, as long as that is readable."""
+    """Return a duration in milliseconds, as long as that is readable; in ten columns at most."""
     ms = nanoseconds / _MS
-    if abs(ms) >= 100_000:  # noqa: PLR2004  From here on people count seconds.
+    if abs(ms) >= _DAYS_FROM_MS:
+        return f"{ms / 86_400_000:.1f} d"
+    if abs(ms) >= _SECONDS_FROM_MS:
         return f"{ms / 1000:.1f} s"
     return f"{ms:.1f} ms" if abs(ms) >= 10 else f"{ms:.2f} ms"  # noqa: PLR2004  Three digits.
 

@@ -20,6 +20,9 @@ WIRE_BYTES_MAX: Final = 2 * BODY_BYTES_MAX
 REQUEST_S: Final = 30.0
 """From a request's first byte to its last."""
 
+LINGER_S: Final = 2.0
+"""How long what follows a refused request is thrown away."""
+
 IDLE_S: Final = 300.0
 """Between two requests."""
 
@@ -92,14 +95,19 @@ class Connection(asyncio.Protocol):
         """Begin, if there is room."""
         self._transport = cast("asyncio.Transport", transport)
         if not self._owner.opened(self):
-            busy = "too many connections"
-            self._refuse(Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, said=busy))
+            busy = Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, said="too many connections")
+            self._answered = True
+            self._write(response(busy, as_json=False, close=True))
+            self.close()
             return
         self._wait(IDLE_S)
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
         if self._answered:
+            self._bytes += len(data)
+            if self._bytes > WIRE_BYTES_MAX:
+                self._too_late()
             return
         if self._busy:
             # One at a time: whoever sends the next request before the answer is no exporter.
@@ -173,7 +181,7 @@ class Connection(asyncio.Protocol):
         """Say what became of the letter, and wait for the next one."""
         self._busy = False
         self._free()
-        if self._transport is None:
+        if self._transport is None or self._answered:
             return
         keep = self._parser.should_keep_alive()
         self._write(response(answer, as_json=self._as_json(), close=not keep))
@@ -201,10 +209,16 @@ class Connection(asyncio.Protocol):
         self._owner.came(self, letter)
 
     def _refuse(self, answer: Answer) -> None:
-        """Answer and close: what else comes is not read, so that nobody can make us read it."""
+        """Answer and close; what else comes is thrown away, within bounds.
+
+        A connection that is closed with bytes unread is reset, and the sender may lose the answer.
+        """
         self._answered = True
+        self._free()
         self._write(response(answer, as_json=self._as_json(), close=True))
-        self.close()
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._wait(LINGER_S)
 
     def _refused_head(self) -> Answer | None:
         """Return why the body is not wanted; who is not ours learns nothing but that."""

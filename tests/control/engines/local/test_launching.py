@@ -11,6 +11,7 @@ from mainstay.control.engines.local.launching import (
     replica_spec,
     revision_of,
 )
+from mainstay.control.traces.door import Door
 from mainstay.spec.declaration import Declaration, Member
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.edge import Edge
@@ -95,3 +96,13 @@ def test_a_moved_dependency_makes_another_revision() -> None:
     moved = replace(PAD, urls={"catalog": "http://127.0.0.1:20002"})
     assert revision_of(one, PAD, 0) != revision_of(one, moved, 0)
     assert revision_of(member(), PAD, 0) == revision_of(member(), moved, 0)
+
+
+def test_replicas_are_told_where_spans_are_received_and_none_is_restarted_for_that() -> None:
+    door = Door(port=20009, token="ab" * 24)
+    told = dict(replica_spec(member(), "web-1", 8123, replace(PAD, door=door), replicas=2).env)
+    assert told["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == "http://127.0.0.1:20009/v1/traces"
+    assert revision_of(member(), replace(PAD, door=door), 1) == revision_of(member(), PAD, 1)
+    chosen = replace(PAD, door=door, environ={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"})
+    told = dict(replica_spec(member(), "web-1", 8123, chosen, replicas=2).env)
+    assert "OTEL_EXPORTER_OTLP_TRACES_HEADERS" not in told

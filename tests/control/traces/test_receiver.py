@@ -1,0 +1,401 @@
+"""The receiver: what it takes, what it refuses, and that nothing that is sent to it hurts it."""
+
+import asyncio
+import gzip
+import json
+import socket
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from tests.ports import free_port
+
+from mainstay.control.traces import connection as connections
+from mainstay.control.traces import receiver as receivers
+from mainstay.control.traces.door import Door, load
+from mainstay.control.traces.intake import BODY_BYTES_MAX
+from mainstay.control.traces.kept import listing
+from mainstay.control.traces.local import DOOR, LocalTraces
+from mainstay.control.traces.receiver import SpansTrouble
+from mainstay.control.traces.ring import segments
+from mainstay.core.clock import SYSTEM_CLOCK
+from mainstay.core.errors import EngineRefused
+
+if TYPE_CHECKING:
+    from mainstay.core.events import Event
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+
+
+class World:
+    """A receiver, what it kept, and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.told: list[Event] = []
+        self.traces = LocalTraces(
+            folder, free_port=free_port, clock=SYSTEM_CLOCK, emit=self.told.append
+        )
+
+    @property
+    def door(self) -> Door:
+        assert self.traces.door is not None
+        return self.traces.door
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(one.name for one in listing(self.folder).summaries)
+
+    async def send(
+        self,
+        body: bytes,
+        form: str = PROTOBUF,
+        *,
+        line: str = "POST /v1/traces HTTP/1.1",
+        token: str | None = None,
+        length: str | None = None,
+        more: str = "",
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send one request on a connection of its own; return status, headers, body."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.door.port)
+        head = (
+            f"{line}\r\nHost: x\r\nContent-Type: {form}\r\n"
+            f"Authorization: Bearer {self.door.token if token is None else token}\r\n"
+            f"{more}Content-Length: {len(body) if length is None else length}\r\n\r\n"
+        )
+        try:
+            writer.write(head.encode("latin-1") + body)
+            return await answer_of(reader)
+        finally:
+            writer.close()
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """Return one answer: status, headers, body."""
+    async with asyncio.timeout(30):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+        first, *lines = head.splitlines()
+        headers = dict(line.split(": ", 1) for line in lines if line)
+        body = await reader.readexactly(int(headers.get("Content-Length", "0")))
+    return int(first.split()[1]), headers, body
+
+
+def request(*names: str) -> bytes:
+    """Return a request with a trace for each name."""
+    made = ExportTraceServiceRequest()
+    spans = made.resource_spans.add().scope_spans.add().spans
+    for number, name in enumerate(names, start=1):
+        spans.add(trace_id=bytes((number,)) * 16, span_id=b"\1" * 8, name=name)
+    body: bytes = made.SerializeToString()
+    return body
+
+
+def in_json(name: str) -> bytes:
+    span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": name, "endTimeUnixNano": "7"}
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+
+
+@asynccontextmanager
+async def living(folder: Path) -> AsyncIterator[World]:
+    world = World(folder)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    await world.traces.start()
+    try:
+        yield world
+    finally:
+        await world.traces.stop()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with living(tmp_path / "traces") as world:
+        yield world
+
+
+async def still_works(world: World) -> None:
+    assert (await world.send(request("after")))[0] == 200
+    assert "after" in world.names
+
+
+async def idle(world: World) -> None:
+    """Wait until nobody is connected; then nothing is held either."""
+    receiver = world.traces._receiver
+    assert receiver is not None
+    async with asyncio.timeout(30):
+        while receiver._connections:  # noqa: ASYNC110  Nobody tells a test.
+            await asyncio.sleep(0.01)
+    assert receiver._held_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "more"),
+    [
+        (request("a", "b"), ""),
+        (gzip.compress(request("a", "b")), "Content-Encoding: gzip\r\n"),
+        (zlib.compress(request("a", "b")), "Content-Encoding: deflate\r\n"),
+        (request("a", "b"), "Content-Encoding: identity\r\n"),
+    ],
+)
+async def test_spans_are_taken_in_every_form_of_protobuf(
+    world: World, body: bytes, more: str
+) -> None:
+    assert (await world.send(body, more=more))[::2] == (200, b"")
+    assert world.names == ["a", "b"]
+
+
+async def test_spans_are_taken_in_json(world: World) -> None:
+    status, headers, said = await world.send(in_json("a"), f"{JSON}; charset=utf-8")
+    assert (status, headers["Content-Type"], said) == (200, JSON, b"{}")
+    assert world.names == ["a"]
+
+
+async def test_what_was_rejected_is_counted_in_the_answer(world: World) -> None:
+    made = ExportTraceServiceRequest()
+    spans = made.resource_spans.add().scope_spans.add().spans
+    spans.add(name="no ids")
+    spans.add(trace_id=b"\1" * 16, span_id=b"\1" * 8, name="ids")
+    status, _, said = await world.send(made.SerializeToString())
+    answer = ExportTraceServiceResponse.FromString(said)
+    assert (status, answer.partial_success.rejected_spans) == (200, 1)
+    assert "ids" in answer.partial_success.error_message
+    assert world.names == ["ids"]
+    bad = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [{}]}]}]}).encode()
+    status, _, said = await world.send(bad, JSON)
+    assert (status, json.loads(said)["partialSuccess"]["rejectedSpans"]) == (200, "1")
+
+
+@pytest.mark.parametrize(
+    ("status", "changes"),
+    [
+        (401, {"token": "another"}),
+        (401, {"token": ""}),
+        (404, {"line": "POST /v1/metrics HTTP/1.1"}),
+        (405, {"line": "GET /v1/traces HTTP/1.1"}),
+        (415, {"form": "text/plain"}),
+        (415, {"form": ""}),
+        (415, {"more": "Content-Encoding: br\r\n"}),
+        (413, {"length": str(BODY_BYTES_MAX + 1)}),
+        (413, {"length": "9" * 15}),
+        (400, {"length": "-1"}),
+        (400, {"line": "POST /v1/traces SPDY/3"}),
+        (400, {"more": "Transfer-Encoding: chunked\r\n"}),
+        (400, {"body": b"\x0a\xff"}),
+        (400, {"body": request("a")[:-1]}),
+        (400, {"body": b"{", "form": JSON}),
+        (400, {"more": "Content-Encoding: gzip\r\n"}),
+        (400, {"body": gzip.compress(request("a"))[:-9], "more": "Content-Encoding: gzip\r\n"}),
+        (400, {"body": gzip.compress(request("a")) + b"x", "more": "Content-Encoding: gzip\r\n"}),
+        (413, {"body": gzip.compress(bytes(100_000_000)), "more": "Content-Encoding: gzip\r\n"}),
+        (413, {"body": zlib.compress(bytes(100_000_000)), "more": "Content-Encoding: deflate\r\n"}),
+        (431, {"more": "".join(f"X-{n}: {'y' * 1000}\r\n" for n in range(400))}),
+        (431, {"more": "X: " + "y" * 600_000}),
+    ],
+)  # fmt: skip
+async def test_what_is_not_wanted_is_refused_and_nothing_is_kept(
+    world: World, status: int, changes: dict[str, str]
+) -> None:
+    sent = {"body": request("a"), **changes}
+    answer = await world.send(**sent)  # type: ignore[arg-type]  # By the rows above.
+    assert answer[0] == status
+    assert world.names == []
+    await still_works(world)
+    assert world.told == []
+
+
+async def test_a_body_that_grows_beyond_the_bound_is_cut_off(world: World) -> None:
+    """Law: without a length, what comes is counted, whatever its framing."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+    writer.write(
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        b"Transfer-Encoding: chunked\r\nAuthorization: Bearer %b\r\n\r\n"
+        % world.door.token.encode()
+    )
+    chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    writer.writelines([chunk] * (BODY_BYTES_MAX // 0x10000 + 1))
+    assert (await answer_of(reader))[0] == 413
+    assert await reader.read() == b""
+    # Who goes on all the same is thrown out.
+    with pytest.raises(OSError):  # noqa: PT011, PT012  Reset or broken pipe, as the system has it.
+        for _ in range(1000):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
+    await still_works(world)
+
+
+async def test_a_connection_is_used_again_and_pieces_are_put_together(world: World) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+    for name in ("a", "b"):
+        body = in_json(name).replace(b"abab", name.encode() * 4)
+        head = (
+            f"POST /v1/traces?x=1 HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\n"
+            f"authorization: Bearer {world.door.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode()
+        for at in range(0, len(head + body), 37):
+            writer.write((head + body)[at : at + 37])
+            await writer.drain()
+        assert (await answer_of(reader))[0] == 200
+    writer.close()
+    assert world.names == ["a", "b"]
+
+
+async def test_who_asks_before_sending_is_answered(world: World) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+    body = request("a")
+    writer.write(
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        b"Expect: 100-continue\r\nContent-Length: %d\r\nAuthorization: Bearer %b\r\n\r\n"
+        % (len(body), world.door.token.encode())
+    )
+    assert (await answer_of(reader))[0] == 100
+    writer.write(body)
+    assert (await answer_of(reader))[0] == 200
+    writer.close()
+
+
+async def test_requests_on_one_another_s_heels_are_refused(world: World) -> None:
+    body = request("a")
+    two = (
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        b"Content-Length: %d\r\nAuthorization: Bearer %b\r\n\r\n%b"
+        % (len(body), world.door.token.encode(), body)
+    ) * 2
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+    writer.write(two)
+    assert (await answer_of(reader))[0] == 400
+    writer.close()
+    await still_works(world)
+
+
+async def test_senders_that_leave_in_the_middle_leave_nothing(world: World) -> None:
+    for piece in (b"", b"POST", b"POST /v1/traces HTTP/1.1\r\nContent-Le", bytes(10)):
+        _, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+        writer.write(piece)
+        writer.close()
+        await writer.wait_closed()
+    await still_works(world)
+    await idle(world)
+
+
+async def test_one_connection_too_many_is_asked_to_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "CONNECTIONS_MAX", 2)
+    held = [await asyncio.open_connection("127.0.0.1", world.door.port) for _ in range(2)]
+    # Connections are accepted in their order.
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+    status, headers, _ = await answer_of(reader)
+    writer.close()
+    assert (status, headers["Retry-After"], headers["Connection"]) == (503, "2", "close")
+    for _, writer in held:
+        writer.close()
+    await idle(world)
+    await still_works(world)
+
+
+async def test_what_is_held_is_bounded_over_all_connections(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receivers, "HELD_BYTES_MAX", 100)
+    assert (await world.send(request("x" * 200)))[0] == 503
+    assert world.names == []
+    await still_works(world)
+
+
+async def test_a_request_that_takes_too_long_is_cut_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law: the bound holds from the first byte, whatever drips in meanwhile."""
+    monkeypatch.setattr(connections, "REQUEST_S", 0.0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.door.port)
+    writer.write(b"P")
+    async with asyncio.timeout(30):
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+    writer.close()
+
+
+async def test_a_full_disk_is_told_once_and_senders_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mainstay.control.traces.ring.Ring.append", full)
+        for _ in range(3):
+            status, headers, _ = await world.send(request("a"))
+            assert (status, headers["Retry-After"]) == (503, "2")
+    (trouble,) = world.told
+    assert isinstance(trouble, SpansTrouble)
+    assert trouble.reason == "spans can't be kept: No space left on device"
+    await still_works(world)
+
+
+async def test_a_defect_is_seen_and_ends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: seen.append(context.get("exception")))
+    with monkeypatch.context() as patch:
+        patch.setattr(receivers, "take", lambda *_: 1 // 0)
+        assert (await world.send(request("a")))[0] == 500
+    assert [type(one) for one in seen] == [ZeroDivisionError]
+    await still_works(world)
+
+
+async def test_a_daemon_that_comes_again_has_the_same_door(tmp_path: Path) -> None:
+    """Law: replicas outlive daemons, so where they send to must, too."""
+    async with living(tmp_path) as first:
+        door = first.door
+        assert (await first.send(request("a")))[0] == 200
+    assert load(tmp_path / DOOR) == door
+    async with living(tmp_path) as second:
+        assert second.door == door
+        assert (await second.send(in_json("b"), JSON))[0] == 200
+        assert second.names == ["a", "b"]
+        assert second.told == []
+
+
+async def test_a_door_that_another_one_holds_is_left_with_its_word(tmp_path: Path) -> None:
+    async with living(tmp_path) as first:
+        door = first.door
+    with socket.create_server(("127.0.0.1", door.port)):
+        async with living(tmp_path) as second:
+            assert second.door.port != door.port
+            assert second.door.token != door.token
+            (trouble,) = second.told
+            assert isinstance(trouble, SpansTrouble)
+            assert "can't be received" in trouble.reason
+            await still_works(second)
+
+
+async def test_where_nobody_can_listen_that_is_told_and_nothing_else_happens(
+    tmp_path: Path,
+) -> None:
+    told: list[Event] = []
+
+    def none() -> int:
+        raise EngineRefused("no free port")
+
+    traces = LocalTraces(tmp_path, free_port=none, clock=SYSTEM_CLOCK, emit=told.append)
+    await traces.start()
+    await traces.stop()
+    assert traces.door is None
+    assert [type(one) for one in told] == [SpansTrouble]
+
+
+async def test_what_was_taken_before_the_end_is_kept(tmp_path: Path) -> None:
+    async with living(tmp_path) as world:
+        answers = await asyncio.gather(*(world.send(request(f"n{n}")) for n in range(20)))
+    assert {status for status, _, _ in answers} == {200}
+    assert len(segments(tmp_path)) == 1
+    assert sum(one.spans for one in listing(tmp_path).summaries) == 20
