@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from mainstay.core.errors import PolicyMisused, StoreRefused
 from mainstay.state.valkey.resp import Reader, ReplyError
-from mainstay.state.valkey.words import UNFIT, Script, Word, checked, packed, packed_words
+from mainstay.state.valkey.words import (
+    UNFIT,
+    Script,
+    Word,
+    checked,
+    is_unknown,
+    packed,
+    packed_words,
+)  # fmt: skip
 
 WORDS = st.lists(
     st.one_of(
@@ -84,3 +92,9 @@ def test_a_script_is_called_by_name_or_whole() -> None:
         b"EVALSHA", script.sha.encode(), b"1", b"key", "é".encode(), b"1.5",
     ]  # fmt: skip
     assert read(script.whole(4, rest))[:3] == [b"EVAL", b"return ARGV[1]", b"1"]
+
+
+def test_a_script_that_is_not_known_is_told_from_other_answers() -> None:
+    assert is_unknown(ReplyError("NOSCRIPT No matching script."))
+    assert not is_unknown(ReplyError("ERR NOSCRIPT"))
+    assert not is_unknown(b"NOSCRIPT")

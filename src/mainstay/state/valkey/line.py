@@ -8,7 +8,7 @@ hangs, and all others wait in vain too.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.state.valkey.bounds import ANSWER_BYTES_MAX, Bounds
@@ -22,7 +22,9 @@ from mainstay.state.valkey.reasons import (
     UNTAKEN,
 )  # fmt: skip
 from mainstay.state.valkey.resp import ProtocolError, Reader, ReplyError
-from mainstay.state.valkey.words import Reply
+
+if TYPE_CHECKING:
+    from mainstay.state.valkey.words import Heard
 
 GRACE_S = 0.001
 """Before the oldest call is given up, the loop looks once more at its sockets: it may be the loop
@@ -32,11 +34,12 @@ UNTAKEN_BYTES_MAX = 1024 * 1024
 """Of what the server does not take; beyond that, calls are sent away until it does. As much is kept
 before the connection is open."""
 
-Heard: TypeAlias = Reply | ReplyError
+_ROOM_BYTES = 65_536
+
 Answer: TypeAlias = "asyncio.Future[Heard]"
 
 
-class Line(asyncio.Protocol):
+class Line(asyncio.BufferedProtocol):
     """A connection from before it is open to its end. Used on its loop only.
 
     Args:
@@ -82,6 +85,10 @@ class Line(asyncio.Protocol):
         self._serves = False
         self._over = False
         self._reader = Reader()
+        # Read into again and again: asyncio makes room for 256 KiB before each read otherwise.
+        self._room = bytearray(_ROOM_BYTES)
+        # A view, since asyncio's TLS reads in pieces: a slice of the bytes would be a copy of them.
+        self._view = memoryview(self._room)
         self._partial_bytes = 0
 
     def ask(self, packed: bytes) -> Answer:
@@ -165,12 +172,16 @@ class Line(asyncio.Protocol):
         stream.set_write_buffer_limits(UNTAKEN_BYTES_MAX)
         self._transport = stream
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  The protocol's.
+        """Return where to put what comes."""
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Hand out the answers that are whole."""
         reader = self._reader
         waiting = self._waiting if self._serves else self._greeting
-        reader.feed(data)
-        self._partial_bytes += len(data)
+        reader.feed(self._room, 0, nbytes)  # type: ignore[arg-type]  # Any buffer: its stub is narrow.
+        self._partial_bytes += nbytes
         try:
             while (reply := reader.gets()) is not False:
                 if not waiting:

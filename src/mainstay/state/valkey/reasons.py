@@ -8,6 +8,7 @@ UNTAKEN = "it does not take what is sent"
 ENDED = "its connection ended"
 GARBAGE = "it does not speak RESP"
 TOO_LONG = "its answer is too long"
+UNASKED = "it said what nobody asked"
 CROWDED = "too many calls wait for it"
 CLOSED = "it was closed"
 

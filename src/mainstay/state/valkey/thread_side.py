@@ -24,9 +24,9 @@ from mainstay.state.valkey.reasons import (
     broken,
     unreachable,
 )  # fmt: skip
-from mainstay.state.valkey.resp import ProtocolError, ReplyError
+from mainstay.state.valkey.resp import ProtocolError
 from mainstay.state.valkey.thread_wire import ThreadWire, open_wire
-from mainstay.state.valkey.words import Reply
+from mainstay.state.valkey.words import Heard
 
 UNCHANGED = ""
 """Nothing to tell."""
@@ -78,7 +78,7 @@ class ThreadSide:
         self._opener: threading.Thread | None = None
         self._closed = False
 
-    def ask(self, packed: bytes) -> Reply | ReplyError:
+    def ask(self, packed: bytes) -> Heard:
         """Send a command and return its answer, which may be an error's.
 
         Raises:
@@ -92,14 +92,16 @@ class ThreadSide:
             wire = self._idle.pop()
         except IndexError:
             wire = self._wait(until_s)
+            now_s = self._now_s()
         else:
             if now_s - wire.used_s > STALE_AFTER_S and wire.is_stale():
                 # The others idle for longer still.
                 self._drop(wire)
                 self._clear()
                 wire = self._wait(until_s)
+                now_s = self._now_s()
         try:
-            reply = wire.ask(packed, until_s)
+            reply = wire.ask(packed, now_s, until_s)
         except TimeoutError as error:
             raise self._lost(wire, LATE) from error
         except (OSError, ProtocolError) as error:

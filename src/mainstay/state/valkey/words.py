@@ -12,6 +12,9 @@ Word: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = bytes | int | list["Reply"] | None
 """What a server answered, by RESP2: texts are bytes, floating numbers too."""
 
+Heard: TypeAlias = Reply | ReplyError
+"""What came from the server: an answer, or an error in its place."""
+
 UNFIT = frozenset({
     "AUTH", "BLMOVE", "BLMPOP", "BLPOP", "BRPOP", "BRPOPLPUSH", "BZMPOP", "BZPOPMAX", "BZPOPMIN",
     "CLIENT", "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "PSUBSCRIBE", "PSYNC", "PUNSUBSCRIBE",
@@ -50,7 +53,7 @@ def _blocks(words: Sequence[Word]) -> bool:
     return any(isinstance(one, str) and one.upper() == "BLOCK" for one in words)
 
 
-def checked(reply: Reply | ReplyError) -> Reply:
+def checked(reply: Heard) -> Reply:
     """Return an answer, or raise it.
 
     Raises:
@@ -60,6 +63,11 @@ def checked(reply: Reply | ReplyError) -> Reply:
         text = str(reply)
         raise StoreRefused(f"valkey answered {text[:200]}", code=text.partition(" ")[0][:40])
     return reply
+
+
+def is_unknown(reply: Heard) -> bool:
+    """Return whether the server does not know a script that was named, or knows it no longer."""
+    return isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT")
 
 
 class Script:
