@@ -19,8 +19,8 @@ from mainstay.service.inbound.idempotency.records import Records
 from mainstay.service.inbound.ratelimit.caller import told_by
 from mainstay.service.inbound.ratelimit.store import LimitStore
 from mainstay.service.inbound.sessions.records import SessionRecords
-from mainstay.service.inbound.thread_flight import WsgiApp
 from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.wsgi_types import WsgiApp
 from mainstay.service.outbound.breaker.shared import BreakerStore
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration

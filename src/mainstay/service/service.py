@@ -31,8 +31,8 @@ from mainstay.service.inbound.stopping.background import Work
 from mainstay.service.inbound.stopping.closers import Close, Stage
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.telling import NOBODY, Telling
-from mainstay.service.inbound.thread_flight import WsgiApp
 from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.wsgi_types import WsgiApp
 from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
 from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration

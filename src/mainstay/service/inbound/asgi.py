@@ -19,9 +19,11 @@ from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
+from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.refusal import Refusal, Refused
+from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 from mainstay.service.inbound.stopping.websockets import serve_websocket
 
@@ -48,10 +50,10 @@ class AsgiShell:
         self.inbound = inbound
         self.outermost = False
         app = Dismissing(app) if ends_by_disconnect(app) else app
-        self._app = app if inbound.sessions is None else inbound.sessions.asgi(app)
+        self._app = app if inbound.sessions is None else AsgiSessions(inbound.sessions, app)
         self._keyed_app, self._keyed = self._app, frozenset[str]()
         if inbound.idempotency is not None:
-            self._keyed_app = inbound.idempotency.asgi(self._app)
+            self._keyed_app = AsgiKeyed(inbound.idempotency, self._app)
             self._keyed = inbound.idempotency.methods
         self._routes = inbound.probes.routes
         self._has_lifespan = False

@@ -23,16 +23,12 @@ from mainstay.service.inbound.problem import VARY
 from mainstay.service.inbound.refusal import Refusal, Refused
 from mainstay.service.inbound.thread_body import JoinedBody, StreamedBody, close_body
 from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
+from mainstay.service.inbound.wsgi_types import Environ, StartResponse
 
 if TYPE_CHECKING:
     from collections import deque
 
     from mainstay.core.scope import Scope
-
-# Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HELD_BYTES_MAX = 65_536
 """So much of an error's body is read to make a problem document of it."""

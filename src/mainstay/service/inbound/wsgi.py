@@ -13,10 +13,13 @@ from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
 from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
+from mainstay.service.inbound.idempotency.wsgi import WsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.refusal import Refused
-from mainstay.service.inbound.thread_flight import Environ, StartResponse, ThreadFlight, WsgiApp
+from mainstay.service.inbound.sessions.wsgi import WsgiSessions
+from mainstay.service.inbound.thread_flight import ThreadFlight
 from mainstay.service.inbound.watch import Watch
+from mainstay.service.inbound.wsgi_types import Environ, StartResponse, WsgiApp
 
 _CGI_NAMES: dict[bytes, str] = {
     b"content-type": "CONTENT_TYPE",
@@ -45,10 +48,10 @@ class WsgiShell:
     def __init__(self, app: WsgiApp, inbound: Inbound) -> None:
         self.wrapped = app
         self.inbound = inbound
-        self._app = app if inbound.sessions is None else inbound.sessions.wsgi(app)
+        self._app = app if inbound.sessions is None else WsgiSessions(inbound.sessions, app)
         self._keyed_app, self._keyed = self._app, frozenset[str]()
         if inbound.idempotency is not None:
-            self._keyed_app = inbound.idempotency.wsgi(self._app)
+            self._keyed_app = WsgiKeyed(inbound.idempotency, self._app)
             self._keyed = inbound.idempotency.methods
         self._routes = inbound.probes.routes
         self._watch = Watch(inbound.clock)

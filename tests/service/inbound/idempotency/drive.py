@@ -8,9 +8,11 @@ from typing import Any
 
 from mainstay.core.events import Event, Listeners
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.idempotency.attempt import idempotency
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.idempotency.memory import MemoryRecords
+from mainstay.service.inbound.idempotency.wsgi import WsgiKeyed
 from mainstay.service.inbound.refusal import Refused
 from mainstay.spec import idempotency as spec
 from mainstay.testing import VirtualClock
@@ -164,7 +166,7 @@ class Asgi(Kind):
 
         scope: dict[str, Any] = {"type": "http", "query_string": request.query.encode()}
         scope["mainstay.exchange"] = exchange_of(scope, request)
-        await self.idempotency.asgi(self.app)(scope, receive, send)
+        await AsgiKeyed(self.idempotency, self.app)(scope, receive, send)
         if not sent:
             return Reply(0, {}, b"")
         named = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
@@ -200,7 +202,7 @@ class Wsgi(Kind):
             "wsgi.input": io.BytesIO(request.body),
         }
         environ["mainstay.exchange"] = exchange_of(environ, request)
-        parts = self.idempotency.wsgi(self.app)(environ, start_response)
+        parts = WsgiKeyed(self.idempotency, self.app)(environ, start_response)
         try:
             whole = b"".join(parts)
         finally:

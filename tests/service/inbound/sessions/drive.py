@@ -10,10 +10,12 @@ from mainstay.core.errors import StoreUnavailable
 from mainstay.core.events import Event, Listeners
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.sessions.memory import MemorySessions
 from mainstay.service.inbound.sessions.session import Session
 from mainstay.service.inbound.sessions.session import session as its_session
 from mainstay.service.inbound.sessions.sessions import Sessions
+from mainstay.service.inbound.sessions.wsgi import WsgiSessions
 from mainstay.spec import sessions as spec
 from mainstay.spec.kinds.secret import Secret
 from mainstay.testing import VirtualClock
@@ -168,7 +170,7 @@ class Asgi(Site):
 
         scope: dict[str, Any] = {"type": "http"}
         scope["mainstay.exchange"] = self.exchange(scope)
-        await self.sessions.asgi(app)(scope, receive, send)
+        await AsgiSessions(self.sessions, app)(scope, receive, send)
         named = [(name.decode(), value.decode()) for name, value in sent[0]["headers"]]
         return Reply(sent[0]["status"], named, sent[1]["body"].decode())
 
@@ -193,7 +195,7 @@ class Wsgi(Site):
 
         environ: dict[str, Any] = {}
         environ["mainstay.exchange"] = self.exchange(environ)
-        body = b"".join(self.sessions.wsgi(app)(environ, start_response))
+        body = b"".join(WsgiSessions(self.sessions, app)(environ, start_response))
         return Reply(got[0], got[1], body.decode())
 
 

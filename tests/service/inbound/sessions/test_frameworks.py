@@ -10,14 +10,16 @@ from tests.service.inbound.sessions.drive import Asgi, Wsgi
 
 from mainstay.core.errors import PolicyMisused
 from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.sessions.django import session_middleware
 from mainstay.service.inbound.sessions.flask import FlaskSessions
 from mainstay.service.inbound.sessions.session import session as its_session
+from mainstay.service.inbound.sessions.wsgi import WsgiSessions
 
 
 def asgi_client(site: Asgi, app: Any) -> Callable[[str], tuple[int, str]]:
     """Return what asks a path, with the site's jar. Any: an ASGI app."""
-    wrapped = site.sessions.asgi(app)
+    wrapped = AsgiSessions(site.sessions, app)
 
     def get(path: str) -> tuple[int, str]:
         sent: list[Any] = []
@@ -47,7 +49,7 @@ async def whole(answer: Awaitable[None]) -> None:
 
 def wsgi_client(site: Wsgi, app: Any) -> Callable[[str], tuple[int, str]]:
     """Return what asks a path, with the site's jar. Any: a WSGI app."""
-    wrapped = site.sessions.wsgi(app)
+    wrapped = WsgiSessions(site.sessions, app)
 
     def get(path: str) -> tuple[int, str]:
         got: list[Any] = []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
@@ -10,10 +10,8 @@ from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
+from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.refusal import Refused
-
-if TYPE_CHECKING:
-    from mainstay.service.inbound.idempotency.idempotency import Idempotency
 
 ATTEMPT_KEY = "mainstay.idempotency"
 
@@ -31,7 +29,7 @@ class AsgiKeyed:
 
     __slots__ = ("_app", "_idempotency")
 
-    def __init__(self, idempotency: "Idempotency", app: AsgiApp) -> None:
+    def __init__(self, idempotency: Idempotency, app: AsgiApp) -> None:
         self._idempotency = idempotency
         self._app = app
 
@@ -69,7 +67,7 @@ class AsgiKeyed:
             leave_attempt(token)
 
 
-async def _begin(idempotency: "Idempotency", attempt: Attempt) -> Answer | None:
+async def _begin(idempotency: Idempotency, attempt: Attempt) -> Answer | None:
     """Return the answer to repeat, or None where the attempt may do the work."""
     try:
         claim = await idempotency.records.abegin(attempt.record, idempotency.bid(attempt))
@@ -140,7 +138,7 @@ class _Listener:
         "_attempt", "_body", "_headers", "_idempotency", "_room", "_send", "_status", "settled",
     )  # fmt: skip
 
-    def __init__(self, idempotency: "Idempotency", attempt: Attempt, send: Send) -> None:
+    def __init__(self, idempotency: Idempotency, attempt: Attempt, send: Send) -> None:
         self._idempotency = idempotency
         self._attempt = attempt
         self._send = send

@@ -17,11 +17,9 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import StoreUnavailable
 from mainstay.core.events import Event, Listeners
 from mainstay.core.idempotency import Bid, Claim, State
-from mainstay.service.inbound.asgi_types import AsgiApp
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, decode, encode, fingerprint, is_kept
-from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.idempotency.attempt import Attempt
 from mainstay.service.inbound.idempotency.events import (
     AnswerNotKept,
@@ -38,7 +36,6 @@ from mainstay.service.inbound.idempotency.key import (
     record_name,
 )
 from mainstay.service.inbound.idempotency.records import Records
-from mainstay.service.inbound.idempotency.wsgi import WsgiApp, WsgiKeyed
 from mainstay.service.inbound.refusal import Refused
 from mainstay.spec import idempotency as spec
 
@@ -94,14 +91,6 @@ class Idempotency:
         self._prefix = f"mainstay:{service}:idempotency:"
         self._caller_of = caller_by(options.caller, session_of)
         self._principal = principal
-
-    def asgi(self, app: AsgiApp) -> AsgiApp:
-        """Return an app that asks ``app`` once for each key."""
-        return AsgiKeyed(self, app)
-
-    def wsgi(self, app: WsgiApp) -> WsgiApp:
-        """Return an app that asks ``app`` once for each key."""
-        return WsgiKeyed(self, app)
 
     def close(self) -> None:
         """Renew no lease any more. For the end of the process."""

@@ -1,9 +1,9 @@
 """The WSGI side: the twin of ``asgi.py`` for apps that answer in a thread."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
@@ -11,15 +11,9 @@ from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
 from mainstay.service.inbound.idempotency.asgi import ATTEMPT_KEY
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
+from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.refusal import Refused
-
-if TYPE_CHECKING:
-    from mainstay.service.inbound.idempotency.idempotency import Idempotency
-
-# Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+from mainstay.service.inbound.wsgi_types import Environ, StartResponse, WsgiApp
 
 _BLOCK_BYTES = 64 * 1024
 
@@ -34,7 +28,7 @@ class WsgiKeyed:
 
     __slots__ = ("_app", "_idempotency")
 
-    def __init__(self, idempotency: "Idempotency", app: WsgiApp) -> None:
+    def __init__(self, idempotency: Idempotency, app: WsgiApp) -> None:
         self._idempotency = idempotency
         self._app = app
 
@@ -71,7 +65,7 @@ class WsgiKeyed:
             leave_attempt(token)
 
 
-def _begin(idempotency: "Idempotency", attempt: Attempt) -> Answer | None:
+def _begin(idempotency: Idempotency, attempt: Attempt) -> Answer | None:
     """Return the answer to repeat, or None where the attempt may do the work."""
     try:
         claim = idempotency.records.begin(attempt.record, idempotency.bid(attempt))
@@ -132,7 +126,7 @@ class _Listener:
 
     def __init__(
         self,
-        idempotency: "Idempotency",
+        idempotency: Idempotency,
         attempt: Attempt,
         environ: Environ,
         start_response: StartResponse,

@@ -1,16 +1,13 @@
 """The ASGI side: puts a session into each scope, and keeps it before the answer begins."""
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.refusal import RawHeaders, Refused
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session
-
-if TYPE_CHECKING:
-    from mainstay.service.inbound.sessions.sessions import Sessions
+from mainstay.service.inbound.sessions.sessions import Sessions
 
 SESSION_KEY = "session"
 """Where Starlette and what stands on it look for one."""
@@ -29,7 +26,7 @@ class AsgiSessions:
 
     __slots__ = ("_app", "_eager", "_sessions")
 
-    def __init__(self, sessions: "Sessions", app: AsgiApp) -> None:
+    def __init__(self, sessions: Sessions, app: AsgiApp) -> None:
         self._sessions = sessions
         self._app = app
         self._eager = sessions.eager
@@ -59,7 +56,7 @@ class _Passage:
 
     __slots__ = ("_begun", "_send", "_session", "_sessions", "refused")
 
-    def __init__(self, sessions: "Sessions", session: Session, send: Send) -> None:
+    def __init__(self, sessions: Sessions, session: Session, send: Send) -> None:
         self._sessions = sessions
         self._session = session
         self._send = send

@@ -7,10 +7,8 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import PolicyMisused, StoreUnavailable
 from mainstay.core.events import Listeners
 from mainstay.core.sessions import Ages, Found, Name, Outcome
-from mainstay.service.inbound.asgi_types import AsgiApp
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.refusal import RawHeaders, Refused
-from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.sessions.change import Altered, Made
 from mainstay.service.inbound.sessions.cookie import Cookie, Signer, name_of
 from mainstay.service.inbound.sessions.errors import SessionTooLarge
@@ -22,7 +20,6 @@ from mainstay.service.inbound.sessions.events import (
 from mainstay.service.inbound.sessions.records import SessionRecords
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session
-from mainstay.service.inbound.sessions.wsgi import WsgiApp, WsgiSessions
 from mainstay.spec import sessions as spec
 
 # A call of the store for threads, the same for tasks, and what both are given. Any: each call has
@@ -75,14 +72,6 @@ class Sessions:
             options.cookie, secure=options.secure, same_site=options.same_site
         )
         self._signer = Signer([key.reveal().encode() for key in options.keys], service)
-
-    def asgi(self, app: AsgiApp) -> AsgiApp:
-        """Return ``app`` with a session in each scope."""
-        return AsgiSessions(self, app)
-
-    def wsgi(self, app: WsgiApp) -> WsgiApp:
-        """Return ``app`` with a session in each environ."""
-        return WsgiSessions(self, app)
 
     def revoke_user(self, user: str) -> None:
         """End all sessions of a user, wherever they are, as ``bind`` was told of him.

@@ -1,20 +1,14 @@
 """The WSGI side: the twin of ``asgi.py`` for apps that answer in a thread."""
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.refusal import Refused
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session
-
-if TYPE_CHECKING:
-    from mainstay.service.inbound.sessions.sessions import Sessions
-
-# Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+from mainstay.service.inbound.sessions.sessions import Sessions
+from mainstay.service.inbound.wsgi_types import Environ, StartResponse, WsgiApp
 
 SESSION_KEY = "mainstay.session"
 _FAILED = "5"
@@ -30,7 +24,7 @@ class WsgiSessions:
 
     __slots__ = ("_app", "_sessions")
 
-    def __init__(self, sessions: "Sessions", app: WsgiApp) -> None:
+    def __init__(self, sessions: Sessions, app: WsgiApp) -> None:
         self._sessions = sessions
         self._app = app
 
@@ -55,9 +49,7 @@ class _Passage:
 
     __slots__ = ("_session", "_sessions", "_start_response", "begun")
 
-    def __init__(
-        self, sessions: "Sessions", session: Session, start_response: StartResponse
-    ) -> None:
+    def __init__(self, sessions: Sessions, session: Session, start_response: StartResponse) -> None:
         self._sessions = sessions
         self._session = session
         self._start_response = start_response
