@@ -261,3 +261,12 @@ def test_a_masker_is_not_needed_twice() -> None:
     """What is shown holds nothing of ours: it can be sent on by any means."""
     shown = Masker().mapping({"a": [Login("a", "b")]})
     assert pickle.loads(pickle.dumps(shown)) == shown  # noqa: S301  Our own bytes.
+
+
+def test_the_rest_of_a_private_key_is_hidden_where_its_beginning_was_cut_off() -> None:
+    rng = Random(SEED)
+    for _ in range(20):
+        secret = corpus.private_key(rng)
+        for text in (secret, repr(secret)[1:-1]):
+            cut = text[rng.randint(40, len(text) - 60) :]
+            assert Masker().text(f"{cut} failed, a-b_c") == f"{MASKED} failed, a-b_c"

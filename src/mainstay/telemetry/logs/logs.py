@@ -15,12 +15,12 @@ from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.trace import Trace, current_trace
 from mainstay.telemetry.logs.burst import LOGGERS_MAX, Burst
 from mainstay.telemetry.logs.encoding import encode
-from mainstay.telemetry.logs.failure import text_of
 from mainstay.telemetry.logs.levels import INFO, NAMES, WARNING
 from mainstay.telemetry.logs.stamp import Stamp
 from mainstay.telemetry.logs.writer import Writer, stdout_writer
 from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.masking.plain import ELIDED
+from mainstay.telemetry.trail import trail_of
 
 LINE_BYTES_MAX = 65_536
 """A longer line loses its fields: what a pipe holds by default."""
@@ -167,7 +167,7 @@ class Logs:
         if fields and not RESERVED.isdisjoint(fields):
             fields = {f"{key}_" if key in RESERVED else key: fields[key] for key in fields}
         shown = masker.mapping(fields) if fields else _NOTHING
-        exception = None if error is None else masker.text(text_of(error))
+        exception = None if error is None else masker.text(trail_of(error))
         said = masker.text(event) if type(event) is str else str(masker.shown(event))
         line = self._line(level, logger, said, shown, exception)
         if len(line) > LINE_BYTES_MAX:

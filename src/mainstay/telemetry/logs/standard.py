@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from mainstay.telemetry.logs.failure import text_of
 from mainstay.telemetry.logs.levels import level_of
 from mainstay.telemetry.logs.logger import Door, error_of
+from mainstay.telemetry.trail import trail_of
 
 _KNOWN: Final = frozenset(
     {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName", "color_message"}
@@ -52,7 +52,7 @@ class Handler(logging.Handler):
             try:
                 event = record.getMessage()
             except (TypeError, ValueError, KeyError, IndexError) as error:
-                extra["log_error"] = text_of(error).rpartition("\n")[2]
+                extra["log_error"] = trail_of(error).rpartition("\n")[2]
         if isinstance(event, str):
             # Some end theirs with a newline, for files.
             event = event.rstrip("\n")

@@ -5,6 +5,7 @@ enough and no plain number, hash or UUID is looked at closely. Each shape is lin
 """
 
 import re
+import string
 
 SHAPES = (
     # JSON Web Tokens and their like: base64 of `{"`, and further parts behind points.
@@ -69,6 +70,10 @@ _PRIVATE_KEY = re.compile(
     re.DOTALL,
 )
 
+_PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_CHARS = string.ascii_letters + string.digits + "+/=\\ \r\n"
+"""Of a block's lines, whose ends may be escaped."""
+
 
 def hide_tokens(text: str, mask: str) -> str:
     """Return ``text`` with ``mask`` instead of tokens and keys of known shapes."""
@@ -86,8 +91,12 @@ def hide_bots(text: str, mask: str) -> str:
 
 
 def hide_private_keys(text: str, mask: str) -> str:
-    """Return ``text`` with ``mask`` instead of blocks of private keys, also of their beginnings."""
-    return _PRIVATE_KEY.sub(mask, text)
+    """Return ``text`` with ``mask`` instead of blocks of private keys, and of parts of them."""
+    text = _PRIVATE_KEY.sub(mask, text)
+    while (end := _PRIVATE_KEY_END.search(text)) is not None:
+        # Of a text that was cut in front.
+        text = text[: end.start()].rstrip(_KEY_CHARS) + mask + text[end.end() :]
+    return text
 
 
 def hide_schemes(text: str, mask: str) -> str:

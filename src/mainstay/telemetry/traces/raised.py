@@ -1,25 +1,26 @@
 """An error as the event of a span, by OpenTelemetry's conventions for exceptions. Bounded."""
 
-import traceback
-
 from mainstay.telemetry.traces.otlp import TEXT_CHARS_MAX
 from mainstay.telemetry.traces.span import Value
+from mainstay.telemetry.trail import trail_of
 
 EXCEPTION = "exception"
 
 _FRAMES_MAX = 30
-"""The innermost ones, of each error of the chain."""
+_TRAIL_CHARS = TEXT_CHARS_MAX - 16
+"""With the mark of what is left out, within the bound."""
 
 
 def raised_attributes(error: BaseException) -> dict[str, Value]:
-    """Return type, message and stack of an error; of a long stack the end, which says most."""
+    """Return type, message and stack of an error."""
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    told = traceback.TracebackException(
-        kind, error, error.__traceback__, limit=-_FRAMES_MAX, compact=True
-    )
+    try:
+        message = str(error)[:TEXT_CHARS_MAX]
+    except Exception as broken:  # noqa: BLE001  An error's own __str__ may raise anything.
+        message = f"can't be shown: {type(broken).__name__}"
     return {
         "exception.type": f"{module}{kind.__qualname__}",
-        "exception.message": str(told)[:TEXT_CHARS_MAX],
-        "exception.stacktrace": "".join(told.format())[-TEXT_CHARS_MAX:],
+        "exception.message": message,
+        "exception.stacktrace": trail_of(error, chars_max=_TRAIL_CHARS, frames_max=_FRAMES_MAX),
     }

@@ -1,4 +1,4 @@
-"""An exception as a text of bounded length: what a line says in ``exception``."""
+"""An exception as a text of bounded length: what lines and spans say of it."""
 
 import traceback
 from types import TracebackType
@@ -12,19 +12,24 @@ CHARS_MAX = 16_384
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
-def text_of(error: BaseException) -> str:
+def trail_of(
+    error: BaseException, *, chars_max: int = CHARS_MAX, frames_max: int = FRAMES_MAX
+) -> str:
     """Return the traceback of an error and of what caused it, as Python prints it; not yet masked.
 
-    Of one beyond CHARS_MAX, the beginning and the end.
+    Args:
+        error: Any.
+        chars_max: Of a longer one, the beginning and the end.
+        frames_max: The innermost ones, of each error of the chain.
     """
     try:
-        formed = traceback.TracebackException.from_exception(error, limit=-FRAMES_MAX)
+        formed = traceback.TracebackException.from_exception(error, limit=-frames_max, compact=True)
         text = "".join(formed.format()).rstrip("\n")
     except Exception as broken:  # noqa: BLE001  An error's own __str__ may raise anything.
         return f"{type(error).__name__} can't be shown: {type(broken).__name__}"
-    if len(text) <= CHARS_MAX:
+    if len(text) <= chars_max:
         return text
-    half = CHARS_MAX // 2
+    half = chars_max // 2
     # Of a line that is cut in front, nobody could tell any more what is secret in it.
     end = text[-half:].partition("\n")[2]
     return f"{text[:half]}\n  ...\n{end}"
