@@ -31,6 +31,7 @@ from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
 from mainstay.telemetry.reports import reports_of, watch_errors
 from mainstay.telemetry.route import route_of, watch_routes
+from mainstay.telemetry.traces.frameworks import spare_spans
 from mainstay.telemetry.traces.joining import tracing_of
 
 _REPLICA_VARIABLE = "MAINSTAY_REPLICA"
@@ -147,6 +148,8 @@ class Telemetry:
             self._joined.again()
         watch_routes()
         watch_errors(app, self.failures.unhandled)
+        if self.tracing is not None:
+            spare_spans(app)
 
     def close(self) -> None:
         """Send and write what waits, for a bounded time each."""
