@@ -7,7 +7,7 @@ BENCH := .venv-bench
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
-.PHONY: help demo test check lint types floors format lock wheel clean bench bench-inbound bench-stack mutation
+.PHONY: help demo test check lint types floors format lock wheel clean bench bench-inbound bench-stack bench-telemetry mutation
 
 help:  ## Show what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ bench: $(BENCH)/.done  ## Measure calls that leave beside what others use for th
 bench-stack: $(BENCH)/.done  ## Measure what the wrapper costs FastAPI, Starlette and Flask, in real servers.
 	@$(BENCH)/bin/python bench/stack.py --peers
 	@$(BENCH)/bin/python bench/stack.py --peers --server uvicorn --frameworks fastapi,starlette
+
+bench-telemetry: $(BENCH)/.done  ## Measure lines, metrics, spans, and what a collector that fails costs.
+	@$(BENCH)/bin/python bench/logs.py
+	@$(BENCH)/bin/python -m bench.metrics
+	@$(BENCH)/bin/python bench/traces.py
+	@$(BENCH)/bin/python bench/collectors.py
 
 bench-inbound: $(BENCH)/.done  ## Measure overload, probes and rate limits; take half an hour and touch nothing.
 	@$(BENCH)/bin/python bench/overload.py

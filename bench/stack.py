@@ -36,12 +36,15 @@ _REQUEST = (
 )
 REQUESTS = (_REQUEST % b"01", *[_REQUEST % b"00"] * 9)
 RECEIVER = """
+import sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+status, wait_s = int(sys.argv[1]), float(sys.argv[2])
 class Takes(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
+        time.sleep(wait_s)
+        self.send_response(status)
         self.send_header("content-type", "application/x-protobuf")
         self.send_header("content-length", "0")
         self.end_headers()
@@ -145,9 +148,18 @@ def served(name: str, server: str, receiver: int) -> Iterator[Served]:
 
 
 @contextlib.contextmanager
-def receiving() -> Iterator[int]:
-    """Take whatever is sent over OTLP, in a process of its own; return its port."""
-    process = subprocess.Popen([sys.executable, "-c", RECEIVER], stdout=subprocess.PIPE, text=True)
+def receiving(status: int = 200, wait_s: float = 0.0) -> Iterator[int]:
+    """Take whatever is sent over OTLP, in a process of its own; yield its port.
+
+    Args:
+        status: What it answers.
+        wait_s: How long it takes.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", RECEIVER, str(status), str(wait_s)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None, "it is a pipe"
     try:
         yield int(process.stdout.readline())

@@ -79,7 +79,8 @@ class World:
             span.set_attribute(case.key, _plain(case.value))
             span.add_event("seen", {case.key: _plain(case.value)})
         self.service.log.info("seen", **{case.key: case.value})
-        self.service.log.warning("saw " + _field(case))
+        said = f"saw {_field(case)}"
+        self.service.log.warning(said)
         return PlainTextResponse("ok")
 
     async def _fail(self, _request: Request) -> None:
