@@ -259,9 +259,26 @@ def test_notes_name_what_nothing_acts_on_yet(load: Load) -> None:
     loaded = load(MINIMAL + "rollout:\n  hold: 1s\nobjectives:\n- {name: a, target: 99%}\n")
     assert [(note.path, note.place.line) for note in loaded.notes if note.place] == [
         ("objectives", 5),
-        ("rollout", 3),
+        ("rollout.hold", 4),
     ]
     assert "nothing acts on it in this version" in str(loaded.notes[0])
+
+
+@pytest.mark.parametrize(
+    ("rollout", "noted"),
+    [
+        ("recreate", []),
+        ("{strategy: recreate}", []),
+        ("rolling", []),
+        ("canary", ["rollout"]),
+        ("{strategy: blue_green}", ["rollout.strategy"]),
+    ],
+)
+def test_notes_name_words_that_nothing_acts_on_yet(
+    load: Load, rollout: str, noted: list[str]
+) -> None:
+    loaded = load(f"{MINIMAL}rollout: {rollout}\n")
+    assert [note.path for note in loaded.notes] == noted
 
 
 SYSTEM = {

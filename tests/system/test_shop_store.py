@@ -142,3 +142,18 @@ def test_without_it_people_browse_and_orders_are_paid(site: Site) -> None:
     wire.close()
     assert site.run("scale", "store", "1").returncode == 0
     eventually(visitor.has_a_basket, what="the basket is back")
+
+
+def test_a_restart_of_the_store_replaces_it_and_loses_no_basket(site: Site) -> None:
+    """Its successor needs its data: the old one is gone first."""
+    site.up()
+    visitor = Visitor(site.port)
+    assert visitor.ask("POST", "/cart", product_id=NOTEBOOKS)[0] == 303
+    (before,) = _service(site, "store")["replicas"]
+    for _ in range(2):
+        done = site.run("restart", "store")
+        assert done.returncode == 0, done.stdout + done.stderr
+    (after,) = _service(site, "store")["replicas"]
+    assert after["pid"] != before["pid"]
+    assert _service(site, "store")["restarts"] == 0, "nothing had to be tried twice"
+    eventually(visitor.has_a_basket, what="the basket is back")

@@ -35,16 +35,21 @@ class Objective:
     )
 
 
+RECREATE = "recreate"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
     """How a new version takes over."""
 
     strategy: str = key(
         "strategy",
-        Choice(("rolling", "canary", "blue_green", "recreate")),
+        Choice(("rolling", "canary", "blue_green", RECREATE)),
         default="rolling",
-        doc="How a new version takes over.",
-        acts=False,
+        doc="rolling: a new replica serves before an old one goes. recreate: an old one is gone "
+        "before a new one is started, for a program that must have its data for itself. Nothing "
+        "acts on the others in this version.",
+        acts=frozenset(("rolling", RECREATE)),
     )
     steps: tuple[float, ...] = key(
         "steps",
@@ -109,7 +114,6 @@ class Declaration:
         default=None,
         off=True,
         doc="How a new version takes over.",
-        acts=False,
     )
 
     def faults(self) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -24,7 +24,8 @@ class Key:
         doc: One sentence for people, with the source of the default where it has one.
         required: Whether it must be declared.
         off: Whether ``off`` (or null) may be declared, and is kept as None.
-        acts: False where this version reads and checks the key but nothing acts on it yet.
+        acts: False where this version reads and checks the key but nothing acts on it yet; a set
+            where something acts on these of its values.
     """
 
     name: str
@@ -32,7 +33,11 @@ class Key:
     doc: str
     required: bool
     off: bool
-    acts: bool
+    acts: bool | frozenset[str]
+
+    def is_inert(self, value: object) -> bool:
+        """Return whether nothing acts on the key where it says ``value``."""
+        return not self.acts if isinstance(self.acts, bool) else value not in self.acts
 
     def turned_on(self, default: Any) -> Any:
         """Return what the key is when it is only turned on; None where that says too little.
@@ -57,7 +62,7 @@ def key(
     doc: str,
     default: Any = dataclasses.MISSING,
     off: bool = False,
-    acts: bool = True,
+    acts: bool | frozenset[str] = True,
 ) -> Any:
     """Declare a field; see ``Key``. Without a default the key is required.
 

@@ -136,7 +136,14 @@ class Reader:
                 return None
             if means_on(raw) and (turned_on := key.turned_on(default)) is not None:
                 return turned_on
-        return self._value(entry.value, key.kind, path, off=key.off)
+        value = self._value(entry.value, key.kind, path, off=key.off)
+        self._note_word(key, value, path, entry.place)
+        return value
+
+    def _note_word(self, key: Key, value: Any, path: str, place: Place) -> None:
+        """Note a word on which nothing acts, of a key that acts on others. Any: each kind's own."""
+        if isinstance(key.acts, frozenset) and value is not _BROKEN and key.is_inert(value):
+            self.inert.append((path, place))
 
     def _value(self, node: Node, kind: Kind, path: str, *, off: bool = False) -> Any:
         if isinstance(kind, Section):
@@ -154,6 +161,7 @@ class Reader:
         field, key = next((f, k) for f, k, _ in keys_of(kind.cls) if k.name == kind.shorthand)
         self.places[_joined(path, key.name)] = node.place
         value = self._value(node, key.kind, path, off=off)
+        self._note_word(key, value, path, node.place)
         return _BROKEN if value is _BROKEN else kind.cls(**{field: value})
 
     def _list(self, node: Node, kind: ListOf, path: str, *, off: bool) -> Any:

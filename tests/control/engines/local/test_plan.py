@@ -25,7 +25,7 @@ from mainstay.spec.run import Restart
 RESTART = Restart(backoff=Between(low_s=0.1, high_s=10.0), crashes=5, window_s=60.0)
 
 
-def wanted(replicas: int, revision: str = "a") -> Wanted:
+def wanted(replicas: int, revision: str = "a", *, recreate: bool = False) -> Wanted:
     return Wanted(
         service="s",
         revision=revision,
@@ -33,6 +33,7 @@ def wanted(replicas: int, revision: str = "a") -> Wanted:
         start_timeout_s=30.0,
         hang_timeout_s=30.0,
         restart=RESTART,
+        recreate=recreate,
     )
 
 
@@ -173,6 +174,39 @@ def test_a_version_that_shares_the_traffic_is_left_alone() -> None:
     )
 
 
+def test_a_recreated_replica_is_gone_before_its_successor_is_started() -> None:
+    target = wanted(1, "new", recreate=True)
+    old = replica(1, revision="old")
+    assert plan([old], target, (), 0.0).actions == (Stop(name="s-1", reason="replaced"),)
+    leaving = replica(1, Phase.LEAVING, revision="old")
+    assert plan([leaving], target, (), 1.0).actions == ()
+    assert plan([], target, (), 2.0).actions == (Start(number=1),)
+
+
+def test_recreating_goes_on_when_the_one_before_serves() -> None:
+    target = wanted(2, "new", recreate=True)
+    old = [replica(1, revision="old"), replica(2, revision="old")]
+    assert plan(old, target, (), 0.0).actions == (Stop(name="s-1", reason="replaced"),)
+    assert plan([old[1]], target, (), 1.0).actions == (Start(number=1),)
+    starting = replica(1, Phase.STARTING, "new")
+    assert plan([starting, old[1]], target, (), 2.0).actions == ()
+    assert plan([replica(1, revision="new"), old[1]], target, (), 3.0).actions == (
+        Stop(name="s-2", reason="replaced"),
+    )
+
+
+def test_recreating_spares_the_rest_while_the_successor_fails() -> None:
+    target = wanted(2, "new", recreate=True)
+    assert plan([replica(2, revision="old")], target, (100.0,), 100.05).actions == ()
+
+
+def test_a_hung_replica_that_is_recreated_makes_room() -> None:
+    target = wanted(1, recreate=True)
+    assert plan([hung(1, since_s=0.0)], target, (), 31.0).actions == (
+        Stop(name="s-1", reason="unhealthy"),
+    )
+
+
 class World:
     """A naive executor: starts take time, replicas may die, stops take time."""
 
@@ -180,7 +214,7 @@ class World:
         self.rng = rng
         self.now_s = 0.0
         self.replicas = [replica(number + 1, revision="old") for number in range(count)]
-        self.peak = count
+        self.peak = self.processes = count
 
     def step(self, target: Wanted, *, may_die: bool) -> None:
         self.now_s += 0.1
@@ -197,6 +231,7 @@ class World:
                     ]
         alive = [one for one in self.replicas if one.phase is not Phase.LEAVING]
         self.peak = max(self.peak, len(alive))
+        self.processes = max(self.processes, len(self.replicas))
         self.replicas = [one for one in map(self._age, self.replicas) if one is not None]
         if may_die and self.replicas and self.rng.random() < 0.05:
             self.replicas.pop(self.rng.randrange(len(self.replicas)))
@@ -216,14 +251,24 @@ class World:
 
 
 @settings(deadline=None)
-@given(seed=st.integers(0, 2**32), count=st.integers(1, 8), target=st.integers(0, 8))
-def test_every_history_ends_where_it_is_wanted(seed: int, count: int, target: int) -> None:
+@given(
+    seed=st.integers(0, 2**32),
+    count=st.integers(1, 8),
+    target=st.integers(0, 8),
+    recreate=st.booleans(),
+)
+def test_every_history_ends_where_it_is_wanted(
+    seed: int,
+    count: int,
+    target: int,
+    recreate: bool,  # noqa: FBT001  Hypothesis passes it by name.
+) -> None:
     """Law: whatever dies on the way, the wanted number of the wanted revision serves in the end."""
     world = World(Random(seed), count)
     for _ in range(60):
-        world.step(wanted(target, "new"), may_die=True)
+        world.step(wanted(target, "new", recreate=recreate), may_die=True)
     for _ in range(400):
-        world.step(wanted(target, "new"), may_die=False)
+        world.step(wanted(target, "new", recreate=recreate), may_die=False)
     assert sorted({one.revision for one in world.replicas}) == (["new"] if target else [])
     assert world.serving() == len(world.replicas) == target
 
@@ -239,4 +284,16 @@ def test_a_rolling_restart_never_serves_with_fewer_nor_runs_more_than_the_surge(
         world.step(wanted(count, "new"), may_die=False)
         assert world.serving() >= count
     assert world.peak <= count + SURGE
+    assert {one.revision for one in world.replicas} == {"new"}
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 8))
+def test_recreating_never_runs_more_and_takes_one_at_a_time(seed: int, count: int) -> None:
+    """Law: at most N processes at every moment, those on their way out included; N - 1 serve."""
+    world = World(Random(seed), count)
+    for _ in range(400):
+        world.step(wanted(count, "new", recreate=True), may_die=False)
+        assert world.serving() >= count - 1
+    assert world.processes <= count
     assert {one.revision for one in world.replicas} == {"new"}

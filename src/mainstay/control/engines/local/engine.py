@@ -22,7 +22,7 @@ from mainstay.core.clock import Clock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Event
 from mainstay.edge.topology import Endpoint, Topology
-from mainstay.spec.declaration import System
+from mainstay.spec.declaration import RECREATE, System
 
 EDGE_PATIENCE_S: Final = 10.0
 """A command that waits for a change says that the edge does not take it after this; the engine
@@ -271,7 +271,7 @@ class LocalEngine:
         return min((wake for wake in wakes if wake is not None), default=None)
 
     def _wanted(self, held: RunningService) -> Wanted:
-        run = held.member.declaration.run
+        run, rollout = held.member.declaration.run, held.member.declaration.rollout
         return Wanted(
             service=held.member.name,
             revision=self._revision(held),
@@ -280,6 +280,7 @@ class LocalEngine:
             hang_timeout_s=run.hang_timeout_s,
             restart=run.restart,
             kept_versions=held.kept_versions(),
+            recreate=rollout is not None and rollout.strategy == RECREATE,
         )
 
     def _forgive(

@@ -58,7 +58,8 @@ class Wanted:
 
     ``kept_versions`` are other versions that share the traffic: their replicas are left as they
     are, neither replaced nor counted, and one that dies is not started again, since its code may
-    be gone.
+    be gone. With ``recreate`` a replica is gone before its successor is started: for programs that
+    must have what they stand on (a folder, a lock) for themselves.
     """
 
     service: str
@@ -68,6 +69,7 @@ class Wanted:
     hang_timeout_s: float
     restart: Restart
     kept_versions: frozenset[str] = frozenset()
+    recreate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +129,15 @@ def plan(
     ]
     old = [one for one in staying if one not in current]
     serving_old = [one for one in old if one.phase is Phase.READY and one.name not in hung]
-    stops += _surplus(current, old, hung, wanted.replicas)
-
-    missing = _missing(len(current), len(serving_old), wanted.replicas)
+    if wanted.recreate:
+        processes = [one for one in observed if not kept(one, wanted)]
+        is_changing = len(processes) > len(staying) or _any(current, Phase.STARTING)
+        stops += _room(current, old, hung, wanted.replicas, is_changing=is_changing)
+        short = wanted.replicas - len(current)
+        missing = max(0, min(short, wanted.replicas - len(processes)))
+    else:
+        stops += _surplus(current, old, hung, wanted.replicas)
+        missing = _missing(len(current), len(serving_old), wanted.replicas)
     start_at_s = next_start_s(wanted.restart, failures)
     if failures:
         # A revision that fails is tried with one replica at a time.
@@ -252,6 +260,36 @@ def _surplus(current: list[Replica], old: list[Replica], hung: set[str], wanted:
         stops.append(Stop(name=one.name, reason="scaled"))
         surplus -= 1
     return stops
+
+
+def _room(
+    current: list[Replica], old: list[Replica], hung: set[str], wanted: int, *, is_changing: bool
+) -> list[Stop]:
+    """Return the stops that make room for successors that can't run beside them: one at a time.
+
+    Args:
+        current: Those that are as they are wanted.
+        old: The others that stay.
+        hung: Names of those that hang.
+        wanted: How many are.
+        is_changing: Whether one is on its way out or in; the next goes when it is through.
+    """
+    surplus = len(current) + len(old) - wanted
+    going = sorted(
+        old, key=lambda one: (one.name not in hung, one.phase is Phase.READY, one.number)
+    )
+    going += sorted(current, key=lambda one: (one.phase is Phase.READY, -one.number))
+    replaceable = bool(old) and not is_changing and surplus >= 0
+    return [
+        Stop(name=one.name, reason=_why(one, old, hung))
+        for one in going[: max(surplus, int(replaceable), 0)]
+    ]
+
+
+def _why(one: Replica, old: list[Replica], hung: set[str]) -> str:
+    if one.name in hung:
+        return "unhealthy"
+    return "replaced" if one in old else "scaled"
 
 
 def _missing(current: int, serving_old: int, wanted: int) -> int:
