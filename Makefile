@@ -10,7 +10,7 @@ EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --n
 .PHONY: help demo test check lint types floors format lock wheel clean bench bench-inbound bench-stack bench-telemetry mutation
 
 help:  ## Show what can be made.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo  ## Run the shop behind Envoy, kill a replica under load, restart another service.
 	@$(BIN)/python examples/demo.py

@@ -1,8 +1,9 @@
 """What a collector that fails costs requests: ``python bench/collectors.py``.
 
 The same Starlette app under the whole stack, in a server of its own for each collector: one that
-takes spans, one that isn't there, one that takes five seconds, one that refuses. Rounds alternate; what is told is the median of the ratios of
-neighbours to the one whose collector works, in requests/s and in CPU.
+takes spans, one that isn't there, one that takes five seconds, one that refuses. Rounds alternate;
+what is told is the median of the ratios of neighbours to the one whose collector works, in
+requests/s and in CPU.
 """
 
 import argparse
