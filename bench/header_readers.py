@@ -9,12 +9,12 @@ from bench.header_inputs import SEEDS, mutated
 from mainstay.core.trace import arrive, parse_traceparent, request_id_of, tracestate_of
 from mainstay.service.inbound.client import Trust, packed_of
 from mainstay.service.inbound.deadline import allowed_s
-from mainstay.service.inbound.error_page import HTML_TYPE
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.failure import FAILED
 from mainstay.service.inbound.idempotency.key import parse_key
 from mainstay.service.inbound.perimeter import Perimeter
-from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.problems.error_page import HTML_TYPE
+from mainstay.service.inbound.problems.failure import FAILED
+from mainstay.service.inbound.problems.problem import Problems
 from mainstay.service.inbound.sessions.cookie import Cookie, Signer
 from mainstay.service.outbound.retry.retry_after import retry_after_s
 from mainstay.spec.inbound import Inbound

@@ -13,9 +13,9 @@ from tests.service.inbound.ratelimit.kit import limit, request
 
 from mainstay.core.clock import SYSTEM_CLOCK, pause
 from mainstay.core.events import Event, Listeners
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.inbound.ratelimit.events import LimitStoreBack, LimitStoreLost
 from mainstay.service.inbound.ratelimit.limits import Limits
-from mainstay.service.inbound.refusal import Refusal
 from mainstay.state.limits import ValkeyLimits
 from mainstay.state.valkey import Valkey
 

@@ -24,7 +24,7 @@ from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.parts import Parts
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
-from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.problems.problem import Problems
 from mainstay.service.inbound.ratelimit.caller import LimitKey
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.background import Work

@@ -10,7 +10,7 @@ from tests.contract.conftest import Run
 from tests.service.inbound.idempotency.drive import Asgi, Reply, Request, Wsgi
 
 from mainstay.service.inbound.idempotency.records import Records
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 
 MANY = 50
 

@@ -10,7 +10,7 @@ from mainstay.core.alarm import RANG, Alarm
 from mainstay.service.inbound import dismissal
 from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 
 
 class Server:

@@ -8,8 +8,8 @@ from tests.telemetry.logs.sinks import Kept, burst_of, logs_into
 
 from mainstay.core.trace import arrive
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
-from mainstay.service.inbound.failure import OVERRAN
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.failure import OVERRAN
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.logs.levels import ERROR, WARNING
 from mainstay.telemetry.logs.logs import Logs

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 
 def exchange(

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.telemetry.traces.kit import exchange
 
-from mainstay.service.inbound.failure import FAILED
+from mainstay.service.inbound.problems.failure import FAILED
 from mainstay.service.inbound.stopping.background import BackgroundEnded
 from mainstay.service.outbound.events import Attempted, CallEnded
 from mainstay.telemetry.traces.client import attempt_span, client_span, work_span

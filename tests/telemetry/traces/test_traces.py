@@ -4,7 +4,7 @@ import pytest
 from tests.telemetry.traces.kit import exchange, span
 
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.failure import FAILED
+from mainstay.service.inbound.problems.failure import FAILED
 from mainstay.telemetry.traces.keeping import late_reason
 from mainstay.telemetry.traces.notes import NOTES_KEY, Notes
 from mainstay.telemetry.traces.span import ATTRIBUTES_MAX, ERROR, EVENTS_MAX, SERVER, UNSET, Span

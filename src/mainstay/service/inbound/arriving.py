@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mainstay.service.inbound.admission.refusals import overloaded
-from mainstay.service.inbound.failure import BODY_CUT, BODY_LATE
 from mainstay.service.inbound.perimeter.body import Readable, too_large
-from mainstay.service.inbound.refusal import Refusal, Refused
+from mainstay.service.inbound.problems.failure import BODY_CUT, BODY_LATE
+from mainstay.service.inbound.problems.refusal import Refusal, Refused
 
 if TYPE_CHECKING:
     from mainstay.service.inbound.inbound import Inbound

@@ -15,14 +15,14 @@ from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, lookup
-from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.flight import Flight, send_whole
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.refusal import Refusal, Refused
+from mainstay.service.inbound.problems.failure import NO_TIME
+from mainstay.service.inbound.problems.refusal import Refusal, Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 from mainstay.service.inbound.stopping.websockets import serve_websocket

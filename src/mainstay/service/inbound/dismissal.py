@@ -12,8 +12,8 @@ from typing import Any
 from mainstay.core.alarm import RANG
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
-from mainstay.service.inbound.failure import OVERRAN
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.failure import OVERRAN
+from mainstay.service.inbound.problems.refusal import Refused
 
 FRAMEWORKS = frozenset(("quart", "django"))
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from mainstay.core.trace import Trace, arrive
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 EXCHANGE_KEY = "mainstay.exchange"
 """Where the exchange stands in a scope or environ."""

@@ -7,14 +7,14 @@ from typing import Any
 
 from mainstay.core.alarm import RANG, Alarm
 from mainstay.service.inbound.asgi_types import Message, Receive, Scope, Send
-from mainstay.service.inbound.encoded import decoded
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.failure import FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedReceive
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.problem import VARY
-from mainstay.service.inbound.refusal import RawHeaders, Refusal, Refused
+from mainstay.service.inbound.problems.encoded import decoded
+from mainstay.service.inbound.problems.failure import FAILED, OVERRAN, refusal_of
+from mainstay.service.inbound.problems.problem import VARY
+from mainstay.service.inbound.problems.refusal import RawHeaders, Refusal, Refused
 
 HELD_BYTES_MAX = 65_536
 """So much of an error's body is kept back until it is known what becomes of it."""

@@ -1,6 +1,6 @@
 """Headers as WSGI has them, in text: from and to the bytes that parts speak in."""
 
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 
 TextHeaders = list[tuple[str, str]]
 

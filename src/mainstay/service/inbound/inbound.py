@@ -9,16 +9,16 @@ from mainstay.core.events import Event, Listeners
 from mainstay.core.trace import SAMPLE_ALL
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.client import Trust
-from mainstay.service.inbound.conversion import is_unhandled
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.failure import FAILED
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
-from mainstay.service.inbound.problem import PROBLEM_TYPE, Problems
+from mainstay.service.inbound.problems.conversion import is_unhandled
+from mainstay.service.inbound.problems.failure import FAILED
+from mainstay.service.inbound.problems.problem import PROBLEM_TYPE, Problems
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.inbound.ratelimit.limits import Limits
-from mainstay.service.inbound.refusal import Refusal
 from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.telling import NOBODY, Telling

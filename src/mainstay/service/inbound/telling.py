@@ -7,7 +7,7 @@ from typing import Protocol
 from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.observer import Observer
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 
 
 class Figures(Protocol):

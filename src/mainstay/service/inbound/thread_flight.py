@@ -12,15 +12,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mainstay.core.trace import enter_trace, leave_trace
-from mainstay.service.inbound.encoded import decoded
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.header_text import TextHeaders, as_text, by_name, lower, pair_of
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedInput
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.problem import VARY
-from mainstay.service.inbound.refusal import Refusal, Refused
+from mainstay.service.inbound.problems.encoded import decoded
+from mainstay.service.inbound.problems.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
+from mainstay.service.inbound.problems.problem import VARY
+from mainstay.service.inbound.problems.refusal import Refusal, Refused
 from mainstay.service.inbound.thread_body import JoinedBody, StreamedBody, close_body
 from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
 from mainstay.service.inbound.wsgi_types import Environ, StartResponse

@@ -10,12 +10,12 @@ from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_i
 from mainstay.service.inbound.arriving import Arriving
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
-from mainstay.service.inbound.failure import NO_TIME
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.wsgi import WsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.failure import NO_TIME
+from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.service.inbound.sessions.wsgi import WsgiSessions
 from mainstay.service.inbound.thread_flight import ThreadFlight
 from mainstay.service.inbound.watch import Watch

@@ -22,7 +22,7 @@ from mainstay.service.inbound.admission import (
 )
 from mainstay.service.inbound.admission.refusals import RETRY_AFTER_S_MAX, TIME_IS_UP
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.spec.shed import Priorities, Shed
 from mainstay.testing import Recorder, VirtualClock, virtual_time
 

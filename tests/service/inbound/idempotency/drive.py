@@ -13,7 +13,7 @@ from mainstay.service.inbound.idempotency.attempt import idempotency
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.idempotency.memory import MemoryRecords
 from mainstay.service.inbound.idempotency.wsgi import WsgiKeyed
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.spec import idempotency as spec
 from mainstay.testing import VirtualClock
 

@@ -9,7 +9,7 @@ from tests.service.inbound.idempotency.drive import Asgi, Reply, Request, Wsgi
 
 from mainstay.core.idempotency import Bid, Claim
 from mainstay.service.inbound.idempotency.memory import MemoryRecords
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 
 MANY = 50
 

@@ -7,7 +7,7 @@ from tests.service.inbound.perimeter.exchanges import make_exchange
 
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.spec.perimeter import Cors
 
 ORIGINS = ("https://shop.example", "https://*.shop.example", "http://*.dev.example:3000")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mainstay.service.inbound.problem import Problems
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.problem import Problems
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.spec.load import load_system
 from mainstay.spec.perimeter import PROBLEM_TYPES
 

@@ -10,7 +10,7 @@ from tests.service.inbound.perimeter.exchanges import make_exchange
 
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.perimeter import Perimeter, Preflight, csp_nonce
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import Cors, SecurityHeaders
 

@@ -9,8 +9,8 @@ from tests.service.inbound.ratelimit.kit import World, header, limit, request
 from mainstay.core.errors import StoreUnavailable
 from mainstay.core.limits import Answers
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.inbound.ratelimit.events import LimitStoreBack, LimitStoreLost
-from mainstay.service.inbound.refusal import Refusal
 
 STATE = b"ratelimit"
 

@@ -9,7 +9,7 @@ from typing import Any
 from mainstay.core.errors import StoreUnavailable
 from mainstay.core.events import Event, Listeners
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.sessions.memory import MemorySessions
 from mainstay.service.inbound.sessions.session import Session

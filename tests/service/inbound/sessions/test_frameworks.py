@@ -9,7 +9,7 @@ import pytest
 from tests.service.inbound.sessions.drive import Asgi, Wsgi
 
 from mainstay.core.errors import PolicyMisused
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.sessions.django import session_middleware
 from mainstay.service.inbound.sessions.flask import FlaskSessions

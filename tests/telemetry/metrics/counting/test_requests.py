@@ -5,7 +5,7 @@ from tests.telemetry.metrics.exchanges import exchange
 
 from mainstay.core.trace import SAMPLED, arrive
 from mainstay.service.inbound.exchange import TRACE_KEY
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.telemetry.metrics.counting.requests import RequestMetrics, active_requests
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.snapshot import Labels, Values

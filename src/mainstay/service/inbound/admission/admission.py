@@ -20,7 +20,7 @@ from mainstay.service.inbound.admission.refusals import TIME_IS_UP, overloaded
 from mainstay.service.inbound.admission.stats import AdmissionStats
 from mainstay.service.inbound.admission.waiters import TaskWaiter, ThreadWaiter
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.spec.shed import Shed
 
 _STATUS_FAILED = 500

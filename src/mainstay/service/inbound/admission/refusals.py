@@ -2,7 +2,7 @@
 
 from random import Random
 
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 RETRY_AFTER_S_MAX = 5
 """Clients come back after 1 to so many seconds, at random: not all in the same moment, and late

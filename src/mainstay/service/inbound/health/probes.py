@@ -9,7 +9,7 @@ from mainstay.service.inbound.health.board import Board, Wanted, critical, every
 from mainstay.service.inbound.health.check import Check
 from mainstay.service.inbound.health.document import Identity, Outcome, Status
 from mainstay.service.inbound.health.refresher import Refresher
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.spec.health import Health
 

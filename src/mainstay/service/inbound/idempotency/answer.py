@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 
 # 429 and 503 say "come back"; 408 and 425, that the server did not begin (RFC 9110, RFC 8470).
 _COME_BACK = frozenset({408, 425, 429, 503})

@@ -11,7 +11,7 @@ from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 
 ATTEMPT_KEY = "mainstay.idempotency"
 

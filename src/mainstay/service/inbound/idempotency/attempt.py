@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from mainstay.core.errors import MainstayError, PolicyMisused
 from mainstay.service.inbound.idempotency.answer import Answer, encode, lasting
 from mainstay.service.inbound.idempotency.records import Records
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 
 _JSON: RawHeaders = ((b"content-type", b"application/json"),)
 

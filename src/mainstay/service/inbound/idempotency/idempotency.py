@@ -36,7 +36,7 @@ from mainstay.service.inbound.idempotency.key import (
     record_name,
 )
 from mainstay.service.inbound.idempotency.records import Records
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.spec import idempotency as spec
 
 Principal = Callable[[Exchange], str | None]

@@ -1,6 +1,6 @@
 """What a request is told that carries a key and doesn't reach the app."""
 
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 _SOON = ((b"retry-after", b"1"),)
 """Seconds. What is in flight, or away, is mostly so for less."""

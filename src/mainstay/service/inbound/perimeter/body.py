@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from mainstay.service.inbound.asgi_types import Message, Receive
-from mainstay.service.inbound.refusal import Refusal, Refused
+from mainstay.service.inbound.problems.refusal import Refusal, Refused
 from mainstay.spec.kinds.units import size_text
 
 _CLOSE = ((b"connection", b"close"),)

@@ -8,7 +8,7 @@ import re
 
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.refusal import RawHeaders, Refusal
+from mainstay.service.inbound.problems.refusal import RawHeaders, Refusal
 from mainstay.spec.perimeter import Cors
 
 ALLOW_ORIGIN = b"access-control-allow-origin"

@@ -8,7 +8,7 @@ missing, doubled or no host at all is 400 (RFC 9112, section 3.2).
 
 import re
 
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 _AUTHORITY = re.compile(rb"([A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _LOOPBACK = frozenset((b"localhost", b"127.0.0.1", b"[::1]"))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from mainstay.service.inbound.perimeter.cors import ALLOW_ORIGIN, PREFIX
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 
 _VARY = b"vary"
 _LESS_MAX = 256

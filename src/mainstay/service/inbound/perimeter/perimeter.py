@@ -23,7 +23,7 @@ from mainstay.service.inbound.perimeter.security import (
     hsts_value,
     plain_headers,
 )
-from mainstay.service.inbound.refusal import RawHeaders, Refusal
+from mainstay.service.inbound.problems.refusal import RawHeaders, Refusal
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import SecurityHeaders
 

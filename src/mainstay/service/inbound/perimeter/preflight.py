@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 
 
 class Preflight(NamedTuple):

@@ -11,7 +11,7 @@ from mainstay.service.inbound.perimeter.csp import (
     merged,
     policy,
 )
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 from mainstay.spec.perimeter import Hsts, SecurityHeaders, allowed_features
 
 Kind = Literal["api", "pages", "docs"]

@@ -8,9 +8,9 @@ import math
 from functools import lru_cache
 
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.inbound.ratelimit.covering import Header
 from mainstay.service.inbound.ratelimit.policy import Policy
-from mainstay.service.inbound.refusal import Refusal
 
 STATE = b"ratelimit"
 _RETRY_AFTER = b"retry-after"

@@ -9,6 +9,7 @@ from mainstay.core.errors import StoreUnavailable
 from mainstay.core.events import Listeners
 from mainstay.core.limits import SLACK_CALLS
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.inbound.ratelimit.answer import STATE, note, refusal_after, wait_s
 from mainstay.service.inbound.ratelimit.caller import FUNCTIONS, LimitKey
 from mainstay.service.inbound.ratelimit.covering import Covering, Coverings
@@ -24,7 +25,6 @@ from mainstay.service.inbound.ratelimit.standing import (
 )
 from mainstay.service.inbound.ratelimit.store import LimitStore, StorePresence
 from mainstay.service.inbound.ratelimit.turn import Turn
-from mainstay.service.inbound.refusal import Refusal
 from mainstay.spec.ratelimit import RateLimit
 
 LOOK_S = 1.0

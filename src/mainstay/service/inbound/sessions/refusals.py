@@ -1,6 +1,6 @@
 """What a request is told that needs its session and can't have it."""
 
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 STORE_AWAY = Refusal.of(
     "store-unavailable",

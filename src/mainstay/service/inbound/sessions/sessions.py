@@ -8,7 +8,7 @@ from mainstay.core.errors import PolicyMisused, StoreUnavailable
 from mainstay.core.events import Listeners
 from mainstay.core.sessions import Ages, Found, Name, Outcome
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.refusal import RawHeaders, Refused
+from mainstay.service.inbound.problems.refusal import RawHeaders, Refused
 from mainstay.service.inbound.sessions.change import Altered, Made
 from mainstay.service.inbound.sessions.cookie import Cookie, Signer, name_of
 from mainstay.service.inbound.sessions.errors import SessionTooLarge

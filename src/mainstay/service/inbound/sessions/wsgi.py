@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
-from mainstay.service.inbound.refusal import Refused
+from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session
 from mainstay.service.inbound.sessions.sessions import Sessions

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock, pause
 from mainstay.core.errors import MainstayError
-from mainstay.service.inbound.refusal import RawHeaders
+from mainstay.service.inbound.problems.refusal import RawHeaders
 from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.metrics.exposition.negotiation import (
     OPENMETRICS_TYPE,

@@ -7,8 +7,8 @@ from typing import Annotated, Any, NoReturn
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from mainstay.service.inbound.conversion import is_convertible, is_unhandled
-from mainstay.service.inbound.problem import Problems
+from mainstay.service.inbound.problems.conversion import is_convertible, is_unhandled
+from mainstay.service.inbound.problems.problem import Problems
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainstay.service.inbound.problem import Problems, phrase
-from mainstay.service.inbound.problem_kinds import KINDS
-from mainstay.service.inbound.problems_page import problems_page
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.problem import Problems, phrase
+from mainstay.service.inbound.problems.problem_kinds import KINDS
+from mainstay.service.inbound.problems.problems_page import problems_page
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 PROBLEMS = Problems()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.service.inbound.shells import Asgi, Kind, Wsgi
 
-from mainstay.service.inbound.error_page import error_page, is_page_preferred
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.error_page import error_page, is_page_preferred
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.service import Service
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.kinds.units import quota

@@ -7,7 +7,7 @@ Content-Security-Policy lets it be shown; and nothing of the request is in it bu
 import re
 from html import escape
 
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 HTML_TYPE = "text/html; charset=utf-8"
 

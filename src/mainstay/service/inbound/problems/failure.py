@@ -3,7 +3,7 @@
 import math
 
 from mainstay.core.errors import AttemptTimedOut, CallRejected, DeadlineExceeded
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.refusal import Refusal
 
 NO_TIME = Refusal.of("deadline-exceeded", "No time was left when the request arrived.")
 OVERRAN = Refusal.of("deadline-exceeded", "The service did not answer in time.")

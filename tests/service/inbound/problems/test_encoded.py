@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.service.inbound.encoded import decoded
+from mainstay.service.inbound.problems.encoded import decoded
 
 TEXT = b'{"detail":"No such bike."}'
 BYTES_MAX = 1000

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from json.encoder import encode_basestring_ascii as quoted
 
-from mainstay.service.inbound.conversion import (
+from mainstay.service.inbound.problems.conversion import (
     Told,
     is_convertible,
     is_page_asked_for,
     told,
 )
-from mainstay.service.inbound.error_page import HTML_TYPE, error_page, is_page_preferred
-from mainstay.service.inbound.problem_kinds import KINDS
-from mainstay.service.inbound.refusal import Refusal
+from mainstay.service.inbound.problems.error_page import HTML_TYPE, error_page, is_page_preferred
+from mainstay.service.inbound.problems.problem_kinds import KINDS
+from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
 PROBLEM_TYPE = "application/problem+json"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from mainstay.core.errors import MainstayError
-from mainstay.service.inbound.problem_kinds import KINDS
+from mainstay.service.inbound.problems.problem_kinds import KINDS
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 """Names in lower case, as ASGI has them."""

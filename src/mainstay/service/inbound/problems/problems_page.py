@@ -1,10 +1,10 @@
 """The reference page of the problems, made from the table: docs/reference/problems.md.
 
-Anew: ``python -c "from mainstay.service.inbound.problems_page import problems_page as page;
-print(page(), end='')" > docs/reference/problems.md``
+Anew: ``python -c "from mainstay.service.inbound.problems import problems_page as page;
+print(page.problems_page(), end='')" > docs/reference/problems.md``
 """
 
-from mainstay.service.inbound.problem_kinds import KINDS
+from mainstay.service.inbound.problems.problem_kinds import KINDS
 from mainstay.spec.perimeter import PROBLEM_TYPES
 
 _HEAD = f"""\
