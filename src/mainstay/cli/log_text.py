@@ -1,6 +1,6 @@
 """A line of a log as people read it: when, how bad, who, what, and the rest as key=value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -46,9 +46,13 @@ class LogText:
         self._brief = brief
         self._name_chars = 0
 
+    def widen(self, entries: Sequence[Entry]) -> None:
+        """Make room for the names of these entries."""
+        widest = max((len(one.replica) for one in entries), default=0)
+        self._name_chars = min(max(self._name_chars, widest), _NAME_CHARS_MAX)
+
     def lines(self, entry: Entry) -> Iterator[str]:
         """Yield the line of an entry, and further ones for its exception."""
-        self._name_chars = min(max(self._name_chars, len(entry.replica)), _NAME_CHARS_MAX)
         name = click.style(entry.replica.ljust(self._name_chars), fg=colour_of(entry.replica))
         word, style = _LEVELS[entry.level if entry.fields is not None else None]
         if entry.fields is None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -125,13 +125,14 @@ def about(asked: Iterable[str]) -> frozenset[str]:
     return others | {name.rpartition("-")[0] for name in others} - {""}
 
 
-def showing(*, as_json: bool) -> Callable[[Iterable[Entry]], None]:
+def showing(*, as_json: bool) -> Callable[[Sequence[Entry]], None]:
     """Return what prints entries."""
     stdout, _ = outputs()
     on_terminal = stdout is not None and stdout.isatty()
     text = LogText(brief=on_terminal)
 
-    def show(entries: Iterable[Entry]) -> None:
+    def show(entries: Sequence[Entry]) -> None:
+        text.widen(entries)
         for entry in entries:
             if as_json:
                 click.echo(json.dumps(as_object(entry)))

@@ -77,8 +77,8 @@ class Stream:
         found = []
         at_s = self._latest_s[path]
         for entry in entries:
-            # Within one log the order is that in which it was written, whatever the times say.
-            at_s = max(at_s, entry.at_s) if entry.at_s is not None else at_s
+            # The proxy writes a line when a request has ended, and says when it began.
+            at_s = entry.at_s if entry.at_s is not None else at_s
             found.append((at_s, entry))
         self._latest_s[path] = at_s
         return found
