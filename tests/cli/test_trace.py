@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from tests.control.traces.spans import BEGAN_NS, MS, TRACE, span
 
 from mainstay.cli.main import COMMANDS, main
-from mainstay.cli.trace import TraceAmbiguous, TraceNotKept
+from mainstay.cli.trace import WHOLE_S, TraceAmbiguous, TraceNotKept, may_grow
 from mainstay.cli.waterfall import ROWS_MAX, duration, waterfall
 from mainstay.control.engines.local.folder import prepare
 from mainstay.control.traces.kept import Found
@@ -133,6 +133,14 @@ def test_a_listing_is_a_table_that_names_what_was_left_out(site: Path) -> None:
     assert lines[2].startswith("4bf92f3577b3")
     assert "502 failed kept: error" in lines[2]
     assert lines[-1] == "1 more: -n 3"
+
+
+def test_a_trace_that_ended_just_now_is_waited_for() -> None:
+    """Each service sends its own spans: the first ones that came are no whole trace."""
+    found = Found(trace_id=TRACE, spans=(ROOT, CALL))
+    ended_s = ROOT.end_ns / 1e9
+    assert may_grow(found, ended_s + WHOLE_S - 0.1)
+    assert not may_grow(found, ended_s + WHOLE_S + 0.1)
 
 
 def test_what_is_not_kept_is_one_sentence_that_says_why_and_what_to_do(site: Path) -> None:

@@ -22,11 +22,14 @@ from mainstay.control.traces.kept import (
 from mainstay.control.traces.ring import FOLDER
 from mainstay.control.traces.span import KeptSpan
 from mainstay.control.traces.summary import Summary
-from mainstay.core.clock import pause
+from mainstay.core.clock import SYSTEM_CLOCK, pause
 from mainstay.core.errors import MainstayError
 
 ARRIVE_S: Final = 2.0
 """A span is sent within a second of its end, so an id that is not known yet may be by then."""
+
+WHOLE_S: Final = 1.5
+"""After the end of its last span, a trace has all that it will have: each service sends its own."""
 
 LOOK_S: Final = 0.25
 
@@ -89,7 +92,7 @@ def command(
 
 
 def wait_for(folder: Path, ident: str, *, daemon: int | None) -> Found:
-    """Return the trace that is meant, once it came.
+    """Return the trace that is meant, once it came whole, or as it is after ARRIVE_S.
 
     Raises:
         TraceNotKept: There is none, and where a daemon runs none came in ARRIVE_S.
@@ -99,7 +102,9 @@ def wait_for(folder: Path, ident: str, *, daemon: int | None) -> Found:
     for left in range(tries, -1, -1):
         ids = meant(folder, ident)
         if ids:
-            return find(folder, only(ident, ids))
+            found = find(folder, only(ident, ids))
+            if not left or not may_grow(found, SYSTEM_CLOCK.wall_s()):
+                return found
         if left:
             pause(LOOK_S)
     raise TraceNotKept(
@@ -108,6 +113,11 @@ def wait_for(folder: Path, ident: str, *, daemon: int | None) -> Found:
         "mainstay.dev.yaml (`mainstay up --env dev`), or send a traceparent that ends in -01; "
         "`mainstay logs --trace` shows the lines of any request"
     )
+
+
+def may_grow(found: Found, now_s: float) -> bool:
+    """Return whether spans of a trace may be on their way, at ``now_s`` seconds since 1970."""
+    return max((one.end_ns for one in found.spans), default=0) / 1e9 > now_s - WHOLE_S
 
 
 def meant(folder: Path, ident: str) -> list[str]:
