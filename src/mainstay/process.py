@@ -91,7 +91,7 @@ class Service(service.Service):
                 drain=self._inbound.drain,
                 checks=self._board,
                 admission=self._inbound.admission,
-                policies=lambda: list(self._dependencies.values()),
+                policies=self._dependencies.made,
                 lines_lost=None if logs is None else lambda: logs.writer.lost,
             )
         self.on_stop(telemetry.close, stage="telemetry")

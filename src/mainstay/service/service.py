@@ -33,7 +33,8 @@ from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.telling import NOBODY, Telling
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.service.inbound.wsgi_types import WsgiApp
-from mainstay.service.outbound.dependency import DependencyPolicy, find_dependency
+from mainstay.service.outbound.dependencies import Dependencies
+from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Traces
@@ -59,7 +60,6 @@ class Service:
         telling: Who is told what else it does.
 
     Attributes:
-        declaration: As given.
         events: As given or made.
     """
 
@@ -73,11 +73,9 @@ class Service:
         events: Listeners | None = None,
         telling: Telling = NOBODY,
     ) -> None:
-        self.declaration = declaration
         self.events = Listeners() if events is None else events
         self._environ = dict(os.environ if environ is None else environ)
-        self._clock = clock = clock or SYSTEM_CLOCK
-        self._dependencies: dict[str, DependencyPolicy] = {}
+        clock = clock or SYSTEM_CLOCK
         inbound = declaration.inbound
         self._board = Board(clock=clock, cache_s=inbound.health.cache_s)
         for check in builtin_checks(declaration, self._environ):
@@ -91,6 +89,9 @@ class Service:
         # Filled by ``limit_key``, also after the app was wrapped.
         self._limit_keys: dict[str, LimitKey] = {}
         self._stores = stores = NoStores() if stores is None else stores
+        self._dependencies = Dependencies(
+            declaration, self._environ, clock=clock, events=self.events, stores=stores
+        )
         drain.closers.add(stores.close, stage="pools")
         parts = Parts(
             declaration=declaration,
@@ -151,6 +152,11 @@ class Service:
         return cls(read_declaration(path, env=env))
 
     @property
+    def declaration(self) -> Declaration:
+        """As given, or as it was taken last."""
+        return self._dependencies.declaration
+
+    @property
     def name(self) -> str:
         """The declared name."""
         return self.declaration.service
@@ -184,19 +190,7 @@ class Service:
             ConfigInvalid: It is not declared, or there is no such store for its breaker.
             PartMissing: The library for that store is not installed.
         """
-        known, _ = find_dependency(name, self.declaration)
-        if known not in self._dependencies:
-            made = DependencyPolicy(
-                known,
-                self.declaration,
-                self._environ,
-                clock=self._clock,
-                events=self.events,
-                stores=self._stores,
-            )
-            # Of two threads that made one at the same time, the first one's stays.
-            self._dependencies.setdefault(known, made)
-        return self._dependencies[known]
+        return self._dependencies.named(name)
 
     def take_dependencies(self, declaration: Declaration) -> None:
         """Take what a new declaration says about the dependencies, without a restart.
@@ -208,10 +202,7 @@ class Service:
                 declared; then nothing has changed.
             PartMissing: The library for the store of a breaker is not installed; as above.
         """
-        prepared = [policy.prepared(declaration) for policy in list(self._dependencies.values())]
-        self.declaration = declaration
-        for apply in prepared:
-            apply()
+        self._dependencies.take(declaration)
 
     def reload(self, path: str | Path | None = None, *, env: str | None = None) -> None:
         """Read the declaration again, and take what it says about the dependencies.

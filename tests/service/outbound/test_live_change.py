@@ -1,6 +1,7 @@
 """A new declaration is taken while the service runs: whole, or not at all."""
 
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +109,63 @@ def test_a_change_leaves_faults_and_modes_as_they_are(declared: Path) -> None:
         assert payments.plan.fault is fault is not None
     assert payments.plan.circuit is not None
     assert payments.plan.circuit.mode is Mode.FORCED_OPEN
+
+
+def failures(service: Service) -> list[int]:
+    found = []
+    for name in ("payments", "catalog"):
+        breaker = service.dependency(name).plan.parts.breaker
+        assert breaker is not None
+        found.append(breaker.failures)
+    return found
+
+
+def with_failures(path: Path, number: int) -> Path:
+    return write(path, failures=number, catalog=f"url: http://127.0.0.1:9\n      breaker: {number}")
+
+
+class SomethingBroke(BaseException):
+    """As a signal's handler may raise it anywhere."""
+
+
+def test_what_breaks_in_the_midst_of_a_change_takes_all_of_it_back(declared: Path) -> None:
+    """Nothing that can be foreseen does; but the first of two must not go on alone."""
+    service = Service.load(with_failures(declared, 5))
+    assert failures(service) == [5, 5]
+    declaration = service.declaration
+
+    def breaks(plan: Plan) -> Plan:
+        if plan.parts.breaker is not None and plan.parts.breaker.failures == 7:
+            raise SomethingBroke
+        return plan
+
+    follower = service.dependency("catalog").derived(breaks)
+    with pytest.raises(SomethingBroke):
+        service.reload(with_failures(declared, 7))
+    assert failures(service) == [5, 5]
+    assert service.declaration is declaration
+    assert service.dependency("catalog").declared is dict(declaration.dependencies)["catalog"]
+    service.reload(with_failures(declared, 6))
+    assert failures(service) == [6, 6]
+    assert follower.plan.parts.breaker == service.dependency("catalog").plan.parts.breaker
+
+
+def test_of_changes_at_the_same_time_one_is_taken_by_all(declared: Path, tmp_path: Path) -> None:
+    service = Service.load(with_failures(declared, 5))
+    assert failures(service) == [5, 5]
+    paths = [with_failures(tmp_path / f"{number}.yaml", number) for number in range(6, 10)]
+    started = threading.Barrier(len(paths))
+
+    def change(path: Path) -> None:
+        started.wait(60)
+        for _ in range(10):
+            service.reload(path)
+
+    threads = [threading.Thread(target=change, args=(path,)) for path in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    one, other = failures(service)
+    assert one == other
+    assert service.declaration == Service.load(tmp_path / f"{one}.yaml").declaration

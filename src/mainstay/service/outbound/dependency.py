@@ -1,6 +1,7 @@
 """``service.dependency(name)``: the policy of a declared dependency, and where it is."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mainstay.core.clock import Clock
@@ -18,7 +19,7 @@ from mainstay.service.outbound.breaker.shared import Share
 from mainstay.service.outbound.breaker.sharing import Sharing, declared_sharing, shared_state
 from mainstay.service.outbound.declared import declared_parts
 from mainstay.service.outbound.fallback import NOTHING, Fallback
-from mainstay.service.outbound.plan import with_share
+from mainstay.service.outbound.plan import Parts, with_share
 from mainstay.service.outbound.policy import Policy
 from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.declaration import Declaration
@@ -170,19 +171,34 @@ class DependencyPolicy(Policy):
         balancing = declared_balancing(self.name, declaration, self._environ)
         sharing = declared_sharing(self.name, declaration, self._environ)
         share = self._share_of(sharing)
+        return partial(self._take, declaration, declared, parts, sharing, share, balancing)
 
-        def apply() -> None:
-            self.update(parts)
-            self._share_through(share)
-            self._sharing, self._share = sharing, share
-            self.declared = declared
-            self._declaration = declaration
-            if self._balanced is not None and balancing is not None:
-                old, balancer = self._balanced
-                rebalance(balancer, old, balancing, clock=self.plan.clock, events=self.events)
-                self._balanced = balancing, balancer
+    def as_it_is(self) -> Callable[[], None]:
+        """Return what takes back a change that is made from now on."""
+        balancing = None if self._balanced is None else self._balanced[0]
+        return partial(
+            self._take, self._declaration, self.declared, self.plan.parts, self._sharing,
+            self._share, balancing,
+        )  # fmt: skip
 
-        return apply
+    def _take(  # noqa: PLR0917  All that a declaration decides, in its order.
+        self,
+        declaration: Declaration,
+        declared: Dependency,
+        parts: Parts,
+        sharing: Sharing | None,
+        share: Share | None,
+        balancing: Balancing | None,
+    ) -> None:
+        self.update(parts)
+        self._share_through(share)
+        self._sharing, self._share = sharing, share
+        self.declared = declared
+        self._declaration = declaration
+        if self._balanced is not None and balancing is not None:
+            old, balancer = self._balanced
+            rebalance(balancer, old, balancing, clock=self.plan.clock, events=self.events)
+            self._balanced = balancing, balancer
 
     def _share_of(self, sharing: Sharing | None) -> Share | None:
         """Return through what the circuit is shared: as until now, where that stays the same."""
