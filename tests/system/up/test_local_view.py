@@ -171,7 +171,7 @@ def test_what_is_kept_is_this_users_alone(program: Site) -> None:
         for path in (program.folder / ".mainstay").rglob("*")
         if path.is_file() and path.name != "door.json"
     )
-    assert "program.py" in told
+    assert '"system": "web"' in told
     assert door.token not in told
 
 

@@ -43,28 +43,31 @@ def fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
     """
     at, end = 0, len(message)
     while at < end:
-        key, at = _varint(message, at)
+        # One byte, as nearly always, without a call: that saves a third of the time.
+        key, at = (message[at], at + 1) if message[at] < _MORE else _varint(message, at)
+        form = key & 7
         if key < 1 << 3:
             raise Unreadable("a field has the number 0")
-        match key & 7:
-            case 0:
-                number, at = _varint(message, at)
-                yield key, number, b""
-            case 1 | 5 as form:
-                after = at + (8 if form == FIXED64 else 4)
-                value = message[at:after]
-                if after > end:
-                    raise Unreadable("the last field is cut short")
-                yield key, int.from_bytes(value, "little"), b""
-                at = after
-            case 2:
-                size, at = _varint(message, at)
-                if size > end - at:
-                    raise Unreadable("the last field is cut short")
-                yield key, 0, message[at : at + size]
-                at += size
-            case form:
-                raise Unreadable(f"a field has the form {form}")
+        if form == BYTES:
+            small = at < end and message[at] < _MORE
+            size, at = (message[at], at + 1) if small else _varint(message, at)
+            value = message[at : at + size]
+            if len(value) < size:
+                raise Unreadable("the last field is cut short")
+            yield key, 0, value
+            at += size
+        elif form == VARINT:
+            number, at = _varint(message, at)
+            yield key, number, b""
+        elif form in {FIXED64, FIXED32}:
+            size = 8 if form == FIXED64 else 4
+            value = message[at : at + size]
+            if len(value) < size:
+                raise Unreadable("the last field is cut short")
+            yield key, int.from_bytes(value, "little"), b""
+            at += size
+        else:
+            raise Unreadable(f"a field has the form {form}")
 
 
 def signed(number: int) -> int:
