@@ -18,7 +18,8 @@ ORDER: dict[str, Any] = {
     "name": "Quay Customer",
     "email": "customer@example.org",
 }
-OWN = "event level state status order_id total_cents lines reference amount_cents".split()
+OWN = ("event", "level", "state", "order_id", "total_cents", "lines")
+CHARGE = ("status", "reference", "amount_cents")
 PERSONAL = ("Quay Customer", "customer@example.org")
 
 
@@ -34,7 +35,7 @@ def told() -> Iterator[Kept]:
 def events(told: Kept) -> list[dict[str, Any]]:
     """Return the shop's own lines, with what they alone have. Any: the values of JSON."""
     return [
-        {name: line[name] for name in OWN if name in line}
+        {name: line[name] for name in (*OWN, *CHARGE) if name in line}
         for line in told.lines()
         if line["logger"].startswith("shop.")
     ]

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from tests.system.shop_site import shop_site
 from tests.system.up.site import Site, eventually
 
 pytestmark = pytest.mark.system
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RATE = 40
 SECONDS = 12
 NOTEBOOKS = "42"
@@ -27,16 +26,8 @@ BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """The shop, on a port and with data of its own, not yet started."""
-    ignored = shutil.ignore_patterns(".mainstay", "data", "__pycache__")
-    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=ignored)
-    site = Site(tmp_path / "examples" / "shop")
-    storefront = site.folder / "storefront" / "mainstay.yaml"
-    text = storefront.read_text("utf-8").replace("port: 8080", f"port: {site.port}")
-    storefront.write_text(text, "utf-8")
-    yield site
-    site.run("down")
-    for process in site.processes():
-        process.kill()
+    with shop_site(tmp_path) as site:
+        yield site
 
 
 def _service(site: Site, name: str) -> dict[str, Any]:

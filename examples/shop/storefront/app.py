@@ -1,5 +1,6 @@
 """The storefront as it is served: pages and JSON, wrapped by its declaration."""
 
+import logging
 from pathlib import Path
 
 from mainstay import Service
@@ -9,6 +10,9 @@ from shop.storefront.site import build
 from shop.storefront.wiring import Peers
 
 service = Service.load(Path(__file__).with_name("mainstay.yaml"))
+
+# Each call that leaves is counted, and has a span: httpx need not say a line about it.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 database = Database(data_folder() / "orders.db", SCHEMA)
 service.check("orders", critical=False)(database.check)
