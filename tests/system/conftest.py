@@ -1,24 +1,23 @@
 """What the tests of real processes share."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.system.served import GENEROUS_S, OURS, Serve, Served
+from tests.system.served import OURS, Serve, Served
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    served: list[Served] = []
+    numbers = count()
+    with ExitStack() as stack:
 
-    def start(app: str, *arguments: str, by: str = OURS, **environ: str) -> Served:
-        folder = tmp_path / str(len(served))
-        folder.mkdir()
-        target = ("--app", app) if by == OURS else (app,)
-        served.append(Served(folder, by, *target, *arguments, **environ))
-        return served[-1]
+        def start(app: str, *arguments: str, by: str = OURS, **environ: str) -> Served:
+            folder = tmp_path / str(next(numbers))
+            folder.mkdir()
+            target = ("--app", app) if by == OURS else (app,)
+            return stack.enter_context(Served(folder, by, *target, *arguments, **environ))
 
-    yield start
-    for one in served:
-        one.process.kill()
-        one.process.wait(GENEROUS_S)
+        yield start

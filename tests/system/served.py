@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.ports import free_port
 
@@ -56,7 +56,7 @@ class Client:
 
 
 class Served(Client):
-    """One served process."""
+    """One served process, which ends with its ``with``."""
 
     def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
         super().__init__(free_port())
@@ -68,6 +68,15 @@ class Served(Client):
             self.process = subprocess.Popen(
                 argv, cwd=HERE, stdout=out, stderr=err, env={**os.environ, **environ}
             )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Waited for as well: a process that a failed test leaves behind is complained of when it
+        # is collected, in whichever test that happens.
+        self.process.kill()
+        self.process.wait(GENEROUS_S)
 
     def is_blocked(self) -> bool:
         """Whether nobody answers within a moment, although the process lives."""
@@ -81,7 +90,7 @@ class Served(Client):
             connection.close()
         return False
 
-    def ready(self, path: str = "/health/ready") -> "Served":
+    def ready(self, path: str = "/health/ready") -> Self:
         until(lambda: self.process.poll() is not None or self.answers(path, 200), "ready")
         assert self.process.poll() is None, self.err.read_text()
         return self

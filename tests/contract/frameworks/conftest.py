@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 from tests.contract.frameworks.running import CASES, Case, Running
-from tests.system.served import GENEROUS_S
 
 
 @pytest.fixture(scope="session", params=CASES, ids=lambda case: case.name)
@@ -13,10 +12,5 @@ def one(
 ) -> Iterator[Running]:
     """A wrapped app that serves. Of the session, so that tests of one app stand together."""
     case: Case = request.param
-    running = Running(tmp_path_factory.mktemp(case.name), case)
-    try:
-        running.ready()
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait(GENEROUS_S)
+    with Running(tmp_path_factory.mktemp(case.name), case) as running:
+        yield running.ready()

@@ -17,8 +17,7 @@ LEAVING = [case for case in CASES if case.server == "granian"]
 @pytest.mark.parametrize("case", LEAVING, ids=lambda case: case.name)
 def test_a_process_leaves_in_order(tmp_path: Path, case: Case) -> None:
     """Clients are sent elsewhere, the stream ends whole, the app hears it once."""
-    one = Running(tmp_path, case)
-    try:
+    with Running(tmp_path, case) as one:
         one.ready()
         name = fresh_name()
         with one.asked(f"/gate?name={name}") as answer:
@@ -31,8 +30,6 @@ def test_a_process_leaves_in_order(tmp_path: Path, case: Case) -> None:
             join()
         assert results == [200]
         assert one.ended() == 0
-    finally:
-        one.process.kill()
     said = [json.loads(line).get("message") for line in one.out.read_text().splitlines()]
     heard = [word for word in said if word in {"startup", "shutdown"}]
     assert heard == (["startup", "shutdown"] if case.has_lifespan else [])

@@ -12,20 +12,16 @@ from tests.contract.frameworks.running import (
     Running,
     fresh_name,
 )
-from tests.system.served import GENEROUS_S, until
+from tests.system.served import until
 
 pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = Running(tmp_path_factory.mktemp("raw"), Case(app="raw_wsgi", server="granian"))
-    try:
-        running.ready()
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait(GENEROUS_S)
+    case = Case(app="raw_wsgi", server="granian")
+    with Running(tmp_path_factory.mktemp("raw"), case) as running:
+        yield running.ready()
 
 
 def assert_dressed(answer: Answer) -> None:

@@ -1,6 +1,7 @@
 """The control socket: commands, events, errors that keep their type, and hostile clients."""
 
 import asyncio
+import contextlib
 import socket
 import stat
 import tempfile
@@ -106,7 +107,9 @@ async def test_garbage_gets_a_sentence_and_the_server_lives(server: Path, line: 
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(5)
             connection.connect(str(server))
-            connection.sendall(line)
+            # What is too long is answered before it has come whole, and then nobody reads the rest.
+            with contextlib.suppress(BrokenPipeError):
+                connection.sendall(line)
             return connection.recv(65536)
 
     answer = wire.decode(await asyncio.to_thread(send))

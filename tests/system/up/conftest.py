@@ -1,10 +1,8 @@
 """Fixtures of the tests that run whole systems."""
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from tests.system.up.site import Site
 
@@ -13,11 +11,7 @@ from tests.system.up.site import Site
 def site(tmp_path: Path) -> Iterator[Site]:
     site = Site(tmp_path)
     yield site
-    site.run("down")
-    for process in site.processes():
-        # Only after a failed test; nothing may outlive it.
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+    site.end()
 
 
 @pytest.fixture

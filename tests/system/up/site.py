@@ -82,6 +82,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
+        self._started: list[subprocess.Popen[str]] = []
         (folder / "wrapped.py").write_text(WRAPPED)
         (folder / "plain.py").write_text(PLAIN)
 
@@ -99,7 +100,7 @@ class Site:
         )
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        started = subprocess.Popen(
             [*self.command, *words],
             cwd=self.folder,
             stdout=subprocess.PIPE,
@@ -107,6 +108,20 @@ class Site:
             text=True,
             start_new_session=True,
         )
+        self._started.append(started)
+        return started
+
+    def end(self) -> None:
+        """End the system, and whatever a failed test has left of it."""
+        self.run("down")
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        for started in self._started:
+            # Its pipes are closed, and it is waited for: else it would be complained of later, in
+            # another test.
+            with started:
+                started.kill()
 
     def up(self) -> Status:
         done = self.run("up", "-d", "--json")
