@@ -75,6 +75,7 @@ class Arriving:
         self, flight: "ThreadFlight", stream: Readable, length: int | None
     ) -> Refusal | None:
         wanted = FIRST_BYTES if length is None else min(length, FIRST_BYTES)
+        flight.is_reading = True
         flight.watch(self._watch)
         first = _read(flight, stream, wanted)
         if not flight.claim() or flight.is_late():

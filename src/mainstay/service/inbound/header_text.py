@@ -7,22 +7,20 @@ TextHeaders = list[tuple[str, str]]
 _NAMES_MAX = 512
 """Of headers that are remembered in the other form; an app has few."""
 
-_LOWER: dict[str, bytes] = {}
-_TITLES: dict[bytes, str] = {}
+LOWER: dict[str, bytes] = {}
+"""Names as parts have them, by those of WSGI: what a loop looks into before it calls ``lower``."""
+
+TITLES: dict[bytes, str] = {}
+"""The other way: what it looks into before it calls ``title``."""
+
 _last: tuple[RawHeaders, TextHeaders] = ((), [])
-
-
-def by_name(headers: TextHeaders) -> dict[bytes, str]:
-    """Return the values of headers by their names, as parts have those; of several, the last."""
-    known = _LOWER
-    return {(known.get(name) or lower(name)): value for name, value in headers}
 
 
 def lower(name: str) -> bytes:
     """Return the name of a header as parts have it."""
     lowered = name.lower().encode("latin-1", "replace")
-    if len(_LOWER) < _NAMES_MAX:
-        _LOWER[name] = lowered
+    if len(LOWER) < _NAMES_MAX:
+        LOWER[name] = lowered
     return lowered
 
 
@@ -38,11 +36,12 @@ def as_text(headers: RawHeaders) -> TextHeaders:
 
 def pair_of(name: bytes, value: bytes) -> tuple[str, str]:
     """Return one header as WSGI has it."""
-    return _TITLES.get(name) or _title(name), value.decode("latin-1")
+    return TITLES.get(name) or title(name), value.decode("latin-1")
 
 
-def _title(name: bytes) -> str:
-    title = name.decode("latin-1").title()
-    if len(_TITLES) < _NAMES_MAX:
-        _TITLES[name] = title
-    return title
+def title(name: bytes) -> str:
+    """Return the name of a header as WSGI has it."""
+    titled = name.decode("latin-1").title()
+    if len(TITLES) < _NAMES_MAX:
+        TITLES[name] = titled
+    return titled

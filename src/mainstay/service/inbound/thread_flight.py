@@ -12,8 +12,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mainstay.core.trace import enter_trace, leave_trace
-from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.header_text import TextHeaders, as_text, by_name, lower, pair_of
+from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
+from mainstay.service.inbound.header_text import (
+    LOWER,
+    TITLES,
+    TextHeaders,
+    as_text,
+    lower,
+    pair_of,
+    title,
+)
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedInput
 from mainstay.service.inbound.perimeter.preflight import Preflight
@@ -81,7 +89,8 @@ class ThreadFlight(Exchange):
         self.scope = environ
         self.kind = "http"
         self.method = environ["REQUEST_METHOD"]
-        self.path = _path_of(environ)
+        path: str = environ.get("PATH_INFO", "")
+        self.path = path if path.isascii() else _as_utf8(path)
         self.noted = None
         self.begun_s = 0.0
         self.status = 0
@@ -262,6 +271,9 @@ class ThreadFlight(Exchange):
             self.turns.append(None)
         if inbound.telling.observer is not None:
             inbound.telling.observer.ended(self, ended_s)
+        # The environ leads to the flight and the flight to the environ: a circle for the collector
+        # in every request, with all that the framework hung on it.
+        self.scope.pop(EXCHANGE_KEY, None)
 
     def _leave(self, now_s: float) -> None:
         """Give the place of admission back, if it has one."""
@@ -300,13 +312,15 @@ class ThreadFlight(Exchange):
         """Return the headers of the answer with everything that parts add to them."""
         inbound = self._inbound
         perimeter = inbound.perimeter
-        names = by_name(headers)
+        names: dict[bytes, str] = {}
+        for name, text in headers:
+            names[LOWER.get(name) or lower(name)] = text
         if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
             headers = [one for one in headers if lower(one[0]) not in perimeter.hidden]
         headers = [*headers, *as_text(perimeter.dress(self, names))]
         if self.noted is not None:
-            for name, value in tuple(self.noted):
-                headers.append(pair_of(name, value))
+            for key, value in self.noted:
+                headers.append((TITLES.get(key) or title(key), value.decode("latin-1")))
         if b"x-request-id" not in names:
             headers.append(("X-Request-Id", self.request_id))
         if inbound.drain.stopping:
@@ -350,10 +364,9 @@ def _described(kind: str, document: bytes) -> TextHeaders:
     return [("Content-Type", kind), ("Content-Length", str(len(document))), pair_of(*VARY)]
 
 
-def _path_of(environ: Environ) -> str:
-    """Return the path as text: WSGI has its bytes, each as one character of latin-1."""
-    path: str = environ.get("PATH_INFO", "")
-    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
+def _as_utf8(path: str) -> str:
+    """Return a path as text: WSGI has its bytes, each as one character of latin-1."""
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _drop(data: bytes) -> None:

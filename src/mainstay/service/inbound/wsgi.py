@@ -29,10 +29,6 @@ _CGI_NAMES: dict[bytes, str] = {
 
 _PROBE_HEADERS = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
 
-_DEADLINES = frozenset(
-    {"HTTP_GRPC_TIMEOUT", "HTTP_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS", "HTTP_X_REQUEST_TIMEOUT"}
-)
-
 
 class WsgiShell:
     """A WSGI app around a WSGI app; ``Service.wsgi`` makes it.
@@ -125,23 +121,29 @@ class WsgiShell:
         flight.trusted = trusted = peer in inbound.trust
         named = None
         if trusted:
-            if "HTTP_X_FORWARDED_FOR" in environ:
-                flight.client = inbound.trust.client(peer, get(b"x-forwarded-for") or b"")
-            named = get(b"x-request-id")
+            forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+            if forwarded is not None:
+                flight.client = inbound.trust.client(peer, forwarded.encode("latin-1", "replace"))
+            named = environ.get("HTTP_X_REQUEST_ID")
         flight.rng = rng = inbound.rng
         flight.below = inbound.below
         flight.span_id = None
-        request_id = None if named is None else request_id_of(named)
+        request_id = None if named is None else request_id_of(named.encode("latin-1", "replace"))
         if request_id is None:
             # A request that nobody has named is called by its span.
             request_id = flight.span_id = new_span_id(rng)
         flight.request_id = request_id
         environ[EXCHANGE_KEY] = flight
         now_s = flight.started_s = inbound.clock.monotonic_s()
-        # Looking up costs more here than it does in ASGI.
-        said = not _DEADLINES.isdisjoint(environ)
-        allowed = allowed_s(get, inbound.deadline_s) if said else inbound.deadline_s
-        flight.expires_s = now_s + allowed
+        if (
+            "HTTP_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS" in environ
+            or "HTTP_X_REQUEST_TIMEOUT" in environ
+            or "HTTP_GRPC_TIMEOUT" in environ
+        ):
+            # Only then: to look a header up costs more here than it does in ASGI.
+            flight.expires_s = now_s + allowed_s(get, inbound.deadline_s)
+        else:
+            flight.expires_s = now_s + inbound.deadline_s
         flight.priority = 0 if inbound.admission is None else inbound.admission.priority_of(flight)
         return now_s
 

@@ -27,6 +27,9 @@ _STATUS_FAILED = 500
 _TOLD_SHARE = 0.1
 """So much a limit differs from the last one told: to tell every window would be noise."""
 
+_CALM = 50
+"""In a queue for threads, a wait so many times shorter than the longest one is none: 10 ms."""
+
 
 class Admission:
     """Bounds what is worked on at once. Shared by tasks, threads and loops.
@@ -47,8 +50,8 @@ class Admission:
     """
 
     __slots__ = (
-        "_bounds", "_clock", "_events", "_in_flight", "_limiter", "_lock", "_news", "_options",
-        "_overload", "_pressure", "_priorities", "_queue", "_refused", "_rng", "_told",
+        "_bounds", "_calm_s", "_clock", "_events", "_in_flight", "_limiter", "_lock", "_news",
+        "_options", "_overload", "_pressure", "_priorities", "_queue", "_refused", "_rng", "_told",
         "_waited", "priority_of",
     )  # fmt: skip
 
@@ -67,6 +70,7 @@ class Admission:
         self._lock = threading.RLock()
         self._pressure = Pressure(cpu_max=options.cpu_max, lag_max_s=options.lag_max_s, clock=clock)
         self._in_flight = 0
+        self._calm_s = 0.0
         self._begin()
         # When those were admitted that had to wait for it: so their wait is no latency.
         self._waited: dict[Exchange, float] = {}
@@ -83,6 +87,7 @@ class Admission:
             waiting: Never do more wait.
         """
         options = self._options
+        self._calm_s = options.wait_s / _CALM
         self._options = replace(
             options,
             limit=min(options.limit, places),
@@ -95,7 +100,7 @@ class Admission:
     def _begin(self) -> None:
         """Make what decides, as the options say."""
         options = self._options
-        self._queue = Queue(options.queue, options.wait_s)
+        self._queue = Queue(options.queue, options.wait_s, self._calm_s)
         self._limiter = (
             Limiter(options, self._rng, self._clock.monotonic_s())
             if options.mode == "adaptive"

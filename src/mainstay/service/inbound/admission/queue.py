@@ -39,18 +39,22 @@ class Queue:
     Args:
         size: How many may wait.
         wait_s: The longest wait, and the time after which a queue that stands is overload.
+        calm_s: A queue in which nobody has waited longer than this does not stand. Where places are
+            as few as threads, somebody nearly always waits for one, and not for long.
 
     Attributes:
         head: Priority of the most important one that waits; ``NOBODY`` where none does.
     """
 
-    __slots__ = ("_by_priority", "_count", "_size", "_stands_since_s", "_wait_s", "head")
+    __slots__ = ("_by_priority", "_calm_s", "_count", "_size", "_stands_since_s", "_wait_s", "head")
 
-    def __init__(self, size: int, wait_s: float) -> None:
+    def __init__(self, size: int, wait_s: float, calm_s: float = 0.0) -> None:
         self._size = size
         self._wait_s = wait_s
-        # By priority, oldest first. Ordered: taking the oldest of a plain dict gets ever slower.
-        self._by_priority = tuple(OrderedDict[Waiter, None]() for _ in range(NOBODY))
+        self._calm_s = calm_s
+        # Since when, by priority, oldest first. Ordered: taking the oldest of a plain dict gets
+        # ever slower.
+        self._by_priority = tuple(OrderedDict[Waiter, float]() for _ in range(NOBODY))
         self._count = 0
         self._stands_since_s = math.inf
         self.head = NOBODY
@@ -59,7 +63,7 @@ class Queue:
         return self._count
 
     def overloaded(self, now_s: float) -> bool:
-        """Return whether somebody has waited at every moment of ``wait_s``."""
+        """Return whether somebody has waited (for ``calm_s``) at every moment of ``wait_s``."""
         return now_s - self._stands_since_s >= self._wait_s
 
     def wait_s(self, now_s: float) -> float:
@@ -81,8 +85,8 @@ class Queue:
                 return waiter
             evicted = next(iter(self._by_priority[lowest]))
         if not self._count:
-            self._stands_since_s = now_s
-        self._by_priority[waiter.priority][waiter] = None
+            self._stands_since_s = now_s + self._calm_s
+        self._by_priority[waiter.priority][waiter] = now_s
         self._count += 1
         self.head = min(self.head, waiter.priority)
         if evicted is not None:
@@ -95,6 +99,10 @@ class Queue:
         newest = self.overloaded(now_s)
         waiter, _ = self._by_priority[self.head].popitem(last=newest)
         self._less()
+        if self._calm_s and self._count:
+            oldest_s = min(next(iter(each.values())) for each in self._by_priority if each)
+            if now_s - oldest_s < self._calm_s:
+                self._stands_since_s = oldest_s + self._calm_s
         return waiter
 
     def remove(self, waiter: Waiter) -> None:
