@@ -132,6 +132,14 @@ def test_what_nobody_declares_is_one_sentence(
     assert "nobody declares a dependency 'catalog'; declared are: payments" in err
 
 
+def test_where_nothing_is_declared_the_sentence_says_what_can_be_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mainstay.yaml").write_text("service: shop\napp: shop:app\n")
+    assert call("explain", "catalog") == 1
+    assert "no dependency is declared here; `mainstay explain inbound`" in capsys.readouterr().err
+
+
 def test_of_two_callers_one_is_to_be_named(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

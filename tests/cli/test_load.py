@@ -29,7 +29,7 @@ def load(*arguments: str) -> int:
         ([URL, "--rate", "1000000/s"], "the rate must be"),
         ([URL, "--duration", "30"], "not a duration"),
         ([URL, "--duration", "2d"], "the duration must be"),
-        ([URL, "--requests", "0"], "number of requests"),
+        ([URL, "--requests", "0"], "the number of requests must be 1 to 100,000,000"),
         ([URL, "--requests", "many"], "not a valid integer"),
         ([URL, "--warmup", "soon"], "not a duration"),
         ([URL, "--arrivals", "bursty"], "bursty"),
@@ -51,11 +51,12 @@ def load(*arguments: str) -> int:
         ([URL, "--file", "/nowhere/mix.yaml"], "cannot be read"),
         ([URL, URL, "--file", "mix.yaml"], "one URL at most"),
         (["--file", "mix.yaml", "--method", "PUT"], "belong into the file"),
+        (["http://127.0.0.1:99999/"], "write http://127.0.0.1:8080/path"),
         (["http://203.0.113.7/"], "--allow-remote"),
         (["http://[2001:db8::1]/"], "--allow-remote"),
         (["http://[::ffff:203.0.113.7]/"], "--allow-remote"),
         ([URL, "http://203.0.113.7/"], "--allow-remote"),
-        ([URL, "--unknown"], "No such option"),
+        ([URL, "--unknown"], "no such option"),
     ],
 )
 def test_wrong_input(arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:

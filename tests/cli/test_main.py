@@ -96,3 +96,36 @@ def test_events_become_lines_and_strange_ones_are_still_shown() -> None:
     assert line_of(everything) == "everything is ready after 2.00 s\n    web  http://x:1"
     assert line_of({"event": "OfTheFuture"}) is None
     assert line_of({"event": "ReplicaReady"}) == '{"event": "ReplicaReady"}'
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["statu"], "no such command 'statu'; did you mean status? See `mainstay --help`"),
+        (["bogus"], "no such command 'bogus'; see `mainstay --help`"),
+        (["up", "--nope"], "no such option '--nope'; see `mainstay up --help`"),
+        (["load"], "a URL or --file is needed; see `mainstay load --help`"),
+        (
+            ["scale", "web", "x"],
+            "invalid value for 'REPLICAS': 'x' is not a whole number; see `mainstay scale --help`",
+        ),
+    ],
+)
+def test_wrong_words_are_one_sentence_that_says_where_the_right_ones_are(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(words)
+    assert capsys.readouterr().err == f"mainstay: {sentence}\n"
+    with pytest.raises(SystemExit):
+        run([*words, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"] == "UsageError"
+    assert "Usage:" not in told["message"]
+
+
+def test_without_a_word_there_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run([])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("Usage: mainstay")

@@ -334,6 +334,7 @@ def test_faults_of_all_files_come_together(complain: Complain) -> None:
         ({"mainstay.yaml": "text"}, 'expected a mapping, found the text "text"'),
         ({"other.yaml": ""}, "can't be read: no such file"),
         ({"mainstay.yml": MINIMAL}, "there is a mainstay.yml, rename it"),
+        ({"other.yaml": MINIMAL}, "no such file or directory; the least is `service: NAME`"),
     ],
 )
 def test_files_that_are_no_declaration(

@@ -101,7 +101,12 @@ def _caller(callers: dict[str, list[str]], dependency: str, service: str | None)
     if found:
         which = " or ".join(f"--service {name}" for name in found)
         raise NothingToExplain(f"several services call {dependency}: say {which}")
-    declared = sorted({one for known in callers.values() for one in known}) or ["none"]
+    declared = sorted({one for known in callers.values() for one in known})
+    if not declared:
+        raise NothingToExplain(
+            "no dependency is declared here; `mainstay explain inbound` shows what happens to "
+            "requests that arrive"
+        )
     raise NothingToExplain(
         f"nobody declares a dependency {dependency!r}; declared are: {', '.join(declared)}"
     )

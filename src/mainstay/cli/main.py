@@ -57,6 +57,22 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the words begin with, or say which one was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            # Only here: it is for mistakes alone.
+            from mainstay.spec.faults import nearest
+
+            meant = nearest(args[0], COMMANDS)
+            if meant is None:
+                raise
+            sentence = f"no such command {args[0]!r}; did you mean {meant}?"
+            raise click.UsageError(sentence, ctx) from error
+
     def make_context(
         self,
         info_name: str | None,

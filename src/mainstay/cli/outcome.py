@@ -53,6 +53,21 @@ def code_of(error: MainstayError | click.ClickException) -> int:
     return WRONG_INPUT if isinstance(error, ConfigInvalid) else FAILED
 
 
+def usage_sentence(error: click.ClickException) -> str:
+    """Return what is wrong with the words of a command line, and where the right ones are told."""
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    # Only click's own sentences begin with a capital letter and a small one.
+    if said[:2].istitle():
+        said = said[0].lower() + said[1:]
+    # What click calls a range need not be one to whoever wrote a word for a number.
+    said = said.replace("is not a valid integer range", "is not a whole number")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return said
+    see = f"ee `{context.command_path} --help`"
+    return f"{said} S{see}" if said.endswith("?") else f"{said}; s{see}"
+
+
 def report(error: MainstayError | click.ClickException, *, as_json: bool) -> None:
     """Write an error for people to stderr or, with ``--json``, as one object to stdout."""
     if isinstance(error, ReaderGone):
@@ -95,8 +110,10 @@ def _drop(stream: TextIO) -> None:
 
 def _say(error: MainstayError | click.ClickException) -> None:
     with contextlib.suppress(OSError):
-        if isinstance(error, click.ClickException):
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
             error.show()
+        elif isinstance(error, click.ClickException):
+            click.echo(f"mainstay: {usage_sentence(error)}", err=True)
         elif isinstance(error, ConfigInvalid):
             # One line each, in the form that editors and terminals turn into links.
             count = len(error.faults)
@@ -109,7 +126,7 @@ def _as_object(error: MainstayError | click.ClickException) -> dict[str, Any]:
     """Return what ``--json`` prints. Any: the values of JSON."""
     if isinstance(error, click.ClickException):
         # One name for all of them: click's own differ from version to version.
-        return {"error": "UsageError", "message": error.format_message()}
+        return {"error": "UsageError", "message": usage_sentence(error)}
     answer: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
     if isinstance(error, ConfigInvalid):
         answer["faults"] = [

@@ -101,11 +101,11 @@ class LoadPlan:
         )
         for what, value, minimum, maximum, unit in bounds:
             if value is not None and not minimum <= value <= maximum:
-                yield f"{what} must be {minimum:g} to {maximum:g}{unit}"
+                yield f"{what} must be {minimum:,.15g} to {maximum:,.15g}{unit}"
         if self.duration_s is None and self.requests is None:
             yield "a duration or a number of requests is needed"
         elif self.duration_s is None and self.requests_s > DURATION_S_MAX:
-            yield f"so many requests at this rate take longer than {DURATION_S_MAX:g} seconds"
+            yield f"so many requests at this rate take longer than {DURATION_S_MAX:,.15g} seconds"
         if not 1 <= len(self.targets) <= TARGETS_MAX:
             yield f"1 to {TARGETS_MAX} targets are needed; one target may have many paths"
         for name, times in Counter(target.name for target in self.targets).items():

@@ -55,7 +55,9 @@ def load_report(path: Path) -> LoadReport:
         raise ReportInvalid(f"{path}: larger than any report ({REPORT_BYTES_MAX} bytes)")
     try:
         return report_from_json(content.decode("utf-8"))
-    except (ReportInvalid, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ReportInvalid(f"{path}: not a report: no UTF-8 text") from error
+    except ReportInvalid as error:
         raise ReportInvalid(f"{path}: {error}") from error
 
 

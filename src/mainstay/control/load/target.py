@@ -162,7 +162,8 @@ def parse_url(url: str) -> tuple[Origin, str]:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise TargetInvalid(f"not a URL: {error}") from error
+        sentence = f"not a URL: {error}; write http://127.0.0.1:8080/path"
+        raise TargetInvalid(sentence) from error
     if "@" in parts.netloc:
         raise TargetInvalid(
             "credentials in a URL would be shown in reports: send an Authorization header"

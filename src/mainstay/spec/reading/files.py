@@ -58,3 +58,14 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def is_missing(path: Path) -> bool:
+    """Return whether nothing is there, not even a link; False where nobody can say."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False

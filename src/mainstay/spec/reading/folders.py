@@ -11,7 +11,13 @@ from mainstay.spec.faults import Faults, Place, fault_at, nearest, shown
 from mainstay.spec.kinds.kinds import Section
 from mainstay.spec.reading import document
 from mainstay.spec.reading.document import FILE_BYTES_MAX, Node, read_document
-from mainstay.spec.reading.files import Unreadable, is_file, is_folder, read_bounded
+from mainstay.spec.reading.files import (
+    Unreadable,
+    is_file,
+    is_folder,
+    is_missing,
+    read_bounded,
+)
 from mainstay.spec.reading.interpolate import secret_reader
 from mainstay.spec.reading.overlay import merged
 from mainstay.spec.reading.reading import Reader
@@ -21,6 +27,7 @@ from mainstay.spec.sources import Declared, Note
 FILE_NAME = "mainstay.yaml"
 ENV_VARIABLE = "MAINSTAY_ENV"
 
+_LEAST = "the least is `service: NAME` and `app: module:attribute`"
 _ENV_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 _LOOKED_AT_MAX = 1000
 """Folder entries that are looked at to guess what was meant."""
@@ -112,8 +119,7 @@ class Folders:
         before = self._faults.count
         node = read_document(data, str(file), self._faults)
         if node is None and self._faults.count == before and not may_be_empty:
-            sentence = "is empty; the least is `service: NAME` and `app: module:attribute`"
-            self._fault(_top(file), "", sentence)
+            self._fault(_top(file), "", f"is empty; {_LEAST}")
         return node
 
     def _with_overlay(self, file: Path, base: Node, cls: type) -> Node:
@@ -239,7 +245,9 @@ def _envs_beside(file: Path) -> Iterator[str]:
 
 def _hint(file: Path) -> str:
     """Return what may help where a file is not there."""
-    other = file.with_suffix(".yml")
-    if is_file(file) or not is_file(other):
+    if not is_missing(file):
         return ""
-    return f"; there is a {other.name}, rename it to {file.name}"
+    other = file.with_suffix(".yml")
+    if is_file(other):
+        return f"; there is a {other.name}, rename it to {file.name}"
+    return f"; {_LEAST}" if file.name == FILE_NAME and is_folder(file.parent) else ""
