@@ -15,13 +15,13 @@ def test_a_number_is_as_protobuf_writes_it(number: int) -> None:
     assert (read, end) == (number % 2**64, len(written))
 
 
-@given(st.dictionaries(st.integers(1, 2000), numbers | st.binary(max_size=300), max_size=9))
+@given(st.dictionaries(st.integers(1, 60), numbers | st.binary(max_size=300), max_size=9))
 def test_what_is_written_is_read(fields: dict[int, int | bytes]) -> None:
     message = b"".join(
         wire.number(field, value) if isinstance(value, int) else wire.block(field, value)
         for field, value in fields.items()
     )
-    skipped = wire.fixed64(2001, 5) + wire.fixed32(2002, 5) + wire.double(2003, 0.5)
+    skipped = wire.fixed64(61, 5) + wire.fixed32(62, 5) + wire.double(63, 0.5)
     read = wire.fields_of(skipped + message)
     assert read == {k: v % 2**64 if isinstance(v, int) else v for k, v in fields.items()}
 

@@ -108,17 +108,33 @@ def _link(link: Link, masks: Masks) -> bytes:
     return out + _attributes(4, link.attributes, masks) + wire.fixed32(6, link.flags | _HAS_REMOTE)
 
 
+_SHORT_CHARS = wire.SHORT - 2
+_HEAD_BYTES = 4
+_HEADS = tuple(
+    wire.tag(2, wire.BYTES) + wire.SMALL[size + 2] + wire.tag(1, wire.BYTES) + wire.SMALL[size]
+    for size in range(_SHORT_CHARS)
+)
+"""What stands between a name and a text of so many bytes: an ``AnyValue`` with a string in it."""
+
+
 def _attributes(field: int, attributes: Attributes, masks: Masks) -> bytes:
     if not attributes:
         return b""
-    shown = masks.mapping(attributes)
-    return b"".join(
-        [
-            wire.block(field, _name(key) + wire.block(2, _any(value)))
-            for key, value in shown.items()
-            if value is not None
-        ]
-    )
+    tag = wire.tag(field, wire.BYTES)
+    parts: list[bytes] = []
+    for key, value in masks.mapping(attributes).items():
+        if value is None:
+            continue
+        name = _name(key)
+        if type(value) is str and len(value) < _SHORT_CHARS:
+            # Nearly all are: without a call for each level of the message.
+            data = value.encode("utf-8", "replace")
+            size = len(name) + len(data) + _HEAD_BYTES
+            if size < wire.SHORT and len(data) < _SHORT_CHARS:
+                parts += (tag, wire.SMALL[size], name, _HEADS[len(data)], data)
+                continue
+        parts.append(wire.block(field, name + wire.block(2, _any(value))))
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=_NAMES_MAX)

@@ -1,7 +1,7 @@
 """Protocol buffers as they are on the wire: the five forms that OTLP needs. Pure.
 
-Source: Protocol Buffers, "Encoding". Field numbers are the caller's; absent values are left out,
-as proto3 does.
+Source: Protocol Buffers, "Encoding". Field numbers are the caller's, 1 to 63; absent values are left
+out, as proto3 does.
 """
 
 import struct
@@ -10,9 +10,12 @@ _pack_fixed64 = struct.Struct("<Q").pack
 _pack_fixed32 = struct.Struct("<I").pack
 _pack_double = struct.Struct("<d").pack
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
+"""How a value is on the wire."""
 
-_SMALL = tuple(bytes((number,)) for number in range(128))
+SHORT = 128
+SMALL = tuple(bytes((number,)) for number in range(SHORT))
+"""Numbers of one byte, lengths mostly."""
 _UINT64 = (1 << 64) - 1
 
 
@@ -22,8 +25,8 @@ class Truncated(ValueError):
 
 def varint(number: int) -> bytes:
     """Return a number of 64 bits; a negative one as its complement of two, in ten bytes."""
-    if 0 <= number < len(_SMALL):
-        return _SMALL[number]
+    if 0 <= number < SHORT:
+        return SMALL[number]
     number &= _UINT64
     out = bytearray()
     while number > 0x7F:  # noqa: PLR2004  Seven bits a byte.
@@ -38,34 +41,45 @@ def tag(field: int, form: int) -> bytes:
     return varint(field << 3 | form)
 
 
+_FIELDS_MAX = 64
+_VARINT_TAGS, _FIXED64_TAGS, _BYTES_TAGS, _FIXED32_TAGS = (
+    tuple(tag(field, form) for field in range(_FIELDS_MAX))
+    for form in (_VARINT, _FIXED64, BYTES, _FIXED32)
+)
+"""Looked up, and lengths too where they are short: most of what encoding costs is calls."""
+
+
 def number(field: int, value: int) -> bytes:
     """Return an integer, a boolean or an enumeration."""
-    return tag(field, _VARINT) + varint(value)
+    return _VARINT_TAGS[field] + (SMALL[value] if 0 <= value < SHORT else varint(value))
 
 
 def double(field: int, value: float) -> bytes:
     """Return a floating-point number."""
-    return tag(field, _FIXED64) + _pack_double(value)
+    return _FIXED64_TAGS[field] + _pack_double(value)
 
 
 def fixed64(field: int, value: int) -> bytes:
     """Return a ``fixed64``."""
-    return tag(field, _FIXED64) + _pack_fixed64(value & _UINT64)
+    return _FIXED64_TAGS[field] + _pack_fixed64(value & _UINT64)
 
 
 def fixed32(field: int, value: int) -> bytes:
     """Return a ``fixed32``."""
-    return tag(field, _FIXED32) + _pack_fixed32(value & 0xFFFFFFFF)
+    return _FIXED32_TAGS[field] + _pack_fixed32(value & 0xFFFFFFFF)
 
 
 def block(field: int, value: bytes) -> bytes:
     """Return bytes, or a message within a message."""
-    return tag(field, _BYTES) + varint(len(value)) + value
+    size = len(value)
+    return _BYTES_TAGS[field] + (SMALL[size] if size < SHORT else varint(size)) + value
 
 
 def text(field: int, value: str) -> bytes:
     """Return a text. Half a surrogate, which is no text, becomes a question mark."""
-    return block(field, value.encode("utf-8", "replace"))
+    data = value.encode("utf-8", "replace")
+    size = len(data)
+    return _BYTES_TAGS[field] + (SMALL[size] if size < SHORT else varint(size)) + data
 
 
 def fields_of(message: bytes) -> dict[int, int | bytes]:
@@ -83,7 +97,7 @@ def fields_of(message: bytes) -> dict[int, int | bytes]:
         field, form = key >> 3, key & 7
         if form == _VARINT:
             found[field], at = _varint_at(message, at)
-        elif form == _BYTES:
+        elif form == BYTES:
             size, at = _varint_at(message, at)
             found[field] = message[at : at + size]
             at += size
