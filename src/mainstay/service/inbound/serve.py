@@ -29,6 +29,7 @@ from mainstay.service.inbound.serving.answering import lend_answers
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, fitted
+from mainstay.service.inbound.serving.probe_door import ProbeDoor, listen
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.stop import Stopper
@@ -119,8 +120,12 @@ def require_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise CannotServe(f"cannot listen on {host}:{port}: {reason}") from error
+            raise _cannot_listen(host, port, error) from error
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> CannotServe:
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return CannotServe(f"cannot listen on {host}:{port}: {reason}")
 
 
 def _interface(app: Any, options: Options) -> str:
@@ -212,6 +217,22 @@ def _leave_to_the_thread(signum: int, frame: FrameType | None) -> None:
     """Do nothing; a signal with a handler is told in the pipe."""
 
 
+def _open_probe_door(
+    app: Any, options: Options, loop: asyncio.AbstractEventLoop | None = None
+) -> None:
+    """Answer probes at a port of their own too, where one is given. Any: any framework's app."""
+    if options.probe_port is None:
+        return
+    if not isinstance(app, AsgiShell | WsgiShell):
+        raise AppUnusable(f"{options.app} is not wrapped: without answers, no --probe-port")
+    try:
+        listener = listen(options.host, options.probe_port)
+    except OSError as error:
+        raise _cannot_listen(options.host, options.probe_port, error) from error
+    inbound = app.inbound
+    ProbeDoor(inbound.probes, listener, loop=loop, clock=inbound.clock).start()
+
+
 def _drainable(app: Any, drain: Drain) -> Any:
     return app if isinstance(app, AsgiShell) else Guest(app, drain)
 
@@ -233,6 +254,7 @@ def serve_granian_asgi(app: Any, drain: Drain, options: Options) -> None:
         )
         loop = asyncio.get_running_loop()
         _take_signals(drain, functools.partial(loop.call_soon_threadsafe, server.stop))
+        _open_probe_door(app, options, loop)
         # Granian has logged why.
         with contextlib.suppress(FatalError):
             await server.serve()
@@ -275,6 +297,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     hangup = signal.getsignal(signal.SIGHUP)
     server.on_startup(functools.partial(signal.signal, signal.SIGHUP, hangup))
     server.on_startup(drain.start)
+    _open_probe_door(app, options)
     server.serve(target_loader=lambda: app, wrap_loader=False)
     # There is no lifespan in whose end this would be done.
     drain.finish()
@@ -292,6 +315,11 @@ def serve_uvicorn(app: Any, drain: Drain, options: Options) -> None:
         def capture_signals(self) -> Iterator[None]:
             """Leave the signals to us; uvicorn's own handler would end the process by them."""
             yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """Open the door of probes first: it says that nothing is ready yet."""
+            _open_probe_door(app, options, asyncio.get_running_loop())
+            await super().startup(sockets)
 
         def leave(self) -> None:
             """Take no more and finish; safe from any thread, since uvicorn looks every 0.1 s."""

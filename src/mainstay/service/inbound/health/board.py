@@ -145,6 +145,14 @@ class Board:
         """Return what checks last found, of those that ever ran; none is run for it."""
         return self._outcomes([one for one in self._watches.values() if one.finding is not None])
 
+    def known_of(self, wanted: Wanted) -> dict[str, Outcome] | None:
+        """Return what ``ask`` would, where it need run nothing for it; None where it must."""
+        now_s = self._clock.monotonic_s()
+        asked = [watch for watch in self._watches.values() if wanted(watch.check)]
+        if not all(self._is_fresh(watch, now_s) for watch in asked):
+            return None
+        return self._outcomes(asked)
+
     def refresh(self) -> float:
         """Start what is due and give up what is late; return the seconds until the next look."""
         next_s = self._clock.monotonic_s() + _IDLE_S

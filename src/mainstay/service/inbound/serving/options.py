@@ -22,6 +22,7 @@ class Options:
         threads: Requests that a WSGI app works on at once.
         drain_s: The drain's bound; None means as the app's declaration says.
         drain_delay_s: The drain's delay; None as above.
+        probe_port: Port at which a thread of its own answers probes too; None: there is none.
     """
 
     app: str
@@ -32,6 +33,7 @@ class Options:
     threads: int
     drain_s: float | None
     drain_delay_s: float | None
+    probe_port: int | None = None
 
 
 def parse(argv: list[str] | None) -> Options:
@@ -48,6 +50,9 @@ def parse(argv: list[str] | None) -> Options:
     parser.add_argument("--threads", default=16, type=_threads, help="of a WSGI app, 1 to 512")
     parser.add_argument("--drain", type=_duration, help="as inbound.drain; without it, as declared")
     parser.add_argument("--drain-delay", type=_duration, help="as inbound.drain_delay")
+    parser.add_argument(
+        "--probe-port", type=_port, help="answer health there too, in a thread of its own"
+    )
     given = parser.parse_args(argv)
     return Options(
         app=given.app,
@@ -58,6 +63,7 @@ def parse(argv: list[str] | None) -> Options:
         threads=given.threads,
         drain_s=given.drain,
         drain_delay_s=given.drain_delay,
+        probe_port=given.probe_port,
     )
 
 

@@ -1,0 +1,305 @@
+"""A door of its own for probes: a thread that answers them beside whatever the app is busy with.
+
+In the app's event loop, a probe waits for one step of each handler that is ready and for each
+refusal before it; under overload that is tens of milliseconds. Here it waits for the interpreter
+alone, and not for long, since a thread that wants it may say how soon.
+
+It tells what the background found, and runs nothing: a check that nobody ran yet is run where the
+app is, and its asker waits for that. A loop that does not turn any more is not hidden: then every
+answer is 503.
+"""
+
+import asyncio
+import contextlib
+import selectors
+import socket
+import sys
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from mainstay.core.clock import Clock
+from mainstay.service.inbound.health.document import HEALTH_TYPE
+from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe, Probes, Question
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+CONNECTIONS_MAX = 64
+"""Who comes when so many are open takes the place of the oldest."""
+
+CONNECTION_S = 5.0
+"""From its beginning to its end: each has one question, and no probe waits so long."""
+
+HEAD_BYTES_MAX = 8192
+
+STUCK_S = 2.0
+"""A loop that has not turned for so long is stuck: so long the edge waits for a probe."""
+
+_HURRY_S = 0.0005
+"""How long the app may hold the interpreter while a probe is answered; Python's own is 5 ms, of
+which an answer would wait through one for each call of the system."""
+
+_BACKLOG = 128
+_READ_BYTES = 4096
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_STUCK = (503, b'{"status":"fail","output":"the event loop is stuck"}')
+_NO_SUCH = (404, b"")
+_WRONG_METHOD = (405, b"")
+_MALFORMED = (400, b"")
+
+Said = tuple[int, bytes]
+"""Status and body of an answer."""
+
+
+class ProbeDoor:
+    """Answers probes at a port of its own, in a thread of its own, one question a connection.
+
+    Args:
+        probes: What it answers with.
+        listener: Bound and listening; closed with the door.
+        loop: The app's; None where it has none, as under WSGI.
+        clock: For the bounds of connections, and to know whether the loop turns.
+    """
+
+    def __init__(
+        self,
+        probes: Probes,
+        listener: socket.socket,
+        *,
+        loop: asyncio.AbstractEventLoop | None,
+        clock: Clock,
+    ) -> None:
+        self._probes = probes
+        self._listener = listener
+        self._loop = loop
+        self._now_s = clock.monotonic_s
+        self._asked_s: float | None = None
+        self._open: OrderedDict[_Talk, None] = OrderedDict()
+        # What was run elsewhere, and the sockets that wake the thread to hear of it.
+        self._done: deque[tuple[_Talk, Said]] = deque()
+        self._waker, self._woken = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        for one in (listener, self._woken):
+            one.setblocking(False)  # noqa: FBT003  The standard library's.
+            self._selector.register(one, selectors.EVENT_READ)
+        self._waker.setblocking(False)  # noqa: FBT003  As above.
+        self._thread = threading.Thread(target=self._run, name="mainstay-probes", daemon=True)
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it, and wait until it has ended."""
+        self._closed = True
+        self._wake()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed:
+            # One that waits is looked after when its time is up; others come by themselves.
+            ready = self._selector.select(CONNECTION_S if self._open else None)
+            with hurried():
+                for key, _ in ready:
+                    if isinstance(key.data, _Talk):
+                        self._hear(key.data)
+                    elif key.fileobj is self._listener:
+                        self._accept()
+                    else:
+                        self._finish()
+                self._end_late()
+        for talk in list(self._open):
+            self._end(talk)
+        self._selector.close()
+        for one in (self._listener, self._waker, self._woken):
+            one.close()
+
+    def _accept(self) -> None:
+        try:
+            stream, _ = self._listener.accept()
+        except OSError:
+            # It has left already, or there is no file left: then those here are answered first.
+            return
+        stream.setblocking(False)  # noqa: FBT003  As above.
+        if len(self._open) >= CONNECTIONS_MAX:
+            self._end(next(iter(self._open)))
+        talk = _Talk(stream, self._now_s() + CONNECTION_S)
+        self._open[talk] = None
+        self._selector.register(stream, selectors.EVENT_READ, talk)
+        # The question is there as a rule, and another look for it would be another wait.
+        self._hear(talk)
+
+    def _hear(self, talk: "_Talk") -> None:
+        try:
+            data = talk.stream.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        talk.head += data
+        if not data or talk.waits:
+            # It left, or says more than one question.
+            self._end(talk)
+        elif b"\r\n\r\n" in talk.head:
+            self._answer(talk)
+        elif len(talk.head) > HEAD_BYTES_MAX:
+            self._say(talk, _MALFORMED)
+
+    def _answer(self, talk: "_Talk") -> None:
+        asked = question_of(bytes(talk.head))
+        if asked is None:
+            self._say(talk, _MALFORMED)
+            return
+        method, path = asked
+        talk.is_head = method == "HEAD"
+        probe = self._probes.routes.get(path)
+        if probe is None or probe.question is Question.FIGURES:
+            self._say(talk, _NO_SUCH)
+        elif method not in ALLOWED_METHODS:
+            self._say(talk, _WRONG_METHOD)
+        elif self._is_stuck():
+            self._say(talk, _STUCK)
+        else:
+            said = self._probes.answer_known(probe)
+            if said is None:
+                self._ask_elsewhere(talk, probe)
+            else:
+                self._say(talk, said)
+
+    def _is_stuck(self) -> bool:
+        """Return whether the loop has not turned since an earlier question; ask it anew."""
+        if self._loop is None:
+            return False
+        now_s, asked_s = self._now_s(), self._asked_s
+        if asked_s is not None:
+            return now_s - asked_s > STUCK_S
+        self._asked_s = now_s
+        with contextlib.suppress(RuntimeError):  # It was closed: the process ends.
+            self._loop.call_soon_threadsafe(self._turned)
+        return False
+
+    def _turned(self) -> None:
+        self._asked_s = None
+
+    def _ask_elsewhere(self, talk: "_Talk", probe: Probe) -> None:
+        """Have checks run where the app is, and answer when they have ended."""
+        talk.waits = True
+        if self._loop is None:
+            threading.Thread(
+                target=lambda: self._hand_in(talk, self._probes.answer(probe)),
+                name="mainstay-probe",
+                daemon=True,
+            ).start()
+            return
+
+        def ended(answer: "Future[Said]") -> None:
+            if not answer.cancelled() and answer.exception() is None:
+                self._hand_in(talk, answer.result())
+
+        coroutine = self._probes.answer_async(probe)
+        try:
+            asyncio.run_coroutine_threadsafe(coroutine, self._loop).add_done_callback(ended)
+        except RuntimeError:
+            coroutine.close()
+            self._end(talk)
+
+    def _hand_in(self, talk: "_Talk", said: Said) -> None:
+        self._done.append((talk, said))
+        self._wake()
+
+    def _wake(self) -> None:
+        # Full: then it is awake. Closed: then nobody waits any more.
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
+
+    def _finish(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._woken.recv(_READ_BYTES)
+        while self._done:
+            self._say(*self._done.popleft())
+
+    def _say(self, talk: "_Talk", said: Said) -> None:
+        if talk not in self._open:
+            return
+        # What the kernel does not take at once, nobody reads: it has room for any such answer.
+        with contextlib.suppress(OSError):
+            talk.stream.send(written(said, with_body=not talk.is_head))
+        self._end(talk)
+
+    def _end(self, talk: "_Talk") -> None:
+        del self._open[talk]
+        self._selector.unregister(talk.stream)
+        talk.stream.close()
+
+    def _end_late(self) -> None:
+        now_s = self._now_s()
+        while self._open and next(iter(self._open)).until_s <= now_s:
+            self._end(next(iter(self._open)))
+
+
+class _Talk:
+    """One connection.
+
+    Attributes:
+        stream: Of it.
+        until_s: When it is ended, whatever was said; monotonic.
+        head: What was heard.
+        is_head: Whether only the head of the answer is asked for.
+        waits: Whether it waits for checks that are run elsewhere.
+    """
+
+    __slots__ = ("head", "is_head", "stream", "until_s", "waits")
+
+    def __init__(self, stream: socket.socket, until_s: float) -> None:
+        self.stream = stream
+        self.until_s = until_s
+        self.head = bytearray()
+        self.is_head = False
+        self.waits = False
+
+
+def question_of(head: bytes) -> tuple[str, str] | None:
+    """Return method and path of a request, without its query; None where it is none of HTTP/1."""
+    words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    match words:
+        case [method, target, "HTTP/1.0" | "HTTP/1.1"]:
+            return method, target.partition("?")[0]
+    return None
+
+
+def written(said: Said, *, with_body: bool) -> bytes:
+    """Return an answer as it is sent."""
+    status, body = said
+    head = (
+        f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: {HEALTH_TYPE}\r\n"
+        f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + (body if with_body else b"")
+
+
+@contextlib.contextmanager
+def hurried() -> Iterator[None]:
+    """Have threads take turns often for a moment; only one thread of a process does this."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(min(usual_s, _HURRY_S))
+    hurry_s = sys.getswitchinterval()
+    try:
+        yield
+    finally:
+        # Somebody else may have changed it meanwhile, and has a reason.
+        if sys.getswitchinterval() == hurry_s:
+            sys.setswitchinterval(usual_s)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        OSError: It can't be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
