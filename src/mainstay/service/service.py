@@ -73,6 +73,7 @@ class Service:
         events: Listeners | None = None,
         telling: Telling = NOBODY,
     ) -> None:
+        self._loaded_from: tuple[Path | None, str | None] = None, None
         self.events = Listeners() if events is None else events
         self._environ = dict(os.environ if environ is None else environ)
         clock = clock or SYSTEM_CLOCK
@@ -133,6 +134,7 @@ class Service:
             telling=telling,
             # Who records no spans decides for those who follow all the same, as everybody would.
             below=sample_below((declaration.telemetry.traces or Traces()).sample),
+            reload=self.reload,
         )
         if self._inbound.idempotency is not None:
             drain.closers.add(self._inbound.idempotency.close, stage="pools")
@@ -149,7 +151,9 @@ class Service:
         Raises:
             ConfigInvalid: With every fault of the file, or because nobody said which service.
         """
-        return cls(read_declaration(path, env=env))
+        made = cls(read_declaration(path, env=env))
+        made._loaded_from = None if path is None else Path(path).absolute(), env
+        return made
 
     @property
     def declaration(self) -> Declaration:
@@ -209,8 +213,11 @@ class Service:
 
         What it says about ``inbound`` and the rest holds from the next start on.
 
+        Under ``mainstay up`` and our own runner, SIGHUP does this. Don't call it in a handler of
+        signals: what that interrupts may hold the very locks that this waits for.
+
         Args:
-            path: As for ``load``.
+            path: As for ``load``; where neither is said, both are what they were there.
             env: As for ``load``.
 
         Raises:
@@ -218,6 +225,8 @@ class Service:
                 changed.
             PartMissing: The library for the store of a breaker is not installed; as above.
         """
+        if path is None and env is None:
+            path, env = self._loaded_from
         self.take_dependencies(read_declaration(path, env=env, usual=self.name))
 
     def check(

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.service.inbound.polling import until
+from tests.service.outbound.test_guide import run_guide
 
-from mainstay import Policy, Service
+from mainstay import Breaker, Policy, Service
 from mainstay.core.errors import ConfigInvalid
 from mainstay.service.outbound.breaker.circuit import Mode
 from mainstay.service.outbound.plan import Plan
@@ -45,15 +47,30 @@ def test_a_file_that_changed_is_taken_by_a_signal(declared: Path) -> None:
     """As the guide shows it."""
     service = Service.load()
     payments = service.dependency("payments")
-    before = signal.signal(signal.SIGHUP, lambda *_: service.reload())
+    before = signal.getsignal(signal.SIGHUP)
     try:
+        run_guide()["reload_on_hangup"](service)
         write(declared, failures=7)
         signal.raise_signal(signal.SIGHUP)
+        until(lambda: payments.plan.parts.breaker == Breaker(failures=7, lease=2.0))
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert payments.plan.parts.breaker is not None
-    assert payments.plan.parts.breaker.failures == 7
     assert service.dependency("payments") is payments
+
+
+def test_a_change_is_read_from_where_the_first_was(
+    declared: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wherever the process stands by then, and whatever the environment says."""
+    path = write(tmp_path / "other.yaml", failures=3)
+    monkeypatch.chdir(tmp_path)
+    service = Service.load("other.yaml")
+    monkeypatch.chdir("/")
+    write(path, failures=4)
+    service.reload()
+    breaker = service.dependency("payments").plan.parts.breaker
+    assert breaker is not None
+    assert breaker.failures == 4
 
 
 WRONG: dict[str, Callable[[Path], object]] = {

@@ -1,6 +1,7 @@
 """What both shells share: one object, made once for a service, read on the way of each request."""
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -57,6 +58,7 @@ class Inbound:
         problem_errors: Whether the app's own errors become problem documents.
         telling: Who is told what.
         below: Which traces that begin here are sampled; see ``core.trace.sample_below``.
+        reload: Takes what the declaration says by now about what can change while it runs.
     """
 
     clock: Clock
@@ -76,6 +78,7 @@ class Inbound:
     problem_errors: bool
     telling: Telling = NOBODY
     below: int = SAMPLE_ALL
+    reload: Callable[[], None] | None = None
 
     def failed(self, exchange: Exchange, error: BaseException) -> None:
         """Tell of an error that nobody handled. Cancellation is none."""

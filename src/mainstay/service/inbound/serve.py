@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
@@ -30,6 +30,7 @@ from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, fitted
 from mainstay.service.inbound.serving.probe_door import ProbeDoor, listen
+from mainstay.service.inbound.serving.reloading import Reloader
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.stop import Stopper
@@ -51,6 +52,9 @@ which a probe among sixteen busy threads would wait through a dozen."""
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
+# As ``signal.getsignal`` returns one. Any: a handler may return whatever it likes.
+Handler = Callable[[int, FrameType | None], Any] | int | None
+
 STDOUT = 1
 CANNOT_SERVE = 1
 APP_UNUSABLE = 3
@@ -69,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
         app = load_app(options.app)
         interface = _interface(app, options)
         drain = _drain_of(app, options)
+        if isinstance(app, AsgiShell | WsgiShell) and app.inbound.reload is not None:
+            Reloader(app.inbound.reload, app.inbound.telling.complain).listen()
         require_free(options.host, options.port)
         _announce(options, interface)
         _server(options.server, interface)(app, drain, options)
@@ -188,7 +194,9 @@ def _take_signals(drain: Drain, stop_server: Callable[[], object]) -> None:
     signal.signal(signal.SIGINT, stopper.handle)
 
 
-def _take_signals_in_a_thread(drain: Drain, stop_server: Callable[[], object]) -> None:
+def _take_signals_in_a_thread(
+    drain: Drain, stop_server: Callable[[], object], hangup: Handler
+) -> None:
     """Do what ``_take_signals`` does, where the main thread waits for a lock all the time.
 
     Python runs handlers in the main thread, and one that is about to wait for a lock does not hear
@@ -200,17 +208,22 @@ def _take_signals_in_a_thread(drain: Drain, stop_server: Callable[[], object]) -
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for signum in _STOPPING:
+    handlers: dict[int, Callable[[int], object]] = dict.fromkeys(_STOPPING, stopper.handle)
+    # Granian has set a handler of its own, which would start another worker.
+    signal.signal(signal.SIGHUP, hangup)
+    if isinstance(reloader := getattr(hangup, "__self__", None), Reloader):
+        handlers[signal.SIGHUP] = reloader.handle
+    for signum in handlers:
         signal.signal(signum, _leave_to_the_thread)
-    hear = functools.partial(_hear, reader, stopper)
+    hear = functools.partial(_hear, reader, handlers)
     threading.Thread(target=hear, name="mainstay-signals", daemon=True).start()
 
 
-def _hear(reader: int, stopper: Stopper) -> None:
+def _hear(reader: int, handlers: Mapping[int, Callable[[int], object]]) -> None:
     while True:
         for signum in os.read(reader, 64):
-            if signum in _STOPPING:
-                stopper.handle(signum)
+            if signum in handlers:
+                handlers[signum](signum)
 
 
 def _leave_to_the_thread(signum: int, frame: FrameType | None) -> None:
@@ -289,13 +302,14 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     )
     # Its worker may serve before the handlers of signals are ours: until then it is not ready.
     drain.started = False
-    # Granian sets handlers of its own as it starts, and calls these afterwards. On SIGHUP it
-    # would start another worker.
-    server.on_startup(
-        functools.partial(_take_signals_in_a_thread, drain, server.signal_handler_interrupt)
+    # Granian sets handlers of its own as it starts, and calls this afterwards.
+    take_signals = functools.partial(
+        _take_signals_in_a_thread,
+        drain,
+        server.signal_handler_interrupt,
+        signal.getsignal(signal.SIGHUP),
     )
-    hangup = signal.getsignal(signal.SIGHUP)
-    server.on_startup(functools.partial(signal.signal, signal.SIGHUP, hangup))
+    server.on_startup(take_signals)
     server.on_startup(drain.start)
     _open_probe_door(app, options)
     server.serve(target_loader=lambda: app, wrap_loader=False)
