@@ -5,10 +5,10 @@ import gzip
 import json
 import socket
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -134,19 +134,25 @@ async def idle(world: World) -> None:
     assert receiver._held_bytes == 0
 
 
+def packed(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
 @pytest.mark.parametrize(
-    ("body", "more"),
+    ("encoding", "pack"),
     [
-        (request("a", "b"), ""),
-        (gzip.compress(request("a", "b")), "Content-Encoding: gzip\r\n"),
-        (zlib.compress(request("a", "b")), "Content-Encoding: deflate\r\n"),
-        (request("a", "b"), "Content-Encoding: identity\r\n"),
+        ("", bytes),
+        ("identity", bytes),
+        ("gzip", packed),
+        ("GZIP", packed),
+        ("deflate", zlib.compress),
     ],
 )
 async def test_spans_are_taken_in_every_form_of_protobuf(
-    world: World, body: bytes, more: str
+    world: World, encoding: str, pack: Callable[[bytes], bytes]
 ) -> None:
-    assert (await world.send(body, more=more))[::2] == (200, b"")
+    more = f"Content-Encoding: {encoding}\r\n" if encoding else ""
+    assert (await world.send(pack(request("a", "b")), more=more))[::2] == (200, b"")
     assert world.names == ["a", "b"]
 
 
@@ -171,38 +177,41 @@ async def test_what_was_rejected_is_counted_in_the_answer(world: World) -> None:
     assert (status, json.loads(said)["partialSuccess"]["rejectedSpans"]) == (200, "1")
 
 
-@pytest.mark.parametrize(
-    ("status", "changes"),
-    [
-        (401, {"token": "another"}),
-        (401, {"token": ""}),
-        (404, {"line": "POST /v1/metrics HTTP/1.1"}),
-        (405, {"line": "GET /v1/traces HTTP/1.1"}),
-        (415, {"form": "text/plain"}),
-        (415, {"form": ""}),
-        (415, {"more": "Content-Encoding: br\r\n"}),
-        (413, {"length": str(BODY_BYTES_MAX + 1)}),
-        (413, {"length": "9" * 15}),
-        (400, {"length": "-1"}),
-        (400, {"line": "POST /v1/traces SPDY/3"}),
-        (400, {"more": "Transfer-Encoding: chunked\r\n"}),
-        (400, {"body": b"\x0a\xff"}),
-        (400, {"body": request("a")[:-1]}),
-        (400, {"body": b"{", "form": JSON}),
-        (400, {"more": "Content-Encoding: gzip\r\n"}),
-        (400, {"body": gzip.compress(request("a"))[:-9], "more": "Content-Encoding: gzip\r\n"}),
-        (400, {"body": gzip.compress(request("a")) + b"x", "more": "Content-Encoding: gzip\r\n"}),
-        (413, {"body": gzip.compress(bytes(100_000_000)), "more": "Content-Encoding: gzip\r\n"}),
-        (413, {"body": zlib.compress(bytes(100_000_000)), "more": "Content-Encoding: deflate\r\n"}),
-        (431, {"more": "".join(f"X-{n}: {'y' * 1000}\r\n" for n in range(400))}),
-        (431, {"more": "X: " + "y" * 600_000}),
-    ],
-)  # fmt: skip
-async def test_what_is_not_wanted_is_refused_and_nothing_is_kept(
-    world: World, status: int, changes: dict[str, str]
-) -> None:
-    sent = {"body": request("a"), **changes}
-    answer = await world.send(**sent)  # type: ignore[arg-type]  # By the rows above.
+GZIP, DEFLATE = "Content-Encoding: gzip\r\n", "Content-Encoding: deflate\r\n"
+BOMB_BYTES = 50_000_000
+
+# What is sent, made when it is needed; Any: arguments of World.send.
+REFUSED: dict[str, tuple[int, Callable[[], dict[str, Any]]]] = {
+    "another word": (401, lambda: {"token": "another"}),
+    "no word": (401, lambda: {"token": ""}),
+    "another path": (404, lambda: {"line": "POST /v1/metrics HTTP/1.1"}),
+    "another method": (405, lambda: {"line": "GET /v1/traces HTTP/1.1"}),
+    "text": (415, lambda: {"form": "text/plain"}),
+    "no form": (415, lambda: {"form": ""}),
+    "brotli": (415, lambda: {"more": "Content-Encoding: br\r\n"}),
+    "a length above the bound": (413, lambda: {"length": str(BODY_BYTES_MAX + 1)}),
+    "a length of many digits": (413, lambda: {"length": "9" * 15}),
+    "a length below nothing": (400, lambda: {"length": "-1"}),
+    "another protocol": (400, lambda: {"line": "POST /v1/traces SPDY/3"}),
+    "two framings": (400, lambda: {"more": "Transfer-Encoding: chunked\r\n"}),
+    "a length and no bytes": (400, lambda: {"body": b"\x0a\xff"}),
+    "protobuf cut short": (400, lambda: {"body": request("a")[:-1]}),
+    "JSON cut short": (400, lambda: {"body": b"{", "form": JSON}),
+    "JSON that is deep": (400, lambda: {"body": b"[" * 1_000_000, "form": JSON}),
+    "no gzip": (400, lambda: {"more": GZIP}),
+    "gzip cut short": (400, lambda: {"body": packed(request("a"))[:-9], "more": GZIP}),
+    "more than gzip": (400, lambda: {"body": packed(request("a")) + b"x", "more": GZIP}),
+    "a bomb of gzip": (413, lambda: {"body": packed(bytes(BOMB_BYTES)), "more": GZIP}),
+    "a bomb of deflate": (413, lambda: {"body": zlib.compress(bytes(BOMB_BYTES)), "more": DEFLATE}),
+    "many headers": (431, lambda: {"more": f"X: {'y' * 999}\r\n" * 400}),
+    "a long header": (431, lambda: {"more": "X: " + "y" * 600_000}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_what_is_not_wanted_is_refused_and_nothing_is_kept(world: World, what: str) -> None:
+    status, changes = REFUSED[what]
+    answer = await world.send(**{"body": request("a"), **changes()})
     assert answer[0] == status
     assert world.names == []
     await still_works(world)
