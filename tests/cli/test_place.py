@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
-from mainstay.cli.main import run
+from mainstay.cli.main import main, run
 from mainstay.cli.place import running_state, system_above
 from mainstay.control.engines.local.folder import SystemLock, prepare
 from mainstay.core.errors import NotRunning
@@ -185,3 +186,25 @@ def test_a_working_folder_that_is_gone_is_one_sentence(
             assert said.startswith("mainstay: the working folder does not exist any more")
     finally:
         os.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", [["restart"], ["scale"], ["logs"], ["logs", "--service"], ["trace", "--service"]]
+)
+def test_names_of_services_are_completed(
+    words: list[str], systems: Systems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell asks in the middle of a line: nothing that is wrong may be told there."""
+    folder = systems.declare("shop", "service: store\ncommand: ./serve\n")
+    monkeypatch.chdir(folder)
+
+    def completed(begun: str) -> list[str]:
+        shell = ShellComplete(main, {}, "mainstay", "_MAINSTAY_COMPLETE")
+        return [one.value for one in shell.get_completions(words, begun)]
+
+    assert completed("st") == []
+    prepare(folder / ".mainstay")
+    assert completed("st") == ["store"]
+    assert completed("x") == []
+    (folder / "mainstay.yaml").write_text("service: [\n")
+    assert completed("st") == []

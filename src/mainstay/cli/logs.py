@@ -27,9 +27,16 @@ LINES_MAX: Final = 100_000
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[SERVICE|REPLICA]...")
+@click.argument(
+    "names", nargs=-1, metavar="[SERVICE|REPLICA]...", shell_complete=place.known_services
+)
 @click.option(
-    "--service", "services", multiple=True, metavar="NAME", help="As SERVICE; repeatable."
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAME",
+    help="As SERVICE; repeatable.",
+    shell_complete=place.known_services,
 )
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="At least this one.")

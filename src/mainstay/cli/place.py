@@ -64,6 +64,19 @@ def running_state(path: Path | None) -> Path:
     raise NotRunning(f"nothing was started in {start}: {hint}")
 
 
+def known_services(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Return the services whose names begin like this. For completion, which has no errors."""
+    # Only here: YAML takes its time.
+    from mainstay.spec.load import load_system
+
+    try:
+        root = running_state(context.params.get("path")).parent
+        members = load_system(root, env=None, environ=os.environ).system.members
+    except (ConfigInvalid, NotRunning):
+        return []
+    return [member.name for member in members if member.name.startswith(begun)]
+
+
 def system_above(path: Path | None) -> Path | None:
     """Return the nearest folder above the one that is meant whose system lives, or None."""
     return next((folder for folder in _start(path).parents if _lives(state_of(folder))), None)

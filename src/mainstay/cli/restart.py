@@ -11,7 +11,7 @@ from mainstay.cli.telling import quiet, tell
 
 
 @click.command()
-@click.argument("service")
+@click.argument("service", shell_complete=place.known_services)
 @place.path_option
 @place.json_option
 def command(service: str, path: Path | None, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from mainstay.cli.telling import quiet, tell
 
 
 @click.command()
-@click.argument("service")
+@click.argument("service", shell_complete=place.known_services)
 @click.argument("replicas", type=click.IntRange(0, 64))
 @place.path_option
 @place.json_option

@@ -50,7 +50,12 @@ class TraceAmbiguous(MainstayError):
 @click.option("--slowest", "order", flag_value="slowest", help="List the slowest first.")
 @click.option("--latest", "order", flag_value="latest", default="latest", hidden=True)
 @click.option("--failed", is_flag=True, help="List only traces in which something failed.")
-@click.option("--service", metavar="NAME", help="List only traces that this service took part in.")
+@click.option(
+    "--service",
+    metavar="NAME",
+    help="List only traces that this service took part in.",
+    shell_complete=place.known_services,
+)
 @click.option(
     "--lines",
     "-n",
