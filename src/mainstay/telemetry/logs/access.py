@@ -18,6 +18,9 @@ _PATH_CUT_CHARS = 160
 """A character takes at most 12 in JSON; a line stays below 4096 bytes, which a pipe takes whole."""
 
 _ROUTE_CHARS_MAX = 200
+_HEADS_MAX = 4096
+_METHOD_CHARS = 7
+_THOUSANDTHS = tuple(f"{number:03d}" for number in range(1000))
 _SERVER_ERRORS_FROM = 500
 
 
@@ -31,11 +34,14 @@ class AccessLine:
         route: Says which route a request took, as a template.
     """
 
-    __slots__ = ("_logs", "_route")
+    __slots__ = ("_end", "_heads", "_logs", "_route")
 
     def __init__(self, logs: Logs, route: Callable[[Exchange], str]) -> None:
         self._logs = logs
         self._route = route
+        self._end = logs.tail + b"}\n"
+        # The part of a line that all requests of one route share.
+        self._heads: dict[tuple[int, str, str], str] = {}
 
     def ended(self, exchange: Exchange, ended_s: float) -> None:
         """Write the line of one request; of its path without the query, which may hold secrets.
@@ -50,28 +56,39 @@ class AccessLine:
         if level < logs.level:
             return
         trace, client = exchange.trace, exchange.client
+        key = (level, exchange.method, self._route(exchange))
         path = quoted(logs.masker.text(exchange.path))
         if len(path) > _PATH_CHARS_MAX:
             path = quoted(logs.masker.text(exchange.path)[:_PATH_CUT_CHARS] + "...")
+        took_us = int((ended_s - exchange.started_s) * 1e6)
         line = (
-            f'","level":"{NAMES[level]}",'
-            f'"event":"{EVENT}","logger":"{LOGGER}","method":{quoted(exchange.method[:32])},'
-            f'"path":{path},"route":{quoted(self._route(exchange)[:_ROUTE_CHARS_MAX])},'
-            f'"status":{status},"duration_ms":{(ended_s - exchange.started_s) * 1000:.3f},'
-            f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client[:64])}'
+            f'{self._heads.get(key) or self._head(*key)}{path},"status":{status},'
+            f'"duration_ms":{took_us // 1000}.{_THOUSANDTHS[took_us % 1000]},'
+            f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client[:64])},'
+            f'"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}",'
+            f'"request_id":"{exchange.request_id}"'
         )
         if refusal is not None:
             line += f',"problem":"{refusal.kind}"'
         if exchange.error is not None:
             line += f',"error":{quoted(exchange.error[:200])}'
         logs.writer.write(
-            b'{"timestamp":"%b%b%b,"trace_id":"%b","span_id":"%b","request_id":"%b"}\n'
-            % (
-                logs.stamp.text(logs.wall_s()),
-                line.encode("ascii"),
-                logs.tail,
-                trace.trace_id.encode(),
-                trace.span_id.encode(),
-                exchange.request_id.encode(),
+            b"".join(
+                (
+                    b'{"timestamp":"',
+                    logs.stamp.text(logs.wall_s()),
+                    line.encode("ascii"),
+                    self._end,
+                )
             )
         )
+
+    def _head(self, level: int, method: str, route: str) -> str:
+        head = (
+            f'","level":"{NAMES[level]}","event":"{EVENT}","logger":"{LOGGER}",'
+            f'"method":{quoted(method[:32])},"route":{quoted(route[:_ROUTE_CHARS_MAX])},"path":'
+        )
+        # Methods are strangers' words, and would fill it.
+        if len(self._heads) < _HEADS_MAX and method.isalpha() and len(method) <= _METHOD_CHARS:
+            self._heads[level, method, route] = head
+        return head
