@@ -1,7 +1,7 @@
 """Protocol buffers as they are on the wire: the five forms that OTLP needs. Pure.
 
-Source: Protocol Buffers, "Encoding". Field numbers are the caller's, 1 to 63; absent values are left
-out, as proto3 does.
+Source: Protocol Buffers, "Encoding". Field numbers are the caller's, 1 to 63; absent values are
+left out, as proto3 does.
 """
 
 import struct
