@@ -73,3 +73,27 @@ def test_what_comes_is_looked_through_too(tmp_path: Path) -> None:
     following.begin(5)
     append(tmp_path / "a-1.log", line(1, "fine") + line(2, "bad").replace("info", "error"))
     assert [(one.fields or {})["event"] for one in following.more(1.0)] == ["bad"]
+
+
+def test_the_proxys_line_of_a_trace_that_began_behind_it_is_found(tmp_path: Path) -> None:
+    """It names the request alone: no caller said which trace it is."""
+    append(
+        tmp_path / "edge.log", line(1, "ours", request_id="r1") + line(1, "not", request_id="r2")
+    )
+    append(tmp_path / "web-1.log", line(2, "web", request_id="r1", trace_id="a" * 32))
+    append(tmp_path / "web-2.log", line(2, "other", request_id="r1", trace_id="b" * 32))
+    found = stream(tmp_path, trace="a" * 32).begin(10)
+    assert [(one.fields or {})["event"] for one in found] == ["ours", "web"]
+    alone = stream(tmp_path, "edge", trace="aaaa", level="info").begin(10)
+    assert [(one.fields or {})["event"] for one in alone] == ["ours"]
+
+
+def test_it_is_found_also_when_it_comes_later(tmp_path: Path) -> None:
+    following = stream(tmp_path, trace="a" * 32)
+    following.begin(10)
+    append(tmp_path / "edge.log", line(1, "first", request_id="r1"))
+    append(tmp_path / "web-1.log", line(2, "web", request_id="r1", trace_id="a" * 32))
+    assert len(following.more(1.0)) == 2
+    append(tmp_path / "edge.log", line(1, "second", request_id="r1"))
+    assert [(one.fields or {})["event"] for one in following.more(2.0)] == ["second"]
+    following.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mainstay.control.logs.entry import Entry, entry_of
 from mainstay.control.logs.follower import Follower, Line, every, log_files
-from mainstay.control.logs.wanted import Wanted
+from mainstay.control.logs.wanted import EDGE, Wanted
 
 
 @dataclass(kw_only=True, eq=False)
@@ -16,7 +16,7 @@ class Stream:
     Attributes:
         folder: Of the logs.
         names: Services or replicas; all for none.
-        wanted: Which lines.
+        wanted: Which lines; of a trace, with the requests that were found to be of it.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class Stream:
 
     def begin(self, lines: int) -> list[Entry]:
         """Return the last lines of each log that are wanted, by their times."""
+        self._learn(lines)
         found: list[tuple[float, Entry]] = []
         asked = every if self.wanted.anything else self._wants
         for path in log_files(self.folder, self.names):
@@ -53,14 +54,17 @@ class Stream:
         Args:
             now_s: Wall time, for lines of a log in which none has said one yet.
         """
-        found: list[tuple[float, Entry]] = []
+        came: dict[Path, list[Entry]] = {}
         for path in log_files(self.folder, self.names):
             # A replica that started since then: all that it wrote.
             follower = self._followers.get(path)
             if follower is None:
                 follower = self._followers[path] = Follower(path=path)
             self._latest_s.setdefault(path, now_s)
-            entries = (entry_of(line) for line in follower.more())
+            came[path] = [entry_of(line) for line in follower.more()]
+            self.wanted = self.wanted.knowing(came[path])
+        found: list[tuple[float, Entry]] = []
+        for path, entries in came.items():
             found += self._timed(path, [one for one in entries if self.wanted.admits(one)])
         return _sorted(found)
 
@@ -68,6 +72,21 @@ class Stream:
         """Let go of the files."""
         for follower in self._followers.values():
             follower.close()
+
+    def _learn(self, lines: int) -> None:
+        """Find the requests of the trace, from what the services say, whoever is to be shown."""
+        if self.wanted.trace is None:
+            return
+        of_trace = Wanted(trace=self.wanted.trace)
+        for path in log_files(self.folder, ()):
+            if path.stem == EDGE:
+                continue
+            follower = Follower(path=path)
+            try:
+                found = follower.tail(lines, lambda line: of_trace.admits(entry_of(line)))
+            finally:
+                follower.close()
+            self.wanted = self.wanted.knowing(entry_of(line) for line in found)
 
     def _wants(self, line: Line) -> bool:
         return self.wanted.admits(entry_of(line))

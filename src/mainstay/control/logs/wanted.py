@@ -1,8 +1,9 @@
 """Which lines somebody wants to see. Pure."""
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Self
 
 from mainstay.control.logs.entry import LEVELS, TRACE_KEYS, Entry
 
@@ -11,6 +12,10 @@ EDGE: Final = "edge"
 
 _IN_TEXT_MIN: Final = 8
 """A shorter beginning of an id is looked for in fields alone: any text might have it."""
+
+REQUESTS_MAX: Final = 10_000
+"""Requests of one trace, or of several whose ids begin alike; those that are learned later are not
+known by their own ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,8 @@ class Wanted:
         pattern: Found in its text, or in what a field of it says.
         since_s: Not before, in seconds since 1970; a line without a time is wanted.
         services: Of the proxy's lines, only those about these; all for none.
+        requests: Ids of the trace's requests, as far as they are known. Where a caller sent no
+            trace, it began in the service, and the proxy's line of the request has this id alone.
     """
 
     level: str | None = None
@@ -31,6 +38,7 @@ class Wanted:
     pattern: re.Pattern[str] | None = None
     since_s: float | None = None
     services: frozenset[str] = field(default_factory=frozenset)
+    requests: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def anything(self) -> bool:
@@ -47,6 +55,14 @@ class Wanted:
             and self._matches(entry)
         )
 
+    def knowing(self, entries: Iterable[Entry]) -> Self:
+        """Return the same, with the requests of the trace that these lines tell of."""
+        if self.trace is None or len(self.requests) >= REQUESTS_MAX:
+            return self
+        ids = (one.first(("request_id",)) for one in entries if self._of_trace(one))
+        found = frozenset(one for one in ids if isinstance(one, str)) - self.requests
+        return replace(self, requests=self.requests | found) if found else self
+
     def _recent(self, entry: Entry) -> bool:
         return self.since_s is None or entry.at_s is None or entry.at_s >= self.since_s
 
@@ -60,6 +76,8 @@ class Wanted:
             return True
         if entry.fields is None:
             return len(self.trace) >= _IN_TEXT_MIN and self.trace in entry.text
+        if entry.replica == EDGE and str(entry.fields.get("request_id")) in self.requests:
+            return True
         said = (entry.fields.get(name) for name in TRACE_KEYS)
         return any(isinstance(one, str) and _names(one, self.trace) for one in said)
 
