@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
 import mainstay
-from mainstay.core.errors import ConfigInvalid
+from mainstay.core.errors import ConfigInvalid, StoreUnavailable
+from mainstay.core.events import Event
+from mainstay.core.limits import Ask
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Breaker, Dependency
@@ -18,6 +21,7 @@ from mainstay.state.breakers import SharedBreakers
 from mainstay.state.idempotency.postgres import PostgresRecords
 from mainstay.state.idempotency.valkey import ValkeyRecords
 from mainstay.state.stores import Stores
+from mainstay.state.valkey import StoreAway
 
 
 def declared(url: str, **inbound: object) -> Declaration:
@@ -37,6 +41,29 @@ def test_a_limit_gets_the_store_that_it_names() -> None:
     limits = service._inbound.limits
     assert limits is not None
     assert limits.waits
+
+
+def test_the_service_hears_of_a_store_that_is_away() -> None:
+    """So that telemetry can count it; each client tells the service's own listeners."""
+    service = mainstay.Service(declared("valkey://127.0.0.1:1", rate_limit=(LIMIT,)), environ={})
+    told: list[StoreAway] = []
+    heard = threading.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, StoreAway):
+            told.append(event)
+            heard.set()
+
+    service.events.add(hear)
+    limits = service._inbound.limits
+    assert limits is not None
+    assert limits._store is not None
+    with pytest.raises(StoreUnavailable):
+        limits._store.take([Ask("a", 1.0, 1)])
+    # By a thread of the client's own, a moment later.
+    assert heard.wait(60)
+    assert [one.store for one in told] == ["valkey at 127.0.0.1:1"]
+    service._stores.close()
 
 
 @pytest.mark.parametrize(

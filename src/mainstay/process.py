@@ -77,7 +77,7 @@ class Service(service.Service):
             declaration,
             clock=clock,
             environ=environ,
-            stores=LateStores(clock) if stores is None else stores,
+            stores=LateStores(clock, events) if stores is None else stores,
             events=events,
             telling=telemetry.telling(),
         )
@@ -147,10 +147,12 @@ class LateStores:
 
     Args:
         clock: Where time comes from.
+        events: Told when a store goes away and when it is back.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, events: Listeners) -> None:
         self._clock = clock
+        self._events = events
         self._lock = threading.Lock()
         self._stores: Stores | None = None
 
@@ -180,5 +182,5 @@ class LateStores:
             if self._stores is None:
                 from mainstay.state.stores import Stores as StateStores  # noqa: PLC0415
 
-                self._stores = StateStores(clock=self._clock)
+                self._stores = StateStores(clock=self._clock, events=self._events)
             return self._stores

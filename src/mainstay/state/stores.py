@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import ConfigInvalid, PolicyMisused
+from mainstay.core.events import Listeners
 from mainstay.state.breakers import SharedBreakers
 from mainstay.state.idempotency.valkey import ValkeyRecords
 from mainstay.state.limits.valkey import ValkeyLimits
@@ -21,10 +22,12 @@ class Stores:
 
     Args:
         clock: Where time comes from.
+        events: Told ``StoreAway`` and ``StoreBack`` by every client of Valkey; None: nobody is.
     """
 
-    def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, *, clock: Clock = SYSTEM_CLOCK, events: Listeners | None = None) -> None:
         self._clock = clock
+        self._events = events
         self._valkeys: dict[str, Valkey] = {}
         self._postgres: dict[str, PostgresRecords] = {}
         self._breakers: dict[str, SharedBreakers] = {}
@@ -82,7 +85,7 @@ class Stores:
     def _valkey(self, url: str) -> Valkey:
         if url not in self._valkeys:
             try:
-                self._valkeys[url] = Valkey(url, clock=self._clock)
+                self._valkeys[url] = Valkey(url, clock=self._clock, events=self._events)
             except PolicyMisused as error:
                 raise ConfigInvalid((str(error),)) from error
         return self._valkeys[url]

@@ -50,6 +50,7 @@ class Valkey:
         connections_max: For threads.
         tls: Trust for ``rediss://``; None: the system's.
         clock: For tests.
+        events: Told ``StoreAway`` and ``StoreBack``; None: listeners of its own.
         rng: For the pauses between attempts to reach the server; None: seeded by the system.
 
     Attributes:
@@ -71,6 +72,7 @@ class Valkey:
         connections_max: int = 64,
         tls: ssl.SSLContext | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        events: Listeners | None = None,
         rng: Random | None = None,
     ) -> None:
         self._address = parse_address(url, tls=tls)
@@ -78,7 +80,7 @@ class Valkey:
             timeout_s=timeout_s, outstanding_max=outstanding_max, connections_max=connections_max
         )
         self.label = self._address.label
-        self.events = Listeners()
+        self.events = Listeners() if events is None else events
         self._clock = clock
         self._seeded = rng is not None
         self._rng = Random() if rng is None else rng
