@@ -29,10 +29,11 @@ from mainstay.service.inbound.stopping.closers import CloserFailed
 from mainstay.service.inbound.stopping.drain import DrainEnded
 from mainstay.service.outbound.adapters.http_clients.events import Reconnected
 from mainstay.service.outbound.balance.events import EndpointEjected, NameUnresolved
-from mainstay.service.outbound.breaker.circuit import State
+from mainstay.service.outbound.breaker.circuit import Mode, State
 from mainstay.service.outbound.events import (
     AnswerDegraded,
     Attempted,
+    BreakerModeChanged,
     BudgetSpent,
     CallEnded,
     CircuitChanged,
@@ -60,7 +61,6 @@ NOT_COUNTED = {
     "IdempotencyEvent": "only its kinds are told",
     "PolicyEvent": "only its kinds are told",
     "BackgroundFailed": "mainstay_background_duration says so",
-    "BreakerModeChanged": "mainstay_circuit_mode is read",
     "DrainBegan": "mainstay_draining is read",
     "EndpointReturned": "mainstay_endpoint_ejected is read",
     "EndpointsChanged": "endpoints are read",
@@ -142,6 +142,8 @@ CASES = [
      "mainstay_calls_rejected_total", "dependency=payments policy=breaker outcome=shadow"),
     (CircuitChanged(**CALL, was=State.CLOSED, state=State.OPEN),
      "mainstay_circuit_changes_total", "dependency=payments state=open"),
+    (BreakerModeChanged(**CALL, was=Mode.ENFORCE, mode=Mode.FORCED_OPEN),
+     "mainstay_circuit_mode_changes_total", "dependency=payments mode=forced_open"),
     (Probed(**CALL), "mainstay_circuit_probes_total", "dependency=payments"),
     (TimedOut(**CALL, after_s=1.0, by="attempt"),
      "mainstay_timeouts_total", "dependency=payments policy=attempt"),

@@ -9,6 +9,7 @@ from mainstay.service.outbound.balance.events import EndpointEjected, NameUnreso
 from mainstay.service.outbound.events import (
     AnswerDegraded,
     Attempted,
+    BreakerModeChanged,
     BudgetSpent,
     CircuitChanged,
     GaveUp,
@@ -41,6 +42,7 @@ class CallMetrics:
         self._denied = counter(registry, "mainstay_budget_denied")
         self._rejected = counter(registry, "mainstay_calls_rejected")
         self._changes = counter(registry, "mainstay_circuit_changes")
+        self._mode_changes = counter(registry, "mainstay_circuit_mode_changes")
         self._probes = counter(registry, "mainstay_circuit_probes")
         self._timeouts = counter(registry, "mainstay_timeouts")
         self._hedges = counter(registry, "mainstay_hedges")
@@ -58,6 +60,7 @@ class CallMetrics:
             BudgetSpent: self._on_budget,
             Rejected: self._on_rejection,
             CircuitChanged: self._on_change,
+            BreakerModeChanged: self._on_mode,
             Probed: self._on_probe,
             TimedOut: self._on_timeout,
             HedgeStarted: self._on_hedge,
@@ -88,6 +91,9 @@ class CallMetrics:
 
     def _on_change(self, event: CircuitChanged) -> None:
         self._changes.labels(event.dependency, event.state.value).inc()
+
+    def _on_mode(self, event: BreakerModeChanged) -> None:
+        self._mode_changes.labels(event.dependency, event.mode.value).inc()
 
     def _on_probe(self, event: Probed) -> None:
         self._probes.labels(event.dependency).inc()

@@ -112,6 +112,13 @@ ROWS = (
     ),
     counter_row(
         _CALLS,
+        "mainstay_circuit_mode_changes",
+        "Changes of what a circuit does about its state, by the mode that it went to.",
+        "dependency",
+        "mode",
+    ),
+    counter_row(
+        _CALLS,
         "mainstay_circuit_probes",
         "Probes that were let through a circuit that is not closed.",
         *DEPENDENCY,
