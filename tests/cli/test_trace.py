@@ -136,6 +136,17 @@ def test_a_listing_is_a_table_that_names_what_was_left_out(site: Path) -> None:
     assert lines[-1] == "1 more: -n 3"
 
 
+def test_on_a_narrow_terminal_ids_and_times_are_whole(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "70")
+    lines = click.unstyle(run(site).output).splitlines()
+    assert lines[2].startswith("4bf92f3577b3  2026-11-18 11:06:40")
+    assert "100.0 ms" in lines[2]
+    assert all(cell_len(line) <= 70 for line in lines)
+
+
 def test_a_trace_that_ended_just_now_is_waited_for() -> None:
     """Each service sends its own spans: the first ones that came are no whole trace."""
     found = Found(trace_id=TRACE, spans=(ROOT, CALL))

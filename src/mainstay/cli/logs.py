@@ -94,7 +94,7 @@ def command(
     try:
         show(stream.begin(lines))
         if stream.cut:
-            click.echo("note: a log is too long to be looked through whole", err=True)
+            click.echo("note: a log is too long: there may be older lines than are shown", err=True)
         while follow:
             if not stream.behind:
                 pause(LOOK_S)

@@ -15,21 +15,25 @@ from mainstay.core.clock import utc_text
 ID_DIGITS: Final = 12
 """Of a trace id: `mainstay trace` takes them for the whole."""
 
+TIME_CHARS: Final = 19
+DURATION_CHARS: Final = 10
+
 
 def trace_list(summaries: Iterable[Summary]) -> str:
     """Return one row for each trace."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("trace", "began (UTC)"):
-        table.add_column(name, no_wrap=True)
-    for name in ("took", "spans"):
-        table.add_column(name, justify="right", no_wrap=True)
+    # On a narrow terminal the words give way, never the id and the times.
+    table.add_column("trace", no_wrap=True, min_width=ID_DIGITS)
+    table.add_column("began (UTC)", no_wrap=True, min_width=TIME_CHARS)
+    table.add_column("took", justify="right", no_wrap=True, min_width=DURATION_CHARS)
+    table.add_column("spans", justify="right", no_wrap=True, min_width=5)
     for name in ("request", "status", "services"):
         table.add_column(name, no_wrap=True)
     for one in summaries:
         style = "red" if one.failed else ""
         table.add_row(
             Text(one.trace_id[:ID_DIGITS], style="bold"),
-            Text(utc_text(one.start_ns / 1e9)[:23].replace("T", " "), style="dim"),
+            Text(utc_text(one.start_ns / 1e9)[:TIME_CHARS].replace("T", " "), style="dim"),
             Text(duration(one.duration_ns)),
             Text(str(one.spans)),
             Text(plain(f"{one.service} {one.name}"), style=style),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainstay.control.logs import follower as followers
 from mainstay.control.logs.backward import LINE_BYTES_MAX, backward
 from mainstay.control.logs.follower import MISSED, Follower, log_files
 
@@ -162,3 +163,28 @@ def test_backward_is_forward_turned_around(
         found = list(backward(file.fileno(), path.stat().st_size))
     # Before the first byte there is nothing, which is told as one empty piece.
     assert found == [rest, *reversed(many)] if many else found == [rest]
+
+
+def test_what_is_kept_of_many_lines_is_bounded_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followers, "KEPT_BYTES_MAX", 1000)
+    log = tmp_path / "web-1.log"
+    log.write_text("x" * 99 + "\n")
+    follower = Follower(path=log)
+    assert len(follower.tail(100)) == 1
+    assert not follower.cut
+    log.write_text(("x" * 99 + "\n") * 50)
+    assert len(follower.tail(100)) == 11
+    assert follower.cut
+
+
+def test_how_much_is_looked_through_is_bounded_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followers, "SEARCH_BYTES_MAX", 1000)
+    log = tmp_path / "web-1.log"
+    log.write_text("wanted\n" + ("x" * 99 + "\n") * 50)
+    follower = Follower(path=log)
+    assert follower.tail(1, lambda line: line.text == "wanted") == []
+    assert follower.cut

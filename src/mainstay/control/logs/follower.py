@@ -46,7 +46,7 @@ class Follower:
     Attributes:
         path: As given.
         behind: Whether there is more that was not read yet.
-        cut: Whether the search for the last lines ended at its bound.
+        cut: Whether the search for the last lines ended at a bound.
     """
 
     def __init__(self, *, path: Path) -> None:
@@ -81,12 +81,12 @@ class Follower:
         for raw in self._backward():
             line = self._line(raw)
             looked += len(raw) + 1
-            if len(found) >= lines or kept > KEPT_BYTES_MAX:
+            if len(found) >= lines:
                 break
             if wanted(line):
                 found.appendleft(line)
                 kept += len(raw)
-            if looked > SEARCH_BYTES_MAX:
+            if looked > SEARCH_BYTES_MAX or kept > KEPT_BYTES_MAX:
                 self.cut = True
                 break
         return list(found)
