@@ -246,6 +246,7 @@ def main() -> int:
     if report.total.failed:
         console.print(f"[red]failed: {dict(report.total.kinds)}, {dict(report.examples)}[/red]")
     console.print(f"figures: {RESULT}")
+    console.print("where the time went: mainstay trace --slowest -C examples/shop")
     return 1 if report.total.failed or demo.story.restart_failed else 0
 
 
