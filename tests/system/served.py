@@ -102,8 +102,9 @@ class Served(Client):
         return self.process.wait(GENEROUS_S)
 
     def lines(self, path: str) -> list[dict[str, Any]]:
+        """Return the access lines of a path. Any: the values of JSON."""
         said = [json.loads(line) for line in self.out.read_text().splitlines()]
-        return [line for line in said if line.get("path") == path]
+        return [line for line in said if (line.get("event"), line.get("path")) == ("request", path)]
 
 
 Serve = Callable[..., Served]
