@@ -314,6 +314,13 @@ def region_alarm(
     One that never expires, or for which the scope around it rings in the same task at the same
     time or before, is not set: it is a scope and no more.
 
+    Args:
+        clock: Whose time ``expires_s`` is.
+        expires_s: Monotonic seconds; infinite where nothing bounds the time.
+        retrying: Names of the layers that retry the body.
+        outer: The scope around it, or None.
+        region: The object whose ``async with`` it is.
+
     Raises:
         PolicyMisused: No task runs: an event loop's callback can't be interrupted.
     """

@@ -39,5 +39,5 @@ def utc_text(wall_s: float) -> str:
 
 
 def pause(seconds: float) -> None:
-    """Block the calling thread. For command lines that poll; never within an event loop."""
+    """Block the calling thread for so long. For what polls; never within an event loop."""
     time.sleep(seconds)

@@ -26,6 +26,14 @@ class DeadlineRegion:
 
     Nothing about an entry is kept here, so that tasks and threads may share it; what began is
     the current scope, which is the task's or the thread's own.
+
+    Leaving it raises ``DeadlineExceeded`` where its own alarm interrupted the task, and
+    ``PolicyMisused`` where regions are not left in the reverse order. Entering it by ``async with``
+    outside of a task raises ``PolicyMisused``.
+
+    Args:
+        within_s: Seconds from each entry; what is left of a deadline around it may be less.
+        clock: Measures them.
     """
 
     __slots__ = ("_clock", "_within_s")

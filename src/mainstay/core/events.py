@@ -55,7 +55,11 @@ class Listeners:
         self._on_error = on_listener_error
 
     def add(self, listener: Listener) -> None:
-        """Add a listener; it hears every event emitted from now on."""
+        """Add a listener; it hears every event emitted from now on.
+
+        Raises:
+            ValueError: There are ``listeners_max`` already.
+        """
         if len(self._listeners) >= self._max:
             raise ValueError(f"more than {self._max} listeners: is one added for every request?")
         # A new tuple, so that a thread that is emitting keeps the list it started with.

@@ -1,15 +1,12 @@
 """An exception as a text of bounded length: what lines and spans say of it."""
 
 import traceback
-from types import TracebackType
 
 FRAMES_MAX = 50
 """Of each exception, the innermost: a recursion has a thousand that are all alike."""
 
 CHARS_MAX = 16_384
 """Of the whole. The end says what happened, the beginning what caused it."""
-
-ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
 def trail_of(

@@ -27,7 +27,15 @@ from mainstay.service.inbound.telling import NOBODY, Telling
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused(Event):
-    """A request was turned away, or its answer was replaced, for the reason that ``kind`` names."""
+    """A request was turned away, or its answer was replaced, for the reason that ``kind`` names.
+
+    Attributes:
+        kind: Of the problem, as the page of problems has it.
+        status: Of the answer.
+        method: Of the request.
+        path: Of the request, without its query.
+        trace_id: 32 hex digits.
+    """
 
     kind: str
     status: int

@@ -78,7 +78,11 @@ class Watch:
             return False
 
     def look(self) -> float:
-        """Answer for everyone whose time is up; return when the next one's will be."""
+        """Answer for everyone whose time is up.
+
+        Returns:
+            When the next one's time will be up, in monotonic seconds; infinite for nobody's.
+        """
         now_s, next_s = self._clock.monotonic_s(), math.inf
         # The copy is one step of C, so that threads may add and take meanwhile.
         for request in list(self._waiting):

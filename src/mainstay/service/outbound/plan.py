@@ -65,7 +65,18 @@ class FaultSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The options of a policy, any subset; None: without that part."""
+    """The options of a policy, any subset; None: without that part.
+
+    Attributes:
+        fallback: What stands in for an answer.
+        deadline: Bounds the whole call, attempts and pauses together.
+        bulkhead: Bounds calls in flight.
+        rate_limit: Bounds calls a second.
+        retry: Whether and when to try again, within which budget.
+        breaker: When calls are turned away for a while.
+        attempt_timeout: Bounds one attempt.
+        hedge: When a second attempt joins a slow first one.
+    """
 
     fallback: Fallback | None = None
     deadline: Deadline | None = None
@@ -200,7 +211,17 @@ def compile_plan(
     share: Share | None = None,
     old: Plan | None = None,
 ) -> Plan:
-    """Return the plan for ``parts``, with the state of ``old`` where its meaning is the same."""
+    """Return the plan for ``parts``, with the state of ``old`` where its meaning is the same.
+
+    Args:
+        parts: Checked to fit together.
+        name: The policy's.
+        clock: Where time comes from.
+        rng: Chance, for jitter.
+        events: Who listens.
+        share: Where the circuit is told to other processes, or None.
+        old: The plan that this one follows, or None.
+    """
     retry, breaker = parts.retry, parts.breaker
     if retry is not None and retry.attempts == 1:
         retry = None

@@ -51,7 +51,17 @@ class Options:
         minimum: float = 0.001,
         maximum: float = DURATION_S_MAX,
     ) -> float:
-        """Read seconds or a text with a unit, within bounds in seconds."""
+        """Read seconds or a text with a unit, within bounds in seconds.
+
+        Args:
+            name: Of the option, for the fault.
+            value: As the user gave it: 0.8, or ``"800ms"``.
+            minimum: Seconds.
+            maximum: Seconds.
+
+        Returns:
+            ``minimum`` where there is a fault, which is kept: see ``done``. So do the others.
+        """
         found: float | None = None
         if isinstance(value, str):
             try:

@@ -13,7 +13,17 @@ _QUANTITY_MAX = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """A number with a unit, within bounds; ``what`` and ``example`` make the error sentence."""
+    """A number with a unit, within bounds; ``what`` and ``example`` make the error sentence.
+
+    Attributes:
+        what: As ``a duration``.
+        example: As ``800ms``.
+        parse: Returns the value of a text, in the base unit: seconds, bytes, a share of 1.
+        text: Returns the shortest text of a value.
+        pattern: A regular expression of the texts, for the schema.
+        minimum: In the base unit; None: ``parse`` alone says.
+        maximum: As ``minimum``.
+    """
 
     what: str
     example: str

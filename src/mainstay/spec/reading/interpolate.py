@@ -110,7 +110,11 @@ def _resolved(inner: str | None, environ: Mapping[str, str], read_secret: ReadSe
 
 
 def secret_reader(folder: Path) -> ReadSecret:
-    """Return a reader of secrets whose relative paths begin at ``folder``."""
+    """Return a reader of secrets whose relative paths begin at ``folder``.
+
+    It takes off one line end, and raises ``Unreadable`` for a file that is missing, forbidden, not
+    regular, larger than ``SECRET_MAX`` bytes, or not UTF-8; the message holds nothing of it.
+    """
 
     def read(written: str) -> str:
         shown = printable(written, maximum=200)

@@ -70,7 +70,7 @@ class GaugeCell:
         self._value = 0.0
 
     def set(self, value: float) -> None:
-        """Say what it is now."""
+        """Say what it is now, in the unit of the metric."""
         # In one step, but not in the middle of somebody's ``inc``.
         with self._lock:
             self._value = float(value)

@@ -3,6 +3,7 @@
 import atexit
 import os
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from random import Random
 
@@ -79,22 +80,12 @@ def tracing_of(
     if declared is None or (endpoint := endpoint_of(declared.endpoint, environ)) is None:
         return None
 
-    def resource() -> Attributes:
-        return resource_of(
-            service=declaration.service,
-            version=declaration.version,
-            environment=declaration.telemetry.environment,
-            instance=instance_of(environ, os.getpid()),
-            environ=environ,
-            library_version=__version__,
-        )
-
     rng = Random()
     # Else processes that fork off would go on with the same ids.
     os.register_at_fork(after_in_child=rng.seed)
     exporter = Exporter(
         connect=lambda: Collector(endpoint),
-        resource=resource,
+        resource=partial(_resource, declaration, environ),
         masks=Masks(masker.mapping, masker.text),
         clock=clock,
         rng=rng,
@@ -106,17 +97,35 @@ def tracing_of(
     events.add(calls.heard)
     # Only then: what nobody makes a span of must be nobody's parent.
     events.calls = events.calls or declared.calls
-    if find_spec("opentelemetry") and find_spec("opentelemetry.trace"):
-        # Only here: it is an extra, and takes a while to load.
-        from mainstay.telemetry.traces.bridge import TracerProvider, install  # noqa: PLC0415
-
-        install(
-            TracerProvider(
-                put=exporter.put,
-                clock=clock,
-                rng=rng,
-                below=sample_below(declared.sample),
-                flush=exporter.flush,
-            )
-        )
+    _bridge(exporter, clock, rng, sample=declared.sample)
     return Tracing(traces, exporter)
+
+
+def _resource(declaration: Declaration, environ: Mapping[str, str]) -> Attributes:
+    """Return who speaks. Asked again in each process, since a fork has another id."""
+    return resource_of(
+        service=declaration.service,
+        version=declaration.version,
+        environment=declaration.telemetry.environment,
+        instance=instance_of(environ, os.getpid()),
+        environ=environ,
+        library_version=__version__,
+    )
+
+
+def _bridge(exporter: Exporter, clock: Clock, rng: Random, *, sample: float) -> None:
+    """Let spans of OpenTelemetry's API go the same way, where that is installed."""
+    if not (find_spec("opentelemetry") and find_spec("opentelemetry.trace")):
+        return
+    # Only here: it is an extra, and takes a while to load.
+    from mainstay.telemetry.traces.bridge import TracerProvider, install  # noqa: PLC0415
+
+    install(
+        TracerProvider(
+            put=exporter.put,
+            clock=clock,
+            rng=rng,
+            below=sample_below(sample),
+            flush=exporter.flush,
+        )
+    )

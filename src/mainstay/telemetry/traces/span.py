@@ -42,7 +42,15 @@ class Moment(NamedTuple):
 
 
 class Link(NamedTuple):
-    """Another span that this one has to do with."""
+    """Another span that this one has to do with.
+
+    Attributes:
+        trace_id: 32 hex digits.
+        span_id: 16 hex digits.
+        tracestate: As W3C has it; empty: none.
+        flags: W3C's trace flags; bit 0: sampled.
+        attributes: What the link means.
+    """
 
     trace_id: str
     span_id: str

@@ -51,7 +51,11 @@ class MemoryRecords:
         self._lock = threading.Lock()
 
     def begin(self, record: str, bid: Bid) -> Claim:
-        """See ``Records``."""
+        """See ``Records``.
+
+        Raises:
+            StoreUnavailable: ``records_max`` are kept.
+        """
         with self._lock:
             now_s = self._now_s()
             self._sweep(now_s)

@@ -10,7 +10,11 @@ from mainstay.core.idempotency import Bid, Claim
 
 
 class Records(Protocol):
-    """A store of records. Safe to share between threads, tasks and loops."""
+    """A store of records. Safe to share between threads, tasks and loops.
+
+    Everywhere, ``record`` is the name of a record and ``token`` the number of one attempt at it;
+    times are seconds from now, by the store's own clock.
+    """
 
     def begin(self, record: str, bid: Bid) -> Claim:
         """Take a record, or say why not; atomic."""
@@ -21,7 +25,7 @@ class Records(Protocol):
         ...
 
     def finish(self, record: str, token: int, answer: bytes, ttl_s: float) -> bool:
-        """Keep the answer, unless the record has one. False: the token does not hold it.
+        """Keep the answer for ``ttl_s``, unless the record has one. False: not held by ``token``.
 
         An empty answer says that the work was done; a later one may still say how.
         """

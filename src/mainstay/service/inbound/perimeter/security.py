@@ -31,6 +31,10 @@ _PLACE = "\0"
 class Csp:
     """One Content-Security-Policy, ready to be sent.
 
+    Args:
+        directives: Names and their sources, as declared.
+        report_only: Whether browsers only report what it forbids.
+
     Attributes:
         name: Of its header, which differs where browsers only report.
         text: Without a nonce.

@@ -22,7 +22,17 @@ class SessionRecords(Protocol):
         ...
 
     def create(self, name: Name, birth: Birth, fields: Mapping[str, str], ages: Ages) -> Outcome:
-        """Make a session. GONE: its user was signed out since it was bound, or it is too old."""
+        """Make a session.
+
+        Args:
+            name: Of which it is the only one.
+            birth: When it began, and whose it is.
+            fields: Names and their values, as JSON.
+            ages: How long it lives.
+
+        Returns:
+            GONE where its user was signed out since it was bound, or it is too old.
+        """
         ...
 
     async def acreate(
@@ -34,7 +44,19 @@ class SessionRecords(Protocol):
     def change(
         self, name: Name, fields: Mapping[str, str], removed: Sequence[str], ages: Ages, size: int
     ) -> Outcome:
-        """Set and remove fields of a session; names and texts together are at most ``size``."""
+        """Set and remove fields of a session.
+
+        Args:
+            name: Of the session.
+            fields: To set: names and their values, as JSON.
+            removed: Names of those to remove; one that is not there is no error.
+            ages: How long the session lives.
+            size: Bytes that all names and values may have together afterwards.
+
+        Returns:
+            GONE where there is none; FULL where it would be larger than ``size``. Then nothing was
+            changed.
+        """
         ...
 
     async def achange(

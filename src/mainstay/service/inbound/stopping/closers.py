@@ -29,7 +29,13 @@ Close = Callable[[], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloserFailed(Event):
-    """A closer raised, or was not done in time (``TimeoutError``)."""
+    """A closer raised, or was not done in time (``TimeoutError``).
+
+    Attributes:
+        closer: Its name.
+        stage: In which it was closed.
+        error: The class of what it raised, and nothing of its text, which may hold a secret.
+    """
 
     closer: str
     stage: str

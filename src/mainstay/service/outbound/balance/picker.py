@@ -26,5 +26,12 @@ class Learner(Protocol):
     """A picker that also learns from answers."""
 
     def learn(self, member: Member, outcome: Outcome, lasted_s: float, now_s: float) -> None:
-        """Take in how a call to a member ended, and how long it lasted until then."""
+        """Take in how a call to a member ended.
+
+        Args:
+            member: Which was called.
+            outcome: How it ended.
+            lasted_s: Seconds from the choice until then.
+            now_s: Monotonic seconds.
+        """
         ...

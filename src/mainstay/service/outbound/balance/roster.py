@@ -24,7 +24,13 @@ ENDPOINTS_MAX = 1_024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a new set of endpoints changed."""
+    """What a new set of endpoints changed.
+
+    Attributes:
+        added: Those that were not known.
+        removed: Those that are no longer in it; they keep their record for a while.
+        returned: Those that were ejected and had to come back, since too many would be away now.
+    """
 
     added: tuple[Endpoint, ...]
     removed: tuple[Endpoint, ...]
@@ -33,7 +39,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ejected:
-    """One endpoint was ejected: why, for how long, for the how many-th time."""
+    """One endpoint was ejected.
+
+    Attributes:
+        endpoint: Which.
+        reason: Why: failures in a row, or too large a share of them.
+        away_s: For so long, from now.
+        nth: For the how many-th time, which decides for how long.
+    """
 
     endpoint: Endpoint
     reason: Reason

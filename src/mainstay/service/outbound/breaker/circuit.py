@@ -48,7 +48,12 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A transition of the circuit."""
+    """A transition of the circuit.
+
+    Attributes:
+        was: The state until now.
+        state: The state from now on.
+    """
 
     was: State
     state: State
@@ -91,6 +96,8 @@ class Circuit:
         closed: The permit of a call while the circuit is closed; 0 means: ask ``admit``.
         rejects_until_s: Every call before this is refused; so ``admit`` need not be asked.
         heeds_success: Whether a success would change anything: then tell it.
+        quiet: The window in which a success may be counted without the lock, as one of its misses,
+            while nothing else would come of it; None: tell it.
         timed: Whether it matters how long a call took.
         state: What the circuit is.
         mode: What it does about it.
@@ -99,7 +106,7 @@ class Circuit:
     __slots__ = (
         "_failed", "_first_probe", "_generation", "_good", "_leases", "_lock", "_open_until_s",
         "_openings", "_rate", "_serial", "_slow", "closed", "heeds_success", "mode", "options",
-        "rejects_until_s", "state", "timed",
+        "quiet", "rejects_until_s", "state", "timed",
     )  # fmt: skip
 
     def __init__(self, options: Breaker) -> None:
@@ -115,6 +122,7 @@ class Circuit:
         self._leases: dict[int, float] = {}
         self._rate: _Rule | None = None
         self._slow: _Rule | None = None
+        self.quiet: TimeWindow | None = None
         self.state = State.CLOSED
         self.mode = Mode.SHADOW if options.shadow else Mode.ENFORCE
         self.options = options
@@ -162,15 +170,12 @@ class Circuit:
         with self._lock:
             if permit == self._generation and self.state is State.CLOSED:
                 self._failed = 0
-                self.heeds_success = self.timed
                 rate, slow = self._rate, self._slow
                 if slow is not None:
                     slow.window.record(self._is_slow(took_s), now_s)
                 if rate is not None:
                     rate.window.record(False, now_s)  # noqa: FBT003  By position: for every call.
-                    if rate.window.hits == 0 and slow is None:
-                        # The most frequent case of all, and nothing to look at.
-                        return None
+                self._heed()
                 return self._open(now_s) if self._broken() else None
             if self._leases.pop(permit, None) is None:
                 return None
@@ -186,6 +191,7 @@ class Circuit:
         with self._lock:
             if permit == self._generation and self.state is State.CLOSED:
                 self._failed += 1
+                self.quiet = None
                 self.heeds_success = True
                 self._count(failed=True, now_s=now_s, took_s=took_s)
                 return self._open(now_s) if self._broken() else None
@@ -341,7 +347,19 @@ class Circuit:
             self.closed = REFUSED
         else:
             self.closed = self._generation
-        self.heeds_success = self.state is not State.CLOSED or self._failed > 0 or self.timed
+        self._heed()
+
+    def _heed(self) -> None:
+        """Set what is to be done about a success, as far as that is known without the lock."""
+        self.quiet = None
+        self.heeds_success = True
+        rate = self._rate
+        if self.state is not State.CLOSED or self._failed or self._slow is not None:
+            return
+        if rate is None or rate.window.ignores_misses:
+            self.heeds_success = False
+        elif isinstance(rate.window, TimeWindow) and not rate.window.hits:
+            self.quiet = rate.window
 
 
 def _rule(

@@ -21,6 +21,11 @@ class Budget:
     very same moment on an interpreter without a global lock, one count may be lost, which makes
     the budget smaller and never larger. All else happens only when something failed.
 
+    Args:
+        share: Further attempts for each call of the last second: 0.2 is one for five.
+        floor_per_s: Further attempts a second that there may be in any case.
+        now_s: Monotonic seconds.
+
     Attributes:
         calls: First attempts so far.
         spent: What was granted so far.

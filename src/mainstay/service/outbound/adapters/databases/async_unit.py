@@ -24,6 +24,9 @@ async def async_in_transaction(
         engine: Made by ``async_sqlalchemy_engine``.
         work: As there, but a coroutine function.
         idempotent: As there.
+
+    Raises:
+        PolicyMisused: The engine is another one.
     """
     pool = engine.pool
     if not isinstance(pool, AsyncPolicyPool):
