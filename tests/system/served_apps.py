@@ -232,6 +232,11 @@ def flask_breaks() -> flask.Response:
     return flask.Response(sync_breaking())
 
 
+@flask_api.get("/breaks-told")
+def flask_breaks_told() -> flask.Response:
+    return flask.Response(sync_breaking(), headers={"Content-Length": "100"})
+
+
 def sync_parts() -> Iterator[bytes]:
     for number in range(5):
         yield f"data: {number} {trace_id()}\n\n".encode()

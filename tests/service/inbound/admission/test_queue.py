@@ -90,6 +90,36 @@ def test_nobody_waits_in_a_queue_without_places() -> None:
     assert queue.head == NOBODY
 
 
+def test_where_a_short_wait_is_none_a_queue_that_moves_on_is_no_overload() -> None:
+    """Somebody always waits, and nobody for longer than that: the oldest goes first throughout."""
+    queue = Queue(10, 1.0, 0.1)
+    older = Waiting()
+    queue.join(older, NOW_S)
+    for step in range(1, 100):
+        now_s = NOW_S + 0.05 * step
+        newer = Waiting()
+        queue.join(newer, now_s)
+        assert not queue.overloaded(now_s)
+        assert queue.take(now_s) is older
+        older = newer
+
+
+def test_where_a_short_wait_is_none_overload_begins_with_longer_ones() -> None:
+    queue = Queue(10, 1.0, 0.1)
+    first, second, third = Waiting(), Waiting(LOW), Waiting()
+    queue.join(first, NOW_S)
+    queue.join(second, NOW_S + 0.3)
+    # The second has waited for 0.2 s, the first is gone: from here on there was no moment without.
+    assert queue.take(NOW_S + 0.5) is first
+    queue.join(third, NOW_S + 1.05)
+    assert not queue.overloaded(NOW_S + 1.09)
+    assert queue.overloaded(NOW_S + 1.1)
+    assert queue.take(NOW_S + 1.2) is third
+    assert queue.overloaded(NOW_S + 1.2)
+    assert queue.take(NOW_S + 1.3) is second
+    assert not queue.overloaded(NOW_S + 1.3)
+
+
 @dataclass
 class Model:
     """The laws of the queue, as plainly as they can be said."""
