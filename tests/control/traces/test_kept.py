@@ -75,6 +75,14 @@ def test_a_listing_has_a_line_for_each_trace_the_latest_first(tmp_path: Path) ->
     assert [(one.trace_id, one.spans) for one in only] == [(TRACE, 2)]
 
 
+def test_a_line_that_is_being_written_is_no_fault(tmp_path: Path) -> None:
+    fill(tmp_path, span(1))
+    with segments(tmp_path)[0].path.open("ab") as file:
+        file.write(line_of(span(2))[:-30])
+    assert listing(tmp_path).unreadable == 0
+    assert len(find(tmp_path, TRACE).spans) == 1
+
+
 def test_files_that_hold_something_else_are_counted_and_passed_over(tmp_path: Path) -> None:
     fill(tmp_path, span(1))
     segments(tmp_path)[0].path.write_bytes(

@@ -133,4 +133,6 @@ def _lines(folder: Path) -> Iterator[bytes]:
         except FileNotFoundError:
             # Its turn came in the ring while we read.
             continue
-        yield from (line for line in data.split(b"\n") if line)
+        # What has no end yet is being written, or was cut short and gets its end with the next.
+        whole, _, _ = data.rpartition(b"\n")
+        yield from (line for line in whole.split(b"\n") if line)
