@@ -314,8 +314,11 @@ def tell_success(plan: Plan, permit: int, began_s: float) -> None:
     circuit = plan.circuit
     assert circuit is not None, "only asked with a circuit"
     now_s = plan.now()
-    took_s = took(began_s, now_s)
-    change = circuit.succeeded(permit, now_s=now_s, took_s=took_s)
+    quiet = circuit.quiet
+    if quiet is not None and now_s < quiet.ends_s and permit == circuit.closed > REFUSED:
+        quiet.misses += 1
+        return
+    change = circuit.succeeded(permit, now_s=now_s, took_s=took(began_s, now_s))
     if change is not None:
         tell_change(plan, change)
 

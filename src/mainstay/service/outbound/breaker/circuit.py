@@ -171,11 +171,12 @@ class Circuit:
             if permit == self._generation and self.state is State.CLOSED:
                 self._failed = 0
                 rate, slow = self._rate, self._slow
-                if slow is not None:
-                    slow.window.record(self._is_slow(took_s), now_s)
                 if rate is not None:
                     rate.window.record(False, now_s)  # noqa: FBT003  By position: for every call.
-                self._heed()
+                if slow is not None:
+                    slow.window.record(self._is_slow(took_s), now_s)
+                else:
+                    self._heed()
                 return self._open(now_s) if self._broken() else None
             if self._leases.pop(permit, None) is None:
                 return None
