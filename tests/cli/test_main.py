@@ -106,6 +106,11 @@ def test_events_become_lines_and_strange_ones_are_still_shown() -> None:
         (["up", "--nope"], "no such option '--nope'; see `mainstay up --help`"),
         (["load"], "a URL or --file is needed; see `mainstay load --help`"),
         (
+            ["logs", "--since", "soon"],
+            "invalid value for '--since': 'soon' is neither a duration (10m) nor a time "
+            "(2026-01-31T12:00); see `mainstay logs --help`",
+        ),
+        (
             ["scale", "web", "x"],
             "invalid value for 'REPLICAS': 'x' is not a whole number; see `mainstay scale --help`",
         ),

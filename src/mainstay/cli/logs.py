@@ -110,7 +110,8 @@ def pattern_of(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        raise click.BadParameter(f"{text!r} is no regular expression: {error}") from error
+        said = f"{text!r} is no regular expression: {error}"
+        raise click.BadParameter(said, param_hint="'--grep'") from error
 
 
 def since_of(text: str, now_s: float) -> float:
@@ -121,7 +122,7 @@ def since_of(text: str, now_s: float) -> float:
         at_s = time_of(text)
         if at_s is None:
             said = f"{text!r} is neither a duration (10m) nor a time (2026-01-31T12:00)"
-            raise click.BadParameter(said) from error
+            raise click.BadParameter(said, param_hint="'--since'") from error
         return at_s
 
 
