@@ -106,9 +106,9 @@ def test_events_become_lines_and_strange_ones_are_still_shown() -> None:
         (["up", "--nope"], "no such option '--nope'; see `mainstay up --help`"),
         (["load"], "a URL or --file is needed; see `mainstay load --help`"),
         (
-            ["logs", "--since", "soon"],
-            "invalid value for '--since': 'soon' is neither a duration (10m) nor a time "
-            "(2026-01-31T12:00); see `mainstay logs --help`",
+            ["logs", "--grep", "("],
+            "invalid value for '--grep': '(' is no regular expression: missing ), unterminated"
+            + " subpattern at position 0; see `mainstay logs --help`",
         ),
         (
             ["scale", "web", "x"],
