@@ -23,6 +23,10 @@ ORDER: dict[str, Any] = {
 }
 TOTAL_CENTS = 2 * 4200 + 1100
 SOLD_OUT = 19
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+"""One that nobody guesses: these customers have no credentials."""
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ async def test_an_order_is_priced_charged_and_kept(
 async def test_an_order_that_is_sent_again_is_the_same_order(
     client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    first, again = await _order(client, "k"), await _order(client, "k")
+    first, again = await _order(client, KEY), await _order(client, KEY)
     assert again.status_code == 201
     assert again.json() == first.json()
     assert again.headers["idempotency-replayed"] == "true"
@@ -72,12 +76,12 @@ async def test_an_order_that_is_sent_again_is_the_same_order(
 
 async def test_what_the_store_has_forgotten_the_order_book_knows(tmp_path: Path) -> None:
     async with shop(tmp_path) as client:
-        first = await _order(client, "k")
+        first = await _order(client, KEY)
     # Another store, with nothing in it.
     async with shop(tmp_path) as client:
-        again = await _order(client, "k")
+        again = await _order(client, KEY)
     async with shop(tmp_path) as client:
-        other = await _order(client, "k", email="other@example.org")
+        other = await _order(client, KEY, email="other@example.org")
     assert "idempotency-replayed" not in again.headers
     assert again.json() == first.json()
     assert (other.status_code, other.json()["code"]) == (422, "key_reused")
@@ -88,7 +92,7 @@ async def test_what_the_store_has_forgotten_the_order_book_knows(tmp_path: Path)
 async def test_of_many_at_once_with_one_key_one_is_charged(
     client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    answers = await asyncio.gather(*(_order(client, "k") for _ in range(12)))
+    answers = await asyncio.gather(*(_order(client, KEY) for _ in range(12)))
     placed = [answer for answer in answers if answer.status_code == 201]
     told_to_wait = [answer for answer in answers if answer.status_code == 409]
     assert len(placed) + len(told_to_wait) == 12
@@ -109,8 +113,8 @@ async def test_a_key_that_comes_with_another_order_is_refused(
     client: httpx.AsyncClient,
 ) -> None:
     """Whoever guesses a key must not be shown somebody else's order."""
-    await _order(client, "k")
-    answer = await _order(client, "k", email="other@example.org")
+    await _order(client, KEY)
+    answer = await _order(client, KEY, email="other@example.org")
     assert answer.status_code == 422
     assert answer.json()["type"].endswith("#idempotency-mismatch")
     assert "customer@example.org" not in answer.text
@@ -121,8 +125,8 @@ async def test_a_charge_whose_answer_got_lost_is_not_made_twice(tmp_path: Path) 
     wrapped = service("payments").asgi(charges)
     lossy = AnswerLost(httpx.ASGITransport(wrapped))
     async with client_of(charges, wrapped), shop(tmp_path, {"payments": lossy}) as client:
-        first = await _order(client, "k")
-        again = await _order(client, "k")
+        first = await _order(client, KEY)
+        again = await _order(client, KEY)
     assert first.status_code == first.json()["status"] == 503
     assert first.headers["retry-after"] == "2"
     assert (again.status_code, again.json()["state"]) == (201, "confirmed")
@@ -132,10 +136,10 @@ async def test_a_charge_whose_answer_got_lost_is_not_made_twice(tmp_path: Path) 
 
 async def test_an_order_waits_for_payments_to_come_back(tmp_path: Path) -> None:
     async with shop(tmp_path, {"payments": Away()}) as client:
-        refused = await _order(client, "k")
+        refused = await _order(client, KEY)
     # Another process, later.
     async with shop(tmp_path) as client:
-        placed = await _order(client, "k")
+        placed = await _order(client, KEY)
     assert refused.status_code == 503
     assert placed.json()["state"] == "confirmed"
     assert _charged(tmp_path) == [TOTAL_CENTS]
@@ -143,7 +147,7 @@ async def test_an_order_waits_for_payments_to_come_back(tmp_path: Path) -> None:
 
 async def test_a_declined_order_stays_declined(client: httpx.AsyncClient, tmp_path: Path) -> None:
     for _ in range(2):
-        answer = await _order(client, "k", payment="card_without_funds")
+        answer = await _order(client, KEY, payment="card_without_funds")
         assert (answer.status_code, answer.json()["code"]) == (402, "payment_declined")
     assert _charged(tmp_path) == []
 
@@ -250,9 +254,9 @@ async def test_while_the_store_is_away_orders_are_placed_and_paid_once(tmp_path:
     async with shop(tmp_path, stores=stores) as client:
         stores.away = True
         placed = await _order(client)
-        keyed = await _order(client, "k")
+        keyed = await _order(client, KEY)
         stores.away = False
-        later = await _order(client, "k")
+        later = await _order(client, KEY)
     assert (placed.status_code, placed.json()["state"]) == (201, "confirmed")
     assert keyed.status_code == 503
     assert keyed.json()["type"].endswith("#store-unavailable")

@@ -17,6 +17,7 @@ from shop.payments.charge import ChargeInvalid, ChargeRequest, ReferenceCharged,
 from shop.payments.ledger import SCHEMA, Ledger
 
 BODY = {"amount_cents": 4200, "method": "card", "reference": "order-1"}
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def test_a_reference_is_charged_once(client: httpx.AsyncClient) -> None:
     """Whatever keys there are: the ledger is what knows who has paid."""
     first = await _charge(client)
     again = await _charge(client)
-    with_key = await _charge(client, "k")
+    with_key = await _charge(client, KEY)
     other = await _charge(client, reference="order-2")
     assert (first.status_code, again.status_code, with_key.status_code) == (201, 200, 200)
     assert first.json() == again.json() == with_key.json()
@@ -44,7 +45,7 @@ async def test_a_reference_is_charged_once(client: httpx.AsyncClient) -> None:
 
 
 async def test_the_first_answer_to_a_key_is_given_again(client: httpx.AsyncClient) -> None:
-    first, again = await _charge(client, "a"), await _charge(client, "a")
+    first, again = await _charge(client, KEY), await _charge(client, KEY)
     assert first.status_code == again.status_code == 201
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
@@ -65,8 +66,8 @@ async def test_another_charge_for_a_reference_is_refused(client: httpx.AsyncClie
 
 
 async def test_a_key_that_comes_with_another_charge_is_refused(client: httpx.AsyncClient) -> None:
-    await _charge(client, "a")
-    answer = await _charge(client, "a", reference="order-2")
+    await _charge(client, KEY)
+    answer = await _charge(client, KEY, reference="order-2")
     assert answer.status_code == 422
     assert answer.json()["type"].endswith("#idempotency-mismatch")
 

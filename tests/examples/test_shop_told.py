@@ -20,6 +20,7 @@ ORDER: dict[str, Any] = {
 }
 OWN = ("event", "level", "state", "order_id", "total_cents", "lines")
 CHARGE = ("status", "reference", "amount_cents")
+KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 PERSONAL = ("Quay Customer", "customer@example.org")
 
 
@@ -46,8 +47,8 @@ def decided(told: Kept) -> list[tuple[str, str]]:
     return [(one["event"], one.get("status") or one["state"]) for one in events(told)]
 
 
-async def ordered(client: httpx.AsyncClient, key: str = "k", **changes: Any) -> httpx.Response:
-    return await client.post("/api/orders", json=ORDER | changes, headers={"Idempotency-Key": key})
+async def ordered(client: httpx.AsyncClient, **changes: Any) -> httpx.Response:
+    return await client.post("/api/orders", json=ORDER | changes, headers={"Idempotency-Key": KEY})
 
 
 async def counted(client: httpx.AsyncClient) -> dict[str, float]:
