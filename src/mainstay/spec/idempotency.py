@@ -48,7 +48,8 @@ class Idempotency:
         default="authorization",
         doc="Whose key it is: nobody gets the answer to somebody else's. Hashed. authorization: "
         "the header, and the session where `session` is declared. Where a request lacks it, the "
-        "client's address stands in. A function of `service.limit_key('user')` goes before it.",
+        "client's address stands in; others may share that, so answers are then repeated only for "
+        "keys of 20 characters and more. A function of `service.limit_key('user')` goes before it.",
     )
     ttl_s: float = key(
         "ttl",

@@ -21,7 +21,7 @@ from mainstay.spec.inbound import Inbound
 from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.sessions import Session
 
-KEY = (b"idempotency-key", b'"k"')
+KEY = (b"idempotency-key", b'"8e03978e-40d5-43dd-bc93-6894a57f9324"')
 SIGNING = Secret("${file:key}", "a signing key of thirty-two letters")
 
 

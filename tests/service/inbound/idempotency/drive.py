@@ -17,7 +17,7 @@ from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.spec import idempotency as spec
 from mainstay.testing import VirtualClock
 
-KEY = {"idempotency-key": '"8e03978e"'}
+KEY = {"idempotency-key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
 
 
 @dataclass

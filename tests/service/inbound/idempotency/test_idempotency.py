@@ -54,7 +54,7 @@ def test_the_app_gets_the_whole_body_and_its_attempt(make: Make) -> None:
     kind.ask()
     (asked,) = kind.asked
     assert asked.body == b"two bikes"
-    assert asked.attempt.key == "8e03978e"
+    assert asked.attempt.key == KEY["idempotency-key"].strip('"')
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,48 @@ def test_who_asks_is_known_by_what_is_declared(
     assert "idempotency-replayed" in kind.ask(headers=KEY | same).headers
     if other is not None:
         assert "idempotency-replayed" not in kind.ask(headers=KEY | other).headers
+
+
+GUESSED = {"idempotency-key": '"order-17"'}
+
+
+def test_a_key_that_may_be_guessed_tells_a_stranger_nothing(make: Make) -> None:
+    """Two people behind one address: the work is done once, and that is all the other one hears."""
+    kind = make()
+    assert kind.ask(headers=GUESSED).status == 201
+    again = kind.ask(headers=GUESSED)
+    assert (again.status, again.kind, again.body) == (409, "idempotency-answer-not-kept", b"")
+    assert len(kind.asked) == 1
+    # Elsewhere it is another caller's, and does the work.
+    assert kind.ask(headers=GUESSED, client="192.0.2.2").status == 201
+
+
+@pytest.mark.parametrize(
+    ("options", "headers"),
+    [
+        ({}, {"authorization": "Bearer one"}),
+        ({"caller": "cookie:sid"}, {"cookie": "sid=a"}),
+        ({"caller": "header:X-Tenant"}, {"x-tenant": "a"}),
+        ({"caller": "client_ip"}, {}),
+        ({"principal": lambda exchange: "user"}, {}),
+    ],
+    ids=["authorization", "cookie", "header", "declared address", "program"],
+)
+def test_who_is_known_may_have_any_key(
+    make: Make, options: dict[str, Any], headers: dict[str, str]
+) -> None:
+    kind = make(**options)
+    first = kind.ask(headers=GUESSED | headers)
+    again = kind.ask(headers=GUESSED | headers)
+    assert (again.status, again.body) == (first.status, first.body)
+    assert "idempotency-replayed" in again.headers
+
+
+@pytest.mark.parametrize("caller", ["cookie:sid", "header:X-Tenant", "authorization"])
+def test_who_lacks_what_is_declared_is_as_anonymous(make: Make, caller: str) -> None:
+    kind = make(caller=caller)
+    kind.ask(headers=GUESSED)
+    assert kind.ask(headers=GUESSED).kind == "idempotency-answer-not-kept"
 
 
 def test_the_program_may_say_who_asks(make: Make) -> None:

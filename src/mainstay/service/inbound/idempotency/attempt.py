@@ -40,9 +40,10 @@ class Attempt:
         record: Name of its record in the store: a hash.
         token: Of this attempt, no other has the same.
         fingerprint: Of the request.
+        proven: Whether nobody else can have sent it: only then is an answer repeated.
     """
 
-    __slots__ = ("_records", "_ttl_s", "fingerprint", "key", "record", "token")
+    __slots__ = ("_records", "_ttl_s", "fingerprint", "key", "proven", "record", "token")
 
     def __init__(
         self,
@@ -53,8 +54,10 @@ class Attempt:
         fingerprint: bytes,
         records: Records,
         ttl_s: float,
+        proven: bool = True,
     ) -> None:
         self.key = key
+        self.proven = proven
         self.record = record
         self.token = token
         self.fingerprint = fingerprint

@@ -32,6 +32,7 @@ from mainstay.service.inbound.idempotency.key import (
     HEADER,
     SessionOf,
     caller_by,
+    is_proven,
     parse_key,
     record_name,
 )
@@ -125,6 +126,7 @@ class Idempotency:
             record=record_name(self._prefix, caller, key),
             token=secrets.randbits(62) + 1,
             fingerprint=fingerprint(exchange.method, exchange.path, query, body),
+            proven=is_proven(caller, key),
             records=self.records,
             ttl_s=self._options.ttl_s,
         )
@@ -158,6 +160,8 @@ class Idempotency:
             raise Refused(refusals.IN_FLIGHT)
         if claim.state is State.CRASHED:
             raise Refused(refusals.UNKNOWN)
+        if not attempt.proven:
+            raise Refused(refusals.ANSWER_WITHHELD)
         answer = decode(claim.answer or b"")
         if answer is None or answer.body is None:
             raise Refused(refusals.ANSWER_NOT_KEPT)

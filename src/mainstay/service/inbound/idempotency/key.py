@@ -21,6 +21,12 @@ _ESCAPED = re.compile(rb"\\(.)")
 # What can't be taken for a string, a list or an item with parameters. Two headers become a list.
 _BARE = re.compile(rb"[A-Za-z0-9._~:/+=@!*#%&|^-]{1,255}")
 
+SECRET_BYTES_MIN = 20
+"""A key so long may be a secret of the client that made it, as a UUID is; a shorter one may be
+guessed. By length alone: what a text was made from can't be seen in it."""
+
+_ANONYMOUS = b"a"
+
 CallerOf = Callable[[Exchange], bytes]
 """Returns who asks; the first byte says by what that is known."""
 
@@ -49,7 +55,8 @@ def caller_by(declared: str, session_of: SessionOf | None = None) -> CallerOf:
     """
     by, _, name = declared.partition(":")
     if by == "client_ip":
-        return _address
+        # Somebody has said that addresses are identities here.
+        return _by_address
     if by == "cookie":
         return _by_cookie(name.encode("ascii"))
     if by == "header":
@@ -72,8 +79,25 @@ def record_name(prefix: str, caller: bytes, key: bytes) -> str:
     return prefix + name.hexdigest()
 
 
+def is_proven(caller: bytes, key: bytes) -> bool:
+    """Return whether only the client itself can have sent this key as this caller.
+
+    Who has no credentials is told apart by the address, which all clients behind one router or one
+    proxy share. Then the key is what others don't know, if it is one that can't be guessed.
+
+    Args:
+        caller: As a ``CallerOf`` returns it.
+        key: As ``parse_key`` returns it.
+    """
+    return not caller.startswith(_ANONYMOUS) or len(key) >= SECRET_BYTES_MIN
+
+
 def _address(exchange: Exchange) -> bytes:
-    return b"a" + (exchange.client or "").encode("utf-8", "surrogateescape")
+    return _ANONYMOUS + (exchange.client or "").encode("utf-8", "surrogateescape")
+
+
+def _by_address(exchange: Exchange) -> bytes:
+    return b"i" + _address(exchange)
 
 
 def _by_header(name: bytes) -> CallerOf:

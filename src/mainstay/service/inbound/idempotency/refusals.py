@@ -38,6 +38,14 @@ ANSWER_NOT_KEPT = Refusal(
     detail="An earlier request with this Idempotency-Key did its work. Its answer was too long to "
     "be kept, or never finished.",
 )
+ANSWER_WITHHELD = Refusal(
+    status=409,
+    kind="idempotency-answer-not-kept",
+    title="The work was done, its answer was not kept",
+    detail="An earlier request with this Idempotency-Key did its work. Without credentials its "
+    "answer is only given to who has a key that can't be guessed: 20 characters and more, such as "
+    "a UUID.",
+)
 BODY_TOO_LARGE = Refusal.of(
     "body-too-large",
     "A request with an Idempotency-Key may not have a body of this size.",

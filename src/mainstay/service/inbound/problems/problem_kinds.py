@@ -80,7 +80,8 @@ KINDS: dict[str, ProblemKind] = {
         409,
         "The work was done, its answer was not kept",
         "An earlier request with the same `Idempotency-Key` did its work; its answer was too long "
-        "to be kept, or was cut off.",
+        "to be kept, or was cut off. Or nobody can know that it is for you: the request has no "
+        "credentials, and a key of less than 20 characters.",
         "Read what became of it; the work is not to be asked for again.",
     ),
     "body-too-large": ProblemKind(
