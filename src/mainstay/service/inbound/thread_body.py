@@ -3,10 +3,25 @@
 from collections.abc import Iterable, Iterator
 from contextvars import copy_context
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from mainstay.service.inbound.thread_flight import ThreadFlight
+
+class Underway(Protocol):
+    """A request whose answer is on its way out.
+
+    Attributes:
+        size: Bytes of the body so far.
+    """
+
+    size: int
+
+    def end(self, error: str | None) -> None:
+        """Note that the answer has ended; once."""
+        ...
+
+    def broke(self, error: BaseException) -> None:
+        """Note that the answer broke off."""
+        ...
 
 
 class StreamedBody:
@@ -18,7 +33,7 @@ class StreamedBody:
 
     __slots__ = ("_body", "_flight", "_next", "_run")
 
-    def __init__(self, body: Iterable[bytes], flight: "ThreadFlight") -> None:
+    def __init__(self, body: Iterable[bytes], flight: Underway) -> None:
         self._body = body
         self._flight = flight
         self._next = iter(body).__next__
