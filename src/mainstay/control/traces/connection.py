@@ -1,15 +1,14 @@
 """One connection of a sender of spans: HTTP/1.1, one request at a time, bounded."""
 
 import asyncio
-import hmac
 from http import HTTPStatus
 from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from mainstay.control.traces.answer import Answer, response
-from mainstay.control.traces.door import PATH
-from mainstay.control.traces.intake import BODY_BYTES_MAX, ENCODINGS, Letter
+from mainstay.control.traces.head import JSON, TOO_LARGE, Head, refusal
+from mainstay.control.traces.intake import BODY_BYTES_MAX, Letter
 
 HEAD_BYTES_MAX: Final = 16 * 1024
 """Of a request's line and headers together."""
@@ -25,9 +24,6 @@ LINGER_S: Final = 2.0
 
 IDLE_S: Final = 300.0
 """Between two requests."""
-
-_JSON: Final = "application/json"
-_FORMS: Final = frozenset({"application/x-protobuf", _JSON})
 
 _NOT_OTLP = Answer(status=HTTPStatus.BAD_REQUEST, said="the request is no HTTP/1.1")
 
@@ -66,7 +62,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_answered", "_body", "_busy", "_bytes", "_done", "_fault", "_head_done", "_headers",
+        "_answered", "_body", "_busy", "_bytes", "_done", "_fault", "_head", "_headers",
         "_held", "_owner", "_parser", "_timer", "_transport", "_url",
     )  # fmt: skip
 
@@ -83,7 +79,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._bytes = 0
-        self._head_done = False
+        self._head: Head | None = None
         self._body = bytearray()
         self._fault: Answer | None = None
         self._done = False
@@ -97,7 +93,7 @@ class Connection(asyncio.Protocol):
         if not self._owner.opened(self):
             busy = Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, said="too many connections")
             self._answered = True
-            self._write(response(busy, as_json=False, close=True))
+            self._say(busy, close=True)
             self.close()
             return
         self._wait(IDLE_S)
@@ -153,9 +149,10 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Decide by the head whether the body is wanted."""
-        self._head_done = True
-        self._fault = self._fault or self._refused_head()
-        if self._fault is None and self._header(b"expect").lower() == "100-continue":
+        method = self._parser.get_method()
+        head = self._head = Head(method=method, target=self._url, headers=self._headers)
+        self._fault = self._fault or refusal(head, self._owner.token)
+        if self._fault is None and head.said(b"expect") == "100-continue":
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -163,7 +160,7 @@ class Connection(asyncio.Protocol):
         if self._fault is not None:
             return
         if self._held + len(body) > BODY_BYTES_MAX:
-            self._fault = _too_large()
+            self._fault = TOO_LARGE
         elif not self._owner.room(len(body)):
             said = "too much is on its way"
             self._fault = Answer(status=HTTPStatus.SERVICE_UNAVAILABLE, said=said)
@@ -184,7 +181,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._answered:
             return
         keep = self._parser.should_keep_alive()
-        self._write(response(answer, as_json=self._as_json(), close=not keep))
+        self._say(answer, close=not keep)
         if keep:
             self._forget()
             self._wait(IDLE_S)
@@ -197,14 +194,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _hand_over(self) -> None:
+        head = self._head
+        assert head is not None, "a request that is whole has a head"
         self._busy = True
         if self._timer is not None:
             self._timer.cancel()
-        letter = Letter(
-            body=bytes(self._body),
-            encoding=self._header(b"content-encoding").lower(),
-            as_json=self._as_json(),
-        )
+        letter = Letter(body=bytes(self._body), encoding=head.encoding, as_json=head.form == JSON)
         self._body = bytearray()
         self._owner.came(self, letter)
 
@@ -215,53 +210,23 @@ class Connection(asyncio.Protocol):
         """
         self._answered = True
         self._free()
-        self._write(response(answer, as_json=self._as_json(), close=True))
+        self._say(answer, close=True)
         if self._transport is not None and self._transport.can_write_eof():
             self._transport.write_eof()
         self._wait(LINGER_S)
 
-    def _refused_head(self) -> Answer | None:
-        """Return why the body is not wanted; who is not ours learns nothing but that."""
-        if not self._is_ours():
-            return Answer(status=HTTPStatus.UNAUTHORIZED, said="the sender is not known here")
-        if self._url.partition(b"?")[0] != PATH.encode("ascii"):
-            return Answer(status=HTTPStatus.NOT_FOUND, said=f"only {PATH} is here")
-        if self._parser.get_method() != b"POST":
-            return Answer(status=HTTPStatus.METHOD_NOT_ALLOWED, said="spans are POSTed")
-        length = self._header(b"content-length")
-        if length.isdecimal() and int(length[:20]) > BODY_BYTES_MAX:
-            return _too_large()
-        return self._refused_form()
-
-    def _is_ours(self) -> bool:
-        shown = self._headers.get(b"authorization", b"")
-        return hmac.compare_digest(shown, b"Bearer " + self._owner.token.encode("ascii"))
-
-    def _refused_form(self) -> Answer | None:
-        said = ""
-        if self._form() not in _FORMS:
-            said = f"a body is one of {', '.join(sorted(_FORMS))}"
-        elif self._header(b"content-encoding").lower() not in ENCODINGS:
-            said = "a body is not compressed, or gzip, or deflate"
-        return Answer(status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, said=said) if said else None
-
     def _unbounded(self) -> Answer | None:
         """Return the fault of more bytes than any request of ours has, whatever they are."""
-        if self._head_done:
-            return _too_large() if self._bytes > HEAD_BYTES_MAX + WIRE_BYTES_MAX else None
+        if self._head is not None:
+            return TOO_LARGE if self._bytes > HEAD_BYTES_MAX + WIRE_BYTES_MAX else None
         if self._bytes <= HEAD_BYTES_MAX:
             return None
         said = f"a head is {HEAD_BYTES_MAX} bytes at most"
         return Answer(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, said=said)
 
-    def _as_json(self) -> bool:
-        return self._form() == _JSON
-
-    def _form(self) -> str:
-        return self._header(b"content-type").partition(";")[0].strip().lower()
-
-    def _header(self, name: bytes) -> str:
-        return self._headers.get(name, b"").decode("latin-1").strip()
+    def _say(self, answer: Answer, *, close: bool) -> None:
+        as_json = self._head is not None and self._head.form == JSON
+        self._write(response(answer, as_json=as_json, close=close))
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -280,10 +245,3 @@ class Connection(asyncio.Protocol):
     def _too_late(self) -> None:
         if self._transport is not None:
             self._transport.abort()
-
-
-def _too_large() -> Answer:
-    return Answer(
-        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        said=f"a body is {BODY_BYTES_MAX} bytes at most",
-    )
