@@ -24,8 +24,6 @@ ORDER: dict[str, Any] = {
 TOTAL_CENTS = 2 * 4200 + 1100
 SOLD_OUT = 19
 KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
-
-KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 """One that nobody guesses: these customers have no credentials."""
 
 
