@@ -1,6 +1,7 @@
 """Probes at a port of their own: answered whatever the app's loop does, and bounded."""
 
 import asyncio
+import errno
 import http.client
 import json
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.health.board import Board
 from mainstay.service.inbound.health.check import Check
@@ -64,7 +66,7 @@ class AppLoop:
 class World:
     """A service's probes behind a door."""
 
-    def __init__(self, app: AppLoop | None) -> None:
+    def __init__(self, app: AppLoop | None, listener: socket.socket | None = None) -> None:
         self.clock = VirtualClock()
         self.drain = Drain(delay_s=0, bound_s=20, clock=self.clock, events=Listeners())
         self.drain.started = True
@@ -73,7 +75,7 @@ class World:
             path="/health", service="s", version="1", board=self.board, drain=self.drain
         )
         probes.routes["/metrics"] = FIGURES
-        listener = listen("127.0.0.1", 0)
+        listener = listen("127.0.0.1", 0) if listener is None else listener
         self.port: int = listener.getsockname()[1]
         loop = None if app is None else app.loop
         self.door = ProbeDoor(probes, listener, loop=loop, clock=self.clock)
@@ -225,6 +227,30 @@ def test_a_question_may_come_in_pieces(world: World) -> None:
             wire.sendall(piece)
             assert world.ask("/health/live")[0] == 200
         assert wire.recv(64).startswith(b"HTTP/1.1 200 ")
+
+
+class Exhausted(socket.socket):
+    """A listener of a process that has no file left for a while."""
+
+    tries = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.tries += 1
+        if self.tries < 4:
+            raise OSError(errno.EMFILE, "too many open files")
+        return super().accept()
+
+
+def test_a_process_without_files_does_not_spin() -> None:
+    listener = Exhausted(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    world = World(None, listener)
+    began_s = SYSTEM_CLOCK.monotonic_s()
+    assert world.ask("/health/live")[0] == 200
+    assert listener.tries == 4
+    assert SYSTEM_CLOCK.monotonic_s() - began_s >= 0.1
+    world.door.close()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ answer is 503.
 
 import asyncio
 import contextlib
+import errno
 import selectors
 import socket
 import sys
@@ -41,6 +42,10 @@ STUCK_S = 2.0
 _HURRY_S = 0.0005
 """How long the app may hold the interpreter while a probe is answered; Python's own is 5 ms, of
 which an answer would wait through one for each call of the system."""
+
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_EXHAUSTED_S = 0.05
+"""Between two attempts to take a connection in while the system has no room for one."""
 
 _BACKLOG = 128
 _READ_BYTES = 4096
@@ -87,7 +92,7 @@ class ProbeDoor:
             self._selector.register(one, selectors.EVENT_READ)
         self._waker.setblocking(False)  # noqa: FBT003  As above.
         self._thread = threading.Thread(target=self._run, name="mainstay-probes", daemon=True)
-        self._closed = False
+        self._ended = threading.Event()
 
     def start(self) -> None:
         """Begin to answer."""
@@ -95,12 +100,12 @@ class ProbeDoor:
 
     def close(self) -> None:
         """End it, and wait until it has ended."""
-        self._closed = True
+        self._ended.set()
         self._wake()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closed:
+        while not self._ended.is_set():
             # One that waits is looked after when its time is up; others come by themselves.
             ready = self._selector.select(CONNECTION_S if self._open else None)
             with hurried():
@@ -121,8 +126,10 @@ class ProbeDoor:
     def _accept(self) -> None:
         try:
             stream, _ = self._listener.accept()
-        except OSError:
-            # It has left already, or there is no file left: then those here are answered first.
+        except OSError as error:
+            # Who came may have left. Where no file is left, it would be ready at once again.
+            if error.errno in _EXHAUSTED:
+                self._ended.wait(_EXHAUSTED_S)
             return
         stream.setblocking(False)  # noqa: FBT003  As above.
         if len(self._open) >= CONNECTIONS_MAX:
