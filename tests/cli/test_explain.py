@@ -211,11 +211,14 @@ def test_what_holds_without_being_declared_is_shown(
     (folder / "mainstay.yaml").write_text(
         "service: shop\napp: shop:app\ninbound:\n  headers: {permissions: {usb: [self, '*']}}\n"
         "  rate_limit: [7/min, {rate: 9/s, burst: 2, name: a}]\n"
+        "  session: {store: cache}\n"
+        "dependencies: {cache: {url: 'redis://127.0.0.1:6379', timeout: 1s}}\n"
     )
     assert call("explain", "inbound", "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     found = {key: (one["value"], one["from"]) for key, one in answer["values"].items()}
     assert found["rate_limit[0].burst"] == ("7", "default: as many as rate names")
+    assert found["session.keys"] == ("made at the first start", "default: in .mainstay/run")
     assert found["rate_limit[1].burst"] == ("2", "mainstay.yaml:5:42")
     assert found["headers.csp"] == ("of the preset", "default")
     value, source = found["headers.permissions"]

@@ -156,6 +156,18 @@ async def test_the_basket_is_in_the_session_and_not_in_the_cookie(
     assert len(client.cookies["session"]) < 100
 
 
+async def test_a_partner_s_pages_may_read_and_order_nothing(client: httpx.AsyncClient) -> None:
+    partner = {"Origin": "https://partner.example.com"}
+    read = await client.get("/api/products/42", headers=partner)
+    assert read.headers["access-control-allow-origin"] == partner["Origin"]
+    assert "access-control-allow-credentials" not in read.headers
+    stranger = await client.get("/api/products/42", headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in stranger.headers
+    asked = {**partner, "Access-Control-Request-Method": "POST"}
+    preflight = await client.options("/api/orders", headers=asked)
+    assert "POST" not in preflight.headers.get("access-control-allow-methods", "")
+
+
 async def test_nobody_can_make_a_session_up(client: httpx.AsyncClient) -> None:
     await client.post("/cart", data={"product_id": "42"})
     forged = client.cookies["session"][:-4] + "AAAA"

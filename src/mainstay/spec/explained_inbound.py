@@ -41,6 +41,8 @@ def _derived(inbound: Inbound) -> Iterator[tuple[str, tuple[str, str]]]:
         if limit.burst is None:
             made = ": as many as rate names"
             yield f"rate_limit[{index}].burst", (str(limit.burst_calls), made)
+    if inbound.session is not None and not inbound.session.keys:
+        yield "session.keys", ("made at the first start", ": in .mainstay/run")
     headers = inbound.headers
     if headers is not None and headers.csp == ():
         yield "headers.csp", ("of the preset", "")
