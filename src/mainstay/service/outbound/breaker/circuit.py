@@ -69,11 +69,9 @@ class _Rule:
         self.window = window or _window(share)
 
     def broken(self) -> bool:
-        share, window = self._share, self.window
+        share, calls = self._share, self.window.calls
         # A rounding error of 0.3 * 10 is not a call.
-        return window.calls >= share.calls_min and (
-            window.hits >= share.share * window.calls - 1e-9
-        )
+        return calls >= share.calls_min and self.window.hits >= share.share * calls - 1e-9
 
 
 def _window(share: ShareOfCalls) -> Window:
@@ -175,8 +173,10 @@ class Circuit:
                     rate.window.record(False, now_s)  # noqa: FBT003  By position: for every call.
                 if slow is not None:
                     slow.window.record(self._is_slow(took_s), now_s)
-                else:
+                elif rate is None or rate.window.hits == 0:
+                    # The most frequent case of all, and nothing to look at.
                     self._heed()
+                    return None
                 return self._open(now_s) if self._broken() else None
             if self._leases.pop(permit, None) is None:
                 return None
@@ -266,6 +266,7 @@ class Circuit:
             }
             for name, rule in (("failure", self._rate), ("slow", self._slow)):
                 if rule is not None:
+                    rule.window.fold()
                     counts[f"{name}_window_calls"] = rule.window.calls
                     counts[f"{name}_window_hits"] = rule.window.hits
             return counts

@@ -16,12 +16,8 @@ _NEVER = -(2**62)
 class Window(Protocol):
     """Counts the recent calls. ``hits`` are those that failed, or were slow: the owner's word."""
 
+    calls: int
     hits: int
-
-    @property
-    def calls(self) -> int:
-        """How many calls are in the window."""
-        ...
 
     @property
     def ignores_misses(self) -> bool:
@@ -34,6 +30,10 @@ class Window(Protocol):
 
     def advance(self, now_s: float) -> None:
         """Forget what is too old at ``now_s``."""
+        ...
+
+    def fold(self) -> None:
+        """Take into ``calls`` what was counted elsewhere."""
         ...
 
     def clear(self) -> None:
@@ -75,6 +75,9 @@ class CountWindow:
     def advance(self, now_s: float) -> None:
         """Nothing gets too old here: only calls move the window."""
 
+    def fold(self) -> None:
+        """Nothing is counted elsewhere."""
+
     def clear(self) -> None:
         """Forget everything."""
         self._ring = bytearray(len(self._ring))
@@ -95,8 +98,8 @@ class TimeWindow:
         ends_s: When the newest slice ends, monotonic.
     """
 
-    __slots__ = ("_at", "_calls", "_counted", "_folded", "_hits", "_newest", "_slice_s", "ends_s",
-                 "hits", "misses")  # fmt: skip
+    __slots__ = ("_at", "_calls", "_folded", "_hits", "_newest", "_slice_s", "calls",
+                 "ends_s", "hits", "misses")  # fmt: skip
 
     def __init__(self, size_s: float) -> None:
         assert size_s > 0
@@ -105,7 +108,7 @@ class TimeWindow:
         self._hits = [0] * SLICES
         self._newest = _NEVER
         self._at = 0
-        self._counted = 0
+        self.calls = 0
         # So many of the misses are in their slices.
         self._folded = 0
         self.ends_s = -math.inf
@@ -116,16 +119,13 @@ class TimeWindow:
         """Count one call in the slice of ``now_s``."""
         if now_s >= self.ends_s:
             self.advance(now_s)
+        elif self.misses != self._folded:
+            self.fold()
         self._calls[self._at] += 1
-        self._counted += 1
+        self.calls += 1
         if hit:
             self._hits[self._at] += 1
             self.hits += 1
-
-    @property
-    def calls(self) -> int:
-        """How many calls are in the window."""
-        return self._counted + max(0, self.misses - self._folded)
 
     @property
     def ignores_misses(self) -> bool:
@@ -134,19 +134,23 @@ class TimeWindow:
 
     def advance(self, now_s: float) -> None:
         """Empty the slices that have left the window; at most ten, however long the pause."""
-        misses = max(0, self.misses - self._folded)
-        self._folded += misses
-        self._calls[self._at] += misses
-        self._counted += misses
+        self.fold()
         now = int(now_s // self._slice_s)
         for one in range(max(self._newest + 1, now - SLICES + 1), now + 1):
             at = one % SLICES
-            self._counted -= self._calls[at]
+            self.calls -= self._calls[at]
             self.hits -= self._hits[at]
             self._calls[at] = self._hits[at] = 0
         self._newest = max(self._newest, now)
         self._at = self._newest % SLICES
         self.ends_s = (self._newest + 1) * self._slice_s
+
+    def fold(self) -> None:
+        """Put the misses that were counted without the lock into the slice in which they came."""
+        misses = max(0, self.misses - self._folded)
+        self._folded += misses
+        self._calls[self._at] += misses
+        self.calls += misses
 
     def clear(self) -> None:
         """Forget everything."""
@@ -154,7 +158,7 @@ class TimeWindow:
         self._hits = [0] * SLICES
         self._newest = _NEVER
         self._at = 0
-        self._counted = 0
+        self.calls = 0
         self._folded = self.misses
         self.ends_s = -math.inf
         self.hits = 0
