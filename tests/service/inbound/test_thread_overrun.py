@@ -8,6 +8,7 @@ from typing import Any
 from tests.service.inbound.polling import until
 from tests.service.inbound.threaded import Server, World
 
+from mainstay.core.clock import SYSTEM_CLOCK, SystemClock
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import DeadlineExceeded
 from mainstay.service.inbound.inbound import RequestRefused
@@ -67,6 +68,36 @@ def test_the_client_is_answered_at_once_and_what_the_app_says_goes_nowhere() -> 
     assert world.told == [(504, len(body), "deadline-exceeded")]
     refused = [one for one in world.events if isinstance(one, RequestRefused)]
     assert [(one.status, one.trace_id) for one in refused] == [(504, problem["trace_id"])]
+
+
+class Meddling(SystemClock):
+    """A clock that has an app say its own whenever the watch looks at the time."""
+
+    def __init__(self) -> None:
+        self.flights: list[Any] = []
+
+    def monotonic_s(self) -> float:
+        if threading.current_thread().name == "mainstay-deadlines":
+            for flight in self.flights:
+                flight.status, flight._said = 200, "200 OK"
+                flight._headers = [("Content-Length", "4")]
+        return SYSTEM_CLOCK.monotonic_s()
+
+
+def test_what_the_app_says_in_the_very_moment_is_not_mixed_in() -> None:
+    """An app that is past the question whether it is too late says status and length of its own."""
+    server, clock = Server(), Meddling()
+    world = World(SOON, clock)
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        clock.flights.append(environ["mainstay.exchange"])
+        assert server.answered.wait(60)
+        return [b"late"]
+
+    server.ask(world.service.wsgi(app))
+    ((status, headers, body),) = server.given
+    assert (status, int(headers["content-length"])) == (504, len(body))
+    assert [status for status, _, _ in world.told] == [504]
 
 
 def test_its_thread_holds_its_place_until_it_is_done() -> None:

@@ -3,6 +3,7 @@
 import threading
 from typing import TYPE_CHECKING, Any
 
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.telling import Telling
 from mainstay.service.inbound.watch import ANSWER_KEY
@@ -61,13 +62,14 @@ class World:
         events: What listeners heard.
     """
 
-    def __init__(self, inbound: Inbound) -> None:
+    def __init__(self, inbound: Inbound, clock: Clock = SYSTEM_CLOCK) -> None:
         self.told: list[tuple[int, int, str | None]] = []
         self.failed: list[BaseException] = []
         self.events: list[Event] = []
         self.service = Service(
             Declaration(service="shop", app="shop:app", inbound=inbound),
             environ={},
+            clock=clock,
             telling=Telling(observer=self, failed=lambda _, error: self.failed.append(error)),
         )
         self.service.events.add(self.events.append)

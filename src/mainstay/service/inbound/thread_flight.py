@@ -130,7 +130,8 @@ class ThreadFlight(Exchange):
         is_reading = self.is_reading
         token = enter_trace(self)
         try:
-            document = self._problem(BODY_LATE if is_reading else OVERRAN)
+            refusal = BODY_LATE if is_reading else OVERRAN
+            document, headers = self._problem(refusal)
             self.begun_s = self._inbound.clock.monotonic_s()
             if is_reading:
                 # It waits for its client and works for nobody: neither a place is for that, nor
@@ -138,7 +139,8 @@ class ThreadFlight(Exchange):
                 self._inbound.drain.flights.discard(self)
                 self._leave(self.begun_s)
             assert self._answer is not None, "only such are watched"
-            self._answer(self.status, self._dressed(self._headers), document)
+            # By what is at hand here: the app may say another in this very moment.
+            self._answer(refusal.status, self._dressed(headers), document)
         finally:
             leave_trace(token)
 
@@ -222,7 +224,8 @@ class ThreadFlight(Exchange):
         if self.begun_s:
             self.end(self.error or Refused.__name__)
             raise Refused(refusal)
-        document = self._problem(refusal)
+        document, self._headers = self._problem(refusal)
+        self._said = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
         try:
             self.begin()
         finally:
@@ -286,17 +289,16 @@ class ThreadFlight(Exchange):
         self.end(self.error)
         return []
 
-    def _problem(self, refusal: Refusal) -> bytes:
-        """Make a refusal the answer, and return its body."""
+    def _problem(self, refusal: Refusal) -> tuple[bytes, TextHeaders]:
+        """Note that it ends with a refusal, and return the body and the headers for it."""
         self._inbound.refused(self, refusal)
         kind, document = self._inbound.told(self, refusal)
         self.status, self.size = refusal.status, len(document)
-        self._said = f"{refusal.status} {HTTPStatus(refusal.status).phrase}"
-        self._headers = [
+        headers = [
             *_described(kind, document),
             *(pair_of(name, value) for name, value in refusal.headers),
         ]
-        return b"" if self.method == "HEAD" else document
+        return b"" if self.method == "HEAD" else document, headers
 
     def _write(self, data: bytes) -> None:
         # The way of old apps. Kept until they return, since there are servers without it (Granian),
