@@ -167,3 +167,19 @@ def test_errors_that_end_the_program_or_a_thread_are_lines(
     assert isinstance(called[2], KeyboardInterrupt)
     leave()
     assert sys.excepthook.__name__ == "<lambda>"
+
+
+def test_httpx_says_no_line_for_each_call_unless_somebody_asked_for_it() -> None:
+    kept, logger = Kept(), logging.getLogger("httpx")
+    leave = join_standard(Door(logs_into(kept)))
+    logger.info("HTTP Request: GET http://shop/?q=1")
+    logger.warning("odd")
+    leave()
+    assert [line["event"] for line in kept.lines()] == ["odd"]
+    assert logger.level == logging.NOTSET
+    logger.setLevel(logging.DEBUG)
+    leave = join_standard(Door(logs_into(kept)))
+    logger.info("asked for")
+    leave()
+    logger.setLevel(logging.NOTSET)
+    assert kept.last()["event"] == "asked for"

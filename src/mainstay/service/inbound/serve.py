@@ -46,10 +46,6 @@ CONNECTIONS_MAX = 16_384
 """Open at once, the idle ones included. Granian's own default is the backlog, and behind so many
 idle or slow clients no probe would be heard. How many *requests* are worked on, admission says."""
 
-SWITCH_INTERVAL_S = 0.001
-"""How long a thread may hold the interpreter while others wait for it; Python's own is 5 ms, of
-which a probe among sixteen busy threads would wait through a dozen."""
-
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 # As ``signal.getsignal`` returns one. Any: a handler may return whatever it likes.
@@ -291,8 +287,6 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     threads = options.threads
     if isinstance(app, WsgiShell):
         app, threads = fitted(app, options.threads), SERVER_THREADS_MAX
-        # With all threads busy, a probe needs several turns of the interpreter.
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         lend_answers(mt)
     server = ThreadedServer(
         "app",
@@ -380,8 +374,9 @@ def _granian_settings(options: Options) -> dict[str, Any]:
         # hyper counts the idle time between two requests as reading the head of the next one.
         "http1_settings": HTTP1Settings(header_read_timeout=KEEP_ALIVE_S * 1000),
         "log_level": LogLevels.error,
-        # Incremental: a full configuration would close the log files that the app has opened.
-        "log_dictconfig": {"incremental": True, "handlers": {}},
+        # Incremental: a full configuration would close the log files that the app has opened, and
+        # take its logger away from the service's logs.
+        "log_dictconfig": {"incremental": True, "handlers": {}, "loggers": {}},
     }
 
 

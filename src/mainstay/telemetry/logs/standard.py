@@ -23,6 +23,9 @@ SERVER_LOGGERS = (
 )  # fmt: skip
 """Servers give these handlers of their own, whose lines come in another format or twice."""
 
+TALKATIVE_LOGGERS = ("httpx",)
+"""They say a line at ``info`` for each call that leaves, which metrics and spans tell better."""
+
 
 class Handler(logging.Handler):
     """Hands records to the logs of the process.
@@ -78,6 +81,7 @@ def join_standard(door: Door) -> Callable[[], None]:
     undo = [_take_over(root, propagate=root.propagate, handlers=(handler,))]
     undo += [_take_over(logging.getLogger(name), propagate=True) for name in SERVER_LOGGERS]
     undo += [_take_over(logging.getLogger(name), propagate=False) for name in ACCESS_LOGGERS]
+    undo += [_quieten(logging.getLogger(name)) for name in TALKATIVE_LOGGERS]
     level = root.level
     root.setLevel(door.logs.level)
     logging.captureWarnings(True)  # noqa: FBT003  The standard library's signature.
@@ -89,6 +93,14 @@ def join_standard(door: Door) -> Callable[[], None]:
             one()
 
     return leave
+
+
+def _quieten(logger: logging.Logger) -> Callable[[], None]:
+    """Let a logger say warnings and what is above, unless somebody chose; return the way back."""
+    before = logger.level
+    if before == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
+    return lambda: logger.setLevel(before)
 
 
 def _take_over(

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.control.processes.shim.boundedlog import LOOK_AFTER_S, RETRY_AFTER_S, BoundedLog
+from mainstay.control.processes.shim.boundedlog import (
+    LOOK_AFTER_S,
+    RETRY_AFTER_S,
+    TAIL_BYTES,
+    BoundedLog,
+)
 
 BOUND = 100
 lines = st.binary(max_size=30).map(lambda raw: raw.replace(b"\n", b" ") + b"\n")
@@ -129,6 +134,6 @@ def test_files_that_cannot_be_moved_are_cut_so_that_the_bound_holds(tmp_path: Pa
 
 def test_the_tail_is_kept_even_when_nothing_can_be_written(tmp_path: Path) -> None:
     log = opened(tmp_path / "missing" / "a.log")
-    log.write(b"y" * 20_000 + b"Traceback: the reason\n", now_s=0.0)
+    log.write(b"y" * 3 * TAIL_BYTES + b"Traceback: the reason\n", now_s=0.0)
     assert log.tail.endswith(b"the reason\n")
-    assert len(log.tail) == 8192
+    assert len(log.tail) == TAIL_BYTES

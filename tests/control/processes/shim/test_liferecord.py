@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mainstay.control.processes.shim.liferecord import (
     LINE_CHARS_MAX,
     LINES_MAX,
+    OBJECT_CHARS_MAX,
     json_text,
     last_lines,
     write,
@@ -36,6 +37,12 @@ def test_any_bytes_give_bounded_lines(tail: bytes) -> None:
     found = last_lines(tail)
     assert len(found) <= LINES_MAX
     assert all(len(line) <= LINE_CHARS_MAX and "\n" not in line for line in found)
+
+
+def test_a_line_in_json_stays_whole_where_it_can() -> None:
+    line = json.dumps({"event": "failed", "exception": "x" * 5000})
+    assert last_lines(f"{line}\n{'y' * 5000}\n".encode()) == [line, "y" * LINE_CHARS_MAX]
+    assert len(last_lines(b"{" + b"z" * 30_000)[0]) == OBJECT_CHARS_MAX
 
 
 def test_the_last_lines_are_the_last() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mainstay.control.logs.words import words_of
 from mainstay.control.processes.ends import End
 from mainstay.spec.declaration import Member
 
@@ -48,5 +49,5 @@ class RunningService:
         sentence = f"{self.member.name} does not start"
         if self.last_end is None:
             return sentence
-        tail = "".join(f"\n    {line}" for line in self.last_end.tail)
+        tail = "".join(f"\n    {line}" for line in words_of(self.last_end.tail))
         return f"{sentence}: {self.last_end.sentence}{tail}"

@@ -12,7 +12,7 @@ import stat
 OLDER_FILES = 3
 """Files that are kept beside the present one: ``.1`` to ``.3``."""
 
-TAIL_BYTES = 8192
+TAIL_BYTES = 24_576
 """How much of the latest output is kept in memory, for the diagnosis of a death."""
 
 RETRY_AFTER_S = 0.2

@@ -13,6 +13,9 @@ LINES_MAX = 20
 LINE_CHARS_MAX = 400
 """A longer line is cut: the record is for a diagnosis, the log has the rest."""
 
+OBJECT_CHARS_MAX = 20_000
+"""Of a line in JSON, which says nothing any more once it is cut: its exception is at its end."""
+
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -56,7 +59,11 @@ def last_lines(tail: bytes, *, lines_max: int = LINES_MAX) -> list[str]:
     """Return the last lines of the child's output, at most ``lines_max`` of bounded length."""
     # Separators other than a newline (form feed, U+2028) do not end a line of a log.
     lines = tail.decode("utf-8", "replace").rstrip("\n").split("\n")
-    return [line.rstrip("\r")[:LINE_CHARS_MAX] for line in lines[-lines_max:]] if tail else []
+    return [_bounded(line.rstrip("\r")) for line in lines[-lines_max:]] if tail else []
+
+
+def _bounded(line: str) -> str:
+    return line[: OBJECT_CHARS_MAX if line.startswith("{") else LINE_CHARS_MAX]
 
 
 def _escaped(text: str) -> str:
