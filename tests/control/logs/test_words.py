@@ -4,12 +4,13 @@ from mainstay.control.logs.words import TRAIL_LINES_MAX, words_of
 
 
 def test_lines_in_json_are_read_out() -> None:
-    failed = {"level": "error", "event": "startup failed", "exception": "Traceback\nKeyError: 1\n"}
+    failed = {"level": "error", "event": "startup\nfailed", "exception": "Traceback\nKeyError: 1"}
     tail = ["plain", json.dumps({"level": "info", "event": "serving shop:app"}), json.dumps(failed)]
     assert words_of(tail) == [
         "plain",
         "serving shop:app",
-        "error: startup failed",
+        "error: startup",
+        "  failed",
         "  Traceback",
         "  KeyError: 1",
     ]

@@ -23,6 +23,7 @@ def _words(line: str) -> list[str]:
     event = entry.first(EVENT_KEYS)
     if entry.fields is None or event is None:
         return [line]
-    trail = str(entry.fields.get("exception") or "").rstrip("\n").split("\n")
+    first, *more = str(event).rstrip("\n").split("\n")
+    trail = [*more, *str(entry.fields.get("exception") or "").rstrip("\n").split("\n")]
     level = "" if entry.level in {None, "info"} else f"{entry.level}: "
-    return [f"{level}{event}", *(f"  {one}" for one in trail[-TRAIL_LINES_MAX:] if one)]
+    return [f"{level}{first}", *(f"  {one}" for one in trail[-TRAIL_LINES_MAX:] if one)]
