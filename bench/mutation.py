@@ -46,8 +46,9 @@ TESTS = (
             "breaker/test_window", "retry/test_backoff", "retry/test_budget",
             "retry/test_edges_retry", "retry/test_retry_after", "shells/test_hedging",
             "test_bulkhead", "test_course", "test_decisions", "test_edges_bulkhead",
-            "test_edges_fallback", "test_edges_options", "test_edges_quantity", "test_events",
-            "test_further_attempts", "test_latency", "test_made_by_hand", "test_policy_changes",
+            "test_edges_course", "test_edges_fallback", "test_edges_options",
+            "test_edges_quantity", "test_events", "test_further_attempts",
+            "test_latency", "test_made_by_hand", "test_policy_changes",
             "test_policy_fallback", "test_policy_forms", "test_policy_rejections",
             "test_policy_retry", "test_policy_time", "test_ratelimit",
         )

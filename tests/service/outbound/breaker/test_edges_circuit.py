@@ -13,6 +13,7 @@ from mainstay.service.outbound.breaker.circuit import (
     Mode,
     State,
 )
+from mainstay.service.outbound.breaker.window import TimeWindow
 
 
 def fail(circuit: Circuit, times: int = 1, *, now_s: float = 0.0) -> Change | None:
@@ -337,3 +338,45 @@ def test_no_share_is_so_small_that_no_call_at_all_is_enough(rate: str | None) ->
     least = "0.0000001% of 1 in 10 calls"
     circuit = Circuit(Breaker(rate=rate, slow=1, slow_rate=least))
     assert circuit.succeeded(circuit.closed, now_s=0.0, took_s=0.5) is None
+
+
+def test_a_quiet_window_is_that_of_a_closed_circuit_without_failures() -> None:
+    circuit = Circuit(Breaker(failures=3, rate="50% of 20 in 30s", successes=1))
+    window = circuit.quiet
+    assert isinstance(window, TimeWindow)
+    assert circuit.heeds_success
+    circuit.failed(circuit.closed, now_s=0.0, took_s=0.0)
+    assert quiet(circuit) is None
+    circuit.succeeded(circuit.closed, now_s=0.0, took_s=0.0)
+    assert quiet(circuit) is None
+    circuit.succeeded(circuit.closed, now_s=40.0, took_s=0.0)
+    assert quiet(circuit) is window
+    window.misses += 4
+    assert circuit.counts()["failure_window_calls"] == 5
+    for _ in range(3):
+        circuit.failed(circuit.closed, now_s=40.0, took_s=0.0)
+    assert quiet(circuit) is None
+    assert heeds_success(circuit)
+    circuit.reset()
+    assert quiet(circuit) is window
+
+
+def test_no_window_is_quiet_where_slow_calls_count() -> None:
+    circuit = Circuit(Breaker(rate="50% of 20 in 30s", slow="1s", slow_rate="50% of 20 in 30s"))
+    assert (quiet(circuit), heeds_success(circuit)) == (None, True)
+    circuit.succeeded(circuit.closed, now_s=0.0, took_s=0.0)
+    assert (quiet(circuit), heeds_success(circuit)) == (None, True)
+
+
+def test_a_window_of_calls_that_is_full_of_successes_heeds_none() -> None:
+    circuit = Circuit(Breaker(failures=9, rate="50% of 2 in 2 calls"))
+    for heeded in (True, False, False):
+        circuit.succeeded(circuit.closed, now_s=0.0, took_s=0.0)
+        assert heeds_success(circuit) is heeded
+        assert quiet(circuit) is None
+    circuit.failed(circuit.closed, now_s=0.0, took_s=0.0)
+    assert heeds_success(circuit)
+
+
+def quiet(circuit: Circuit) -> TimeWindow | None:
+    return circuit.quiet

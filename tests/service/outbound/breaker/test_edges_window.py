@@ -159,3 +159,56 @@ def test_a_percentile_is_the_least_time_that_enough_calls_kept() -> None:
     assert latency.percentile_s(0.5) == pytest.approx(0.001, rel=0.12)
     assert latency.percentile_s(0.501) == pytest.approx(1.0, rel=0.12)
     assert latency.percentile_s(1.0) == pytest.approx(1.0, rel=0.12)
+
+
+def test_misses_that_were_counted_without_the_lock_are_in_their_slice() -> None:
+    window = TimeWindow(10.0)
+    window.record(False, 0.0)  # noqa: FBT003  By position, as calls do.
+    window.misses += 3
+    assert window.calls == 1
+    window.fold()
+    window.fold()
+    assert window.calls == 4
+    window.misses += 2
+    window.record(True, 0.5)  # noqa: FBT003  As above.
+    assert (window.calls, window.hits) == (7, 1)
+    window.misses += 1
+    window.record(False, 1.0)  # noqa: FBT003  As above.
+    assert window.calls == 9
+    # All but the last were in the slice that leaves.
+    window.advance(10.0)
+    assert (window.calls, window.hits) == (1, 0)
+
+
+def test_misses_of_threads_that_lost_some_are_none() -> None:
+    """Without a global lock a count may go back."""
+    window = TimeWindow(10.0)
+    window.record(False, 0.0)  # noqa: FBT003  As above.
+    window.misses += 3
+    window.fold()
+    window.misses -= 2
+    window.fold()
+    assert window.calls == 4
+    window.misses += 3
+    window.fold()
+    assert window.calls == 5
+
+
+def test_what_was_counted_is_forgotten_with_all_else() -> None:
+    window = TimeWindow(10.0)
+    window.record(True, 0.0)  # noqa: FBT003  As above.
+    window.misses += 3
+    window.clear()
+    window.record(False, 0.0)  # noqa: FBT003  As above.
+    assert (window.calls, window.hits) == (1, 0)
+
+
+def test_a_window_of_calls_needs_no_misses_when_it_is_full_of_them() -> None:
+    window = CountWindow(2)
+    found = []
+    for hit in (False, False, True, False, False):
+        window.record(hit, 0.0)
+        window.fold()
+        found.append(window.ignores_misses)
+    assert found == [False, True, False, False, True]
+    assert TimeWindow(1.0).ignores_misses is False
