@@ -64,6 +64,7 @@ bench-inbound: $(BENCH)/.done  ## Measure overload, probes and rate limits; take
 	@$(BENCH)/bin/python -m bench.health
 	@$(BENCH)/bin/python bench/inbound_limits.py
 	@$(BENCH)/bin/python bench/rate_limits.py
+	@$(BENCH)/bin/python -m bench.store_outages
 
 mutation: $(BENCH)/.done  ## Tell how much the tests would notice, by small changes of what was committed.
 	@$(BENCH)/bin/python -m bench.mutation
