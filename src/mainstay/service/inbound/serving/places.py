@@ -25,7 +25,7 @@ SERVER_THREADS_MAX = 2048
 SWITCH_INTERVAL_S = 0.001
 """How long a thread may hold the interpreter while others wait for it, under overload. Python's own
 is 5 ms, of which a probe among sixteen busy threads would wait through a dozen. Not always: each
-that waits looks again so often, which costs 15,000 instructions of the kernel a request and more.
+that waits looks again so often, which costs 18,000 instructions of the kernel a request and more.
 """
 
 _PATIENT_S = 86_400.0
