@@ -140,6 +140,7 @@ def test_a_handler_that_overruns_is_answered_at_the_moment(serve: Serve) -> None
 def test_a_stream_that_breaks_is_torn_where_its_length_was_told(serve: Serve) -> None:
     """Without a length Granian ends it as if it were whole: see ``test_serve``."""
     one = serve("served_apps:flask_app").ready()
-    with pytest.raises(http.client.IncompleteRead):
+    # Too short, or not even begun: what was written may still be in a buffer that is thrown away.
+    with pytest.raises((http.client.HTTPException, OSError)):
         one.ask("/breaks-told")
     assert one.ask("/trace")[0] == 200
