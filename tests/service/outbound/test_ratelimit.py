@@ -146,3 +146,52 @@ def test_with_turns_given_back_no_more_leave_than_the_rate_lets(
         for last in range(first, len(times_s)):
             allowed = burst + (times_s[last] - begun_s) * slowest
             assert last - first + 1 <= allowed + 1e-6
+
+
+def waits(limiter: Limiter, now_s: float, count: int) -> list[float]:
+    return [limiter.take(now_s) for _ in range(count)]
+
+
+def eighths() -> Limiter:
+    """A turn each 0.125 s, which floats hold exactly."""
+    return Limiter(RateLimit(rate=8.0, wait="9s"))
+
+
+def test_a_turn_in_the_middle_that_is_given_back_is_the_next_ones() -> None:
+    limiter = eighths()
+    assert waits(limiter, 1000.0, 5) == [0.0, 0.125, 0.25, 0.375, 0.5]
+    limiter.give_back(1000.25, 1000.0)
+    assert waits(limiter, 1000.0, 2) == [0.25, 0.625]
+
+
+def test_the_last_turn_that_is_given_back_was_never_taken() -> None:
+    limiter = eighths()
+    waits(limiter, 1000.0, 5)
+    limiter.give_back(1000.5, 1000.0)
+    # Were it only kept for the next one, that would have to wait for the turn after it now.
+    assert limiter.take(1000.5625) == 0.0
+
+
+def test_turns_before_the_last_one_go_with_it() -> None:
+    limiter = eighths()
+    waits(limiter, 1000.0, 5)
+    limiter.give_back(1000.375, 1000.0)
+    limiter.give_back(1000.5, 1000.0)
+    assert waits(limiter, 1000.0, 3) == [0.375, 0.5, 0.625]
+
+
+def test_the_first_turn_of_a_new_rate_is_its_own() -> None:
+    limiter = eighths()
+    waits(limiter, 1000.0, 2)
+    limiter.reconfigure(RateLimit(rate=4.0, wait="9s"))
+    assert limiter.take(1000.0) == 0.25
+    limiter.give_back(1000.25, 1000.0)
+    assert limiter.take(1000.3125) == 0.0
+
+
+def test_a_turn_that_is_later_than_the_next_is_not_preferred() -> None:
+    limiter = eighths()
+    waits(limiter, 1000.0, 5)
+    limiter.give_back(1000.375, 1000.0)
+    assert limiter.take(1000.25) == 0.125
+    assert limiter.take(1000.25) == 0.375
