@@ -195,3 +195,10 @@ def test_a_turn_that_is_later_than_the_next_is_not_preferred() -> None:
     limiter.give_back(1000.375, 1000.0)
     assert limiter.take(1000.25) == 0.125
     assert limiter.take(1000.25) == 0.375
+
+
+def test_the_last_turn_after_a_burst_that_is_given_back_was_never_taken() -> None:
+    limiter = Limiter(RateLimit(rate=8.0, burst=3, wait="9s"))
+    assert waits(limiter, 1000.0, 4) == [0.0, 0.0, 0.0, 0.125]
+    limiter.give_back(1000.125, 1000.0)
+    assert limiter.take(1000.1875) == 0.0
