@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -288,8 +289,28 @@ def test_whatever_stdout_leads_to_requests_are_answered(
     assert ended.read_text() == "0\n"
 
 
-def test_a_closed_terminal_ends_a_wsgi_app(serve: Serve) -> None:
-    """Granian would take SIGHUP for a reload, and a second worker would be started."""
-    one = serve("served_apps:plain_wsgi_app").ready()
-    one.stop(signal.SIGHUP)
-    assert one.ended() == -signal.SIGHUP
+_AT_A_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+
+
+@pytest.mark.parametrize("app", ["plain_asgi_app", "plain_wsgi_app"])
+def test_a_closed_terminal_ends_an_app(app: str) -> None:
+    """SIGHUP is a reload for Granian, and for us where there is no terminal that could close."""
+    port = free_port()
+    terminal, its_end = pty.openpty()
+    ours = ["-m", OURS, "--app", f"served_apps:{app}", "--port", str(port)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _AT_A_TERMINAL, *ours],
+        cwd=HERE, stdin=its_end, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(its_end)
+    try:
+        until(lambda: Client(port).answers("/trace", 200), "serving")
+        os.close(terminal)
+        assert process.wait(GENEROUS_S) == -signal.SIGHUP
+    finally:
+        process.kill()
+        process.wait(GENEROUS_S)

@@ -1,5 +1,6 @@
 """SIGHUP has the declaration read again, by a thread: what a handler interrupts may hold a lock."""
 
+import os
 import queue
 import signal
 import threading
@@ -32,8 +33,13 @@ class Reloader:
         self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def listen(self) -> None:
-        """Have SIGHUP handled, unless the app does so itself. In the main thread alone."""
+        """Have SIGHUP handled, unless the app does so itself. In the main thread alone.
+
+        At a terminal it stays what it is there: the terminal was closed, and the process ends.
+        """
         if signal.getsignal(signal.SIGHUP) not in {signal.SIG_DFL, signal.SIG_IGN}:
+            return
+        if _has_terminal():
             return
         # Started now: a signal handler is no place to start a thread.
         threading.Thread(target=self._run, name="mainstay-reload", daemon=True).start()
@@ -67,3 +73,12 @@ class Reloader:
             self._tell("mainstay: SIGHUP: dependencies are as they are declared now\n")
             return
         self._complain("mainstay: SIGHUP: the last good declaration stays\n")
+
+
+def _has_terminal() -> bool:
+    """Return whether this process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
