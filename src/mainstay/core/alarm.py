@@ -283,13 +283,16 @@ class Lane:
         ):
             bucket[alarm] = None
             alarm.parked = bucket
-        elif outer is not None and covered(outer, expires_s, task, self._clock):
-            alarm.parked = NOWHERE
         else:
-            self._set_elsewhere(alarm, expires_s - began_s)
+            self._set_within(alarm, began_s, outer)
         return alarm
 
-    def _set_elsewhere(self, alarm: Alarm, left_s: float) -> None:
+    def _set_within(self, alarm: Alarm, began_s: float, outer: Scope | None) -> None:
+        """Set an alarm that does not go into the bucket which is being filled."""
+        if outer is not None and covered(outer, alarm.expires_s, alarm.task, self._clock):
+            alarm.parked = NOWHERE
+            return
+        left_s = alarm.expires_s - began_s
         loop = get_running_loop()
         alarms, width_s = alarms_of(loop, self._clock), self._width_s
         if left_s <= self._half_s or not width_s:

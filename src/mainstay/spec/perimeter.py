@@ -232,6 +232,14 @@ class SecurityHeaders:
         off=True,
         doc="Cross-Origin-Embedder-Policy, for pages that need SharedArrayBuffer.",
     )
+    data: str = key(
+        "data",
+        Choice(("brief", "full")),
+        default="brief",
+        doc="Answers of JSON. brief: without Referrer-Policy, Permissions-Policy and the "
+        "Cross-Origin policies of openers and embedders, which say something of pages alone; what "
+        "OWASP asks of an API stays. full: as all others. Under the preset pages always full.",
+    )
     docs: tuple[str, ...] = key(
         "docs",
         ListOf(URL_PATH),

@@ -60,8 +60,8 @@ def test_a_million_strangers_are_not_remembered() -> None:
     for number in range(5_000):
         assert str(ipaddress.ip_address(0x0B000000 + number)) not in trust
         trust.client("10.0.0.1", b"198.51.%d.%d" % divmod(number, 256))
-    assert len(trust._known) <= 1024
-    assert len(trust._clients) <= 1024
+    assert len(trust.known) <= 1024
+    assert len(trust.clients) <= 1024
     assert None not in trust
     assert "10.1.1.1" in trust
 

@@ -13,22 +13,29 @@ from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.problems.refusal import Refused
 
 
+class Flight(Alarm):
+    """As much of a flight as a framework's end depends on."""
+
+    def __init__(self) -> None:
+        self.armed = True
+        self.status = 0
+
+
 class Server:
     """One request as the shell hands it on, whose time can be made to be up."""
 
     def __init__(self) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.alarm = Alarm()
-        self.alarm.task = task
-        self.alarm.cancelling = 0
-        self.alarm.parked = SimpleNamespace(pop=None)
-        self.flight = SimpleNamespace(alarm=self.alarm, status=0)
+        self.flight = Flight()
+        self.flight.task = task
+        self.flight.cancelling = 0
+        self.flight.parked = SimpleNamespace(pop=None)
         self.scope: dict[str, Any] = {"type": "http", EXCHANGE_KEY: self.flight}
 
     def ring(self) -> None:
-        self.alarm.parked = RANG
-        self.alarm.task.cancel()
+        self.flight.parked = RANG
+        self.flight.task.cancel()
 
     async def receive(self) -> dict[str, Any]:
         await asyncio.Event().wait()
@@ -69,7 +76,7 @@ async def test_the_handler_has_ended_when_the_request_is_refused() -> None:
         await Dismissing(app)(server.scope, server.receive, server.send)
     assert caught.value.refusal.status == 504
     assert ended == ["http.disconnect", "handler"]
-    assert server.alarm.task.uncancel() == 0
+    assert server.flight.task.uncancel() == 0
 
 
 async def test_an_app_that_was_told_is_told_again() -> None:
@@ -96,7 +103,7 @@ async def test_who_does_not_listen_is_cancelled(monkeypatch: pytest.MonkeyPatch)
     asyncio.get_running_loop().call_soon(server.ring)
     with pytest.raises(asyncio.CancelledError) as caught:
         await Dismissing(app)(server.scope, server.receive, server.send)
-    assert server.alarm.silence(caught.value)
+    assert server.flight.silence(caught.value)
 
 
 async def test_somebody_elses_cancellation_passes() -> None:

@@ -10,16 +10,16 @@ import math
 from typing import Any
 
 from mainstay.core.scope import back, current, enter
-from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
+from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
-from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
-from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, lookup
-from mainstay.service.inbound.flight import Flight, send_whole
+from mainstay.service.inbound.exchange import EXCHANGE_KEY, lookup
+from mainstay.service.inbound.flight import Flight
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.messages import send_whole
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.failure import NO_TIME
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
@@ -51,11 +51,13 @@ class AsgiShell:
         self.outermost = False
         app = Dismissing(app) if ends_by_disconnect(app) else app
         self._app = app if inbound.sessions is None else AsgiSessions(inbound.sessions, app)
-        self._keyed_app, self._keyed = self._app, frozenset[str]()
+        keyed_app, keyed = self._app, frozenset[str]()
         if inbound.idempotency is not None:
-            self._keyed_app = AsgiKeyed(inbound.idempotency, self._app)
-            self._keyed = inbound.idempotency.methods
-        self._routes = inbound.probes.routes
+            keyed_app = AsgiKeyed(inbound.idempotency, self._app)
+            keyed = inbound.idempotency.methods
+        # What each request needs, as one tuple: a class with a __getattr__ is slow to look up any
+        # attribute, since CPython then leaves it as it is.
+        self._plan = (inbound, inbound.probes.routes, keyed, keyed_app, self._app)
         self._has_lifespan = False
 
     def __getattr__(self, name: str) -> Any:
@@ -70,20 +72,21 @@ class AsgiShell:
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
-        probe = self._routes.get(scope["path"])
-        if probe is not None:
-            await self._probe(probe, scope, send)
+        inbound, probes, keyed, keyed_app, app = self._plan
+        if scope["path"] in probes:
+            await self._probe(probes[scope["path"]], scope, send)
             return
-        inbound = self.inbound
         flight = Flight(inbound, scope, send)
-        now_s = self._arrive(flight, scope)
+        now_s = flight.started_s
         flights, limits, admission = inbound.drain.flights, inbound.limits, inbound.admission
         flights.add(flight)
         trace_token = enter_trace(flight)
         scope_token = None
         try:
             # What a header shows is asked first, and nobody waits in a queue without time left.
-            refusal = inbound.perimeter.ask(flight)
+            perimeter, refusal = inbound.perimeter, None
+            if perimeter.is_curious or flight.has_length:
+                refusal = perimeter.ask(flight)
             if refusal is None and limits is not None:
                 refusal = await limits.aask(flight) if limits.waits else limits.ask(flight, now_s)
             if refusal is None and flight.expires_s <= now_s:
@@ -97,16 +100,15 @@ class AsgiShell:
                 await self._turn_away(flight, refusal)
                 return
             if (
-                flight.method != "GET"
-                or flight.get(b"transfer-encoding") is not None
-                or scope["http_version"] > "1.1"
-            ) and inbound.perimeter.must_count(flight):
+                flight.method != "GET" or flight.has_chunks or scope["http_version"] > "1.1"
+            ) and perimeter.must_count(flight):
                 receive = flight.counted(receive)
             outer = current()
-            alarm = flight.alarm = inbound.lane.set(now_s, flight.expires_s, (), outer)
-            alarm.flight = flight
-            scope_token = enter(alarm)
-            app = self._keyed_app if flight.method in self._keyed else self._app
+            inbound.lane.arm(flight, now_s, outer)
+            flight.armed = True
+            scope_token = enter(flight)
+            if flight.method in keyed:
+                app = keyed_app
             await app(scope, receive, flight.send)
             if flight.held is not None:
                 await flight.let_go()
@@ -127,14 +129,13 @@ class AsgiShell:
                 with contextlib.suppress(asyncio.CancelledError):
                     await flight.settle()
             if scope_token is not None:
-                if flight.alarm is not None:
+                if flight.armed:
                     flight.silence(None)
-                    # The alarm leads to the flight, and the flight to the alarm.
-                    flight.alarm = None
                 back(scope_token)
             leave_trace(trace_token)
             flights.discard(flight)
-            ended_s = inbound.clock.monotonic_s()
+            now = inbound.now_s
+            ended_s = now()
             if flight.admitted:
                 flight.leave(ended_s)
             if inbound.telling.observer is not None:
@@ -142,33 +143,6 @@ class AsgiShell:
             # The scope leads to the flight and the flight to the scope: a circle for the collector
             # in every request, with all that the framework hung on it.
             scope.pop(EXCHANGE_KEY, None)
-
-    def _arrive(self, flight: Exchange, scope: Scope) -> float:
-        """Find out who asks, and by when; return the present time."""
-        inbound = self.inbound
-        flight.get = get = lookup(scope["headers"])
-        client = scope.get("client")
-        flight.peer = flight.client = peer = client[0] if client else None
-        flight.trusted = trusted = peer in inbound.trust
-        named = None
-        if trusted:
-            forwarded = get(b"x-forwarded-for")
-            if forwarded is not None:
-                flight.client = inbound.trust.client(peer, forwarded)
-            named = get(b"x-request-id")
-        flight.rng = rng = inbound.rng
-        flight.below = inbound.below
-        flight.span_id = None
-        request_id = None if named is None else request_id_of(named)
-        if request_id is None:
-            # A request that nobody has named is called by its span.
-            request_id = flight.span_id = new_span_id(rng)
-        flight.request_id = request_id
-        scope[EXCHANGE_KEY] = flight
-        now_s = flight.started_s = inbound.clock.monotonic_s()
-        flight.expires_s = now_s + allowed_s(get, inbound.deadline_s)
-        flight.priority = 0 if inbound.admission is None else inbound.admission.priority_of(flight)
-        return now_s
 
     async def _turn_away(self, flight: Flight, said: Refusal | Preflight) -> None:
         if isinstance(said, Preflight):
@@ -190,7 +164,7 @@ class AsgiShell:
         """Serve a websocket: its handshake is a request like others, its life has no bound."""
         inbound = self.inbound
         flight = Flight(inbound, scope, send)
-        now_s = self._arrive(flight, scope)
+        now_s = flight.started_s
         flight.expires_s = math.inf
         token = enter_trace(flight)
         limits, admission = inbound.limits, inbound.admission
@@ -222,7 +196,7 @@ class AsgiShell:
         finally:
             leave_trace(token)
             if inbound.telling.observer is not None:
-                inbound.telling.observer.ended(flight, inbound.clock.monotonic_s())
+                inbound.telling.observer.ended(flight, inbound.now_s())
 
     async def _close(self, flight: Flight, refusal: Refusal, send: Send) -> None:
         """Refuse a handshake: as an answer where the server can, else by closing."""
@@ -237,13 +211,12 @@ class AsgiShell:
         """Refuse a request for the path of a probe that is none."""
         inbound = self.inbound
         flight = Flight(inbound, scope, send)
-        self._arrive(flight, scope)
         try:
             await flight.refuse(WRONG_METHOD)
         finally:
             scope.pop(EXCHANGE_KEY, None)
             if inbound.telling.observer is not None:
-                inbound.telling.observer.ended(flight, inbound.clock.monotonic_s())
+                inbound.telling.observer.ended(flight, inbound.now_s())
 
     async def _probe(self, probe: Probe, scope: Scope, send: Send) -> None:
         """Answer a health probe, or who asks for metrics; it is neither counted nor logged."""

@@ -27,9 +27,14 @@ class Trust:
 
     Args:
         networks: As ``inbound.trust`` has them.
+
+    Attributes:
+        known: Peers that were asked for, and whether they are trusted. Who asks for each request
+            looks here first.
+        clients: Lists that were asked for, and whom they name; likewise.
     """
 
-    __slots__ = ("_clients", "_known", "_networks", "_unix")
+    __slots__ = ("_networks", "_unix", "clients", "known")
 
     def __init__(self, networks: tuple[str, ...]) -> None:
         self._unix = UNIX in networks
@@ -37,19 +42,19 @@ class Trust:
         self._networks = tuple(
             (one.max_prefixlen // 8, int(one.netmask), int(one.network_address)) for one in parsed
         )
-        self._known: dict[str | None, bool] = {None: self._unix, "": self._unix}
-        self._clients: dict[bytes, str] = {}
+        self.known: dict[str | None, bool] = {None: self._unix, "": self._unix}
+        self.clients: dict[bytes, str] = {}
 
     def __contains__(self, peer: str | None) -> bool:
         """Return whether the word of ``peer`` is taken; None and an empty one are a Unix socket."""
-        known = self._known.get(peer)
+        known = self.known.get(peer)
         if known is None:
             packed = packed_of(peer or "")
             known = packed is not None and self._holds(packed)
-            if len(self._known) >= _KNOWN_MAX:
+            if len(self.known) >= _KNOWN_MAX:
                 # Proxies are soon known again.
-                self._known = {None: self._unix, "": self._unix}
-            self._known[peer] = known
+                self.known = {None: self._unix, "": self._unix}
+            self.known[peer] = known
         return known
 
     def client(self, peer: str | None, forwarded: bytes) -> str | None:
@@ -59,15 +64,15 @@ class Trust:
             peer: Address of the other end of the connection.
             forwarded: ``X-Forwarded-For``.
         """
-        client = self._clients.get(forwarded)
+        client = self.clients.get(forwarded)
         if client is None:
             client = self._read(forwarded)
             if client is None:
                 return peer
-            if len(self._clients) >= _KNOWN_MAX:
-                self._clients = {}
+            if len(self.clients) >= _KNOWN_MAX:
+                self.clients = {}
             if len(forwarded) <= _REMEMBERED_BYTES_MAX:
-                self._clients[forwarded] = client
+                self.clients[forwarded] = client
         return client
 
     def _read(self, forwarded: bytes) -> str | None:

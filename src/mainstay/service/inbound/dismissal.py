@@ -45,19 +45,18 @@ class Dismissing:
             Refused: The time was up, and the app has ended without an answer.
         """
         flight = scope.get(EXCHANGE_KEY)
-        alarm = getattr(flight, "alarm", None)
-        if flight is None or alarm is None:
+        if flight is None or not getattr(flight, "armed", False):
             # Nothing bounds it: a websocket, a lifespan.
             await self._app(scope, receive, send)
             return
         messages = _Messages(receive)
-        asked = _Asked(alarm.task, messages)
-        alarm.task = asked
+        asked = _Asked(flight.task, messages)
+        flight.task = asked
         try:
             await self._app(scope, messages.receive, send)
         finally:
             asked.end()
-        if alarm.parked is RANG and flight.status == 0:
+        if flight.parked is RANG and flight.status == 0:
             raise Refused(OVERRAN)
 
 

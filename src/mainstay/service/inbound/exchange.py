@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, MutableMapping
 from random import Random
 from typing import Any
 
+from mainstay.core.alarm import Alarm
 from mainstay.core.trace import Trace, arrive
 from mainstay.service.inbound.problems.refusal import Refusal
 
@@ -23,8 +24,11 @@ Lookup = Callable[[bytes], bytes | None]
 """Returns the value of a header by its name in lower case; of several, joined, as RFC 9110 says."""
 
 
-class Exchange:
+class Exchange(Alarm):
     """A request and what is known of its answer. Made by a shell, used in one task or thread.
+
+    It is its own deadline: over ASGI what works on it finds it as the current scope, and one object
+    less is made for each request.
 
     Without a constructor of its own, which would double the cost of making one; shells set every
     attribute.
@@ -58,7 +62,6 @@ class Exchange:
         "below",
         "client",
         "error",
-        "expires_s",
         "get",
         "kind",
         "method",
@@ -92,7 +95,6 @@ class Exchange:
     priority: int
     started_s: float
     begun_s: float
-    expires_s: float
     noted: list[tuple[bytes, bytes]] | None
     status: int
     size: int
@@ -118,6 +120,11 @@ class Exchange:
             trace = self.scope.setdefault(TRACE_KEY, trace)
         return trace
 
+    @property
+    def has_nonce(self) -> bool:
+        """Whether the policy of its pages knows nonces, and ``csp_nonce`` should look here."""
+        return False
+
     def note(self, name: bytes, value: bytes) -> None:
         """Ask for a header of the answer; ``name`` in lower case, ``value`` in latin-1."""
         if self.noted is None:
@@ -126,12 +133,17 @@ class Exchange:
 
 
 def lookup(headers: Iterable[tuple[bytes, bytes]]) -> Lookup:
-    """Return what looks up the headers of an ASGI scope.
+    """Return what looks up the headers of an ASGI scope."""
+    return headers_in(headers).get
+
+
+def headers_in(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers of an ASGI scope by name.
 
     A dict of them is made in C, and each look is then free. A name that came more than once, which
     the lengths show, is joined: cookies by semicolons (RFC 9113, section 8.2.3), others by commas.
     """
-    pairs = headers if isinstance(headers, list) else list(headers)
+    pairs = headers if type(headers) is list else list(headers)
     found = dict(pairs)
     if len(found) < len(pairs):
         found.clear()
@@ -140,4 +152,4 @@ def lookup(headers: Iterable[tuple[bytes, bytes]]) -> Lookup:
                 found[name] += (b"; " if name == b"cookie" else b", ") + value
             else:
                 found[name] = value
-    return found.get
+    return found

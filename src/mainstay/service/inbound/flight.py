@@ -2,19 +2,22 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Generator, Iterable
-from typing import Any
+from collections.abc import Awaitable, Iterable
 
-from mainstay.core.alarm import RANG, Alarm
+from mainstay.core.alarm import NOWHERE, RANG, Alarm
+from mainstay.core.trace import new_span_id, request_id_of
 from mainstay.service.inbound.asgi_types import Message, Receive, Scope, Send
-from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.deadline import allowed_s
+from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, headers_in
 from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.messages import CONTENT, NOTHING, described, header_of, lowered
+from mainstay.service.inbound.overrun import waits_for_thread
 from mainstay.service.inbound.perimeter.body import BoundedReceive
+from mainstay.service.inbound.perimeter.outfit import EVENTS, REQUEST_ID, Outfit
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.encoded import decoded
 from mainstay.service.inbound.problems.failure import FAILED, OVERRAN, refusal_of
-from mainstay.service.inbound.problems.problem import VARY
-from mainstay.service.inbound.problems.refusal import RawHeaders, Refusal, Refused
+from mainstay.service.inbound.problems.refusal import Refusal, Refused
 
 HELD_BYTES_MAX = 65_536
 """So much of an error's body is kept back until it is known what becomes of it."""
@@ -25,15 +28,25 @@ _LEFT = frozenset(("ClientDisconnect", "ClientDisconnected", "RequestAborted"))
 
 _ERRORS_FROM = 400
 _UNHANDLED = 500
-_EVENTS = b"text/event-stream"
 
 
 class Flight(Exchange):
     """One request and its answer over ASGI.
 
+    Making one finds out who asks, and by when the answer must have begun.
+
+    Args:
+        inbound: The parts of the service.
+        scope: Of the request; leads to the flight from now on.
+        send: The server's.
+
     Attributes:
+        has_length: Whether the head tells how long the body is.
+        has_chunks: Whether the head says that the body comes in chunks.
+        is_secure: Whether the client came by HTTPS, to this process or to a proxy that is trusted.
         admitted: Whether it holds a place of admission.
-        alarm: The deadline; None before the app is asked.
+        armed: Whether it ends its app when it expires: from when the app is asked until its answer
+            begins.
         finished: Whether the whole answer was sent.
         held: Messages of an error that are kept back; None where none is.
         is_cut: Whether it was answered in the app's place since its time was up: what the app says
@@ -41,28 +54,28 @@ class Flight(Exchange):
     """
 
     __slots__ = (
-        "_counted",
-        "_inbound",
-        "_late",
-        "_send",
-        "_silent",
-        "admitted",
-        "alarm",
-        "finished",
-        "held",
-        "is_cut",
-    )
+        "_counted", "_inbound", "_late", "_send", "admitted", "armed", "finished", "has_chunks",
+        "has_length", "held", "is_cut", "is_secure",
+    )  # fmt: skip
 
-    def __init__(self, inbound: Inbound, scope: Scope, send: Send) -> None:
+    # One frame, though a long one: a request pays for each. None for a method of a slot: CPython
+    # calls what an attribute holds faster from a variable.
+    def __init__(self, inbound: Inbound, scope: Scope, send: Send) -> None:  # noqa: PLR0915
+        pairs = scope["headers"]
+        headers = dict(pairs) if type(pairs) is list else {}
+        if not headers or len(headers) < len(pairs):
+            headers = headers_in(pairs)
         self._inbound = inbound
         self._send = send
-        self._silent = False
         self._counted: BoundedReceive | None = None
         self._late: asyncio.Task[None]
         self.scope = scope
         self.kind = scope["type"]
         self.method = scope.get("method", "WEBSOCKET")
         self.path = scope["path"]
+        self.get = headers.get
+        self.has_length = b"content-length" in headers
+        self.has_chunks = b"transfer-encoding" in headers
         self.noted = None
         self.begun_s = 0.0
         self.status = 0
@@ -70,10 +83,54 @@ class Flight(Exchange):
         self.error = None
         self.refusal = None
         self.admitted = False
-        self.alarm: Alarm | None = None
+        self.armed = False
         self.finished = False
         self.held: list[Message] | None = None
         self.is_cut = False
+        client, trust, named = scope.get("client"), inbound.trust, None
+        self.peer = self.client = peer = client[0] if client else None
+        trusted = trust.known.get(peer)
+        if trusted is None:
+            trusted = peer in trust
+        self.trusted = trusted
+        self.is_secure = scope.get("scheme") == "https"
+        if trusted:
+            # Whoever may forge this only makes browsers ignore what is said over HTTPS alone.
+            if b"x-forwarded-proto" in headers and headers[b"x-forwarded-proto"] == b"https":
+                self.is_secure = True
+            if b"x-forwarded-for" in headers:
+                forwarded = headers[b"x-forwarded-for"]
+                self.client = trust.clients.get(forwarded) or trust.client(peer, forwarded)
+            if b"x-request-id" in headers:
+                named = request_id_of(headers[b"x-request-id"])
+        self.rng = inbound.rng
+        self.below = inbound.below
+        self.span_id = None
+        if named is None:
+            # A request that nobody has named is called by its span.
+            named = self.span_id = new_span_id(inbound.rng)
+        self.request_id = named
+        scope[EXCHANGE_KEY] = self
+        now = inbound.now_s
+        self.started_s = now_s = now()
+        deadline_s = inbound.deadline_s
+        if (
+            b"x-envoy-expected-rq-timeout-ms" in headers
+            or b"grpc-timeout" in headers
+            or b"x-request-timeout" in headers
+        ):
+            deadline_s = allowed_s(headers.get, deadline_s)
+        self.expires_s = now_s + deadline_s
+        admission = inbound.admission
+        self.priority = 0
+        if admission is not None:
+            fixed = admission.fixed_priority
+            self.priority = admission.priority_of(self) if fixed is None else fixed
+
+    @property
+    def has_nonce(self) -> bool:
+        """Whether the policy of its pages knows nonces."""
+        return self._inbound.perimeter.has_nonce
 
     def counted(self, receive: Receive) -> Receive:
         """Return ``receive`` with a count of the body, whose length no header says."""
@@ -85,37 +142,38 @@ class Flight(Exchange):
     def send(self, message: Message) -> Awaitable[None]:
         """Note what the answer is and hand it on. No coroutine of its own: two sends a request."""
         if self.is_cut:
-            return _NOTHING
+            return NOTHING
         kind = message["type"]
         if kind == "http.response.start":
-            inbound = self._inbound
             self.status = status = message["status"]
-            self.begun_s = inbound.clock.monotonic_s()
-            alarm = self.alarm
-            if alarm is not None and alarm.parked is not RANG:
+            now = self._inbound.now_s
+            self.begun_s = now()
+            if self.armed and self.parked is not RANG:
                 # From here on a stream may take as long as it likes, and so may calls that it
                 # makes.
-                alarm.parked.pop(alarm, None)
-                alarm.expires_s = math.inf
-                self.alarm = None
+                self.parked.pop(self, None)
+                self.expires_s = math.inf
+                self.armed = False
             if status >= _ERRORS_FROM and self._is_held(message):
                 self.held = [message]
-                return _NOTHING
+                return NOTHING
             message = self._dress(message)
         elif kind == "http.response.body":
             self.size += len(message.get("body", b""))
-            self.finished = not message.get("more_body", False)
+            self.finished = finished = not message.get("more_body", False)
             if self.held is not None:
                 return self._hold(message)
-            if self.finished and self.admitted:
+            if finished and self.admitted:
                 # What an app does when it has answered is background work, and holds no place.
-                self.leave(self._inbound.clock.monotonic_s())
+                now = self._inbound.now_s
+                self.leave(now())
         elif kind == "http.response.pathsend":
             self.finished = True
             if self.held is not None:
                 self.held.append(message)
                 return self._release()
-        return self._send(message)
+        send = self._send
+        return send(message)
 
     def _is_held(self, start: Message) -> bool:
         """Return whether an error of the app is kept back until it is known what becomes of it."""
@@ -124,32 +182,47 @@ class Flight(Exchange):
         if self._body_exceeded():
             return True
         is_asked = start["status"] == _UNHANDLED or self._inbound.problem_errors
-        return is_asked and not _header(start, b"content-type").startswith(_EVENTS)
+        return is_asked and not header_of(start, b"content-type").startswith(EVENTS)
 
     def _dress(self, message: Message) -> Message:
         """Return the beginning of an answer with everything that parts add to its headers."""
         inbound = self._inbound
-        headers = list(message.get("headers", ()))
+        headers = message.get("headers", ())
         # The names, in C; the values are not looked at.
         names = dict(headers)
-        if b"Content-Type" in names:
-            headers = _lowered(headers)
-            names = dict(headers)
-        if self.admitted and names.get(b"content-type", b"").startswith(_EVENTS):
-            # A place is for work that ends; a stream of events that is open does none by itself.
-            self.leave(self.begun_s)
         perimeter = inbound.perimeter
-        if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
-            headers = [pair for pair in headers if pair[0] not in perimeter.hidden]
-        headers += perimeter.dress(self, names)
+        known = perimeter.secure if self.is_secure else perimeter.plain
+        outfit = known.get(names.get(b"content-type")) or self._outfit(names)
+        if outfit.touchy.isdisjoint(names):
+            dressed = [*headers, *outfit.headers, (REQUEST_ID, self.request_id.encode())]
+        else:
+            dressed = self._fitted(headers)
         if self.noted is not None:
-            headers += self.noted
-        if b"x-request-id" not in names:
-            headers.append((b"x-request-id", self.request_id.encode()))
+            dressed += self.noted
         if inbound.drain.stopping and self.scope.get("http_version", "1.1") < "2":
             # The client opens its next connection elsewhere.
-            headers.append(_CLOSE)
-        return {**message, "headers": headers}
+            dressed.append(_CLOSE)
+        if len(message) == 3:  # noqa: PLR2004  These, and nothing to be copied: a third of the cost.
+            return {"type": message["type"], "status": self.status, "headers": dressed}
+        return {**message, "headers": dressed}
+
+    def _outfit(self, names: dict[bytes, bytes]) -> Outfit:
+        """Return what an answer wears of a type that says too little to decide, or is new."""
+        if self.admitted and names.get(b"content-type", b"").startswith(EVENTS):
+            # A place is for work that ends; a stream of events that is open does none by itself.
+            self.leave(self.begun_s)
+        return self._inbound.perimeter.outfit(self, names)
+
+    def _fitted(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return headers among which the app set some of ours, with those that are added."""
+        own = lowered(headers)
+        names = dict(own)
+        hidden = self._inbound.perimeter.hidden
+        dressed = [pair for pair in own if pair[0] not in hidden]
+        dressed += self._outfit(names).less(names)
+        if REQUEST_ID not in names:
+            dressed.append((REQUEST_ID, self.request_id.encode()))
+        return dressed
 
     def _hold(self, message: Message) -> Awaitable[None]:
         held = self.held
@@ -160,13 +233,13 @@ class Flight(Exchange):
         if (
             not self.finished
             and not self._body_exceeded()
-            and not _header(held[0], b"content-length")
+            and not header_of(held[0], b"content-length")
         ):
             # A stream: its reader waits for each part, and nobody knows when it ends.
             return self._release()
         if self.finished and self.status != _UNHANDLED:
             return self.let_go()
-        return _NOTHING
+        return NOTHING
 
     async def _release(self) -> None:
         """Send what was held as it is."""
@@ -187,25 +260,21 @@ class Flight(Exchange):
         if not self.finished:
             await self._release()
             return
-        headers = _lowered(held[0].get("headers", ()))
+        headers = lowered(held[0].get("headers", ()))
         kind = next((value for name, value in headers if name == b"content-type"), None)
         told = self._inbound.document_of(
             self,
             None if kind is None else kind.decode("latin-1"),
             decoded(
                 b"".join(message.get("body", b"") for message in held[1:]),
-                _header(held[0], b"content-encoding").decode("latin-1"),
+                header_of(held[0], b"content-encoding").decode("latin-1"),
                 bytes_max=HELD_BYTES_MAX,
             ),
         )
         if told is not None:
             kind_told, document = told
-            kept = [
-                pair
-                for pair in headers
-                if pair[0] not in {b"content-type", b"content-length", b"content-encoding"}
-            ]
-            held[0] = {**held[0], "headers": [*_described(kind_told, document), *kept]}
+            kept = [pair for pair in headers if pair[0] not in CONTENT]
+            held[0] = {**held[0], "headers": [*described(kind_told, document), *kept]}
             held[1:] = [{"type": "http.response.body", "body": self._body(document)}]
             self.size = len(document)
         await self._release()
@@ -222,10 +291,18 @@ class Flight(Exchange):
 
     def silence(self, error: BaseException | None) -> bool:
         """Take the deadline out; return whether ``error`` is its cancellation. Once counts."""
-        if self._silent or self.alarm is None:
+        if not self.armed:
             return False
-        self._silent = True
-        return self.alarm.silence(error)
+        self.armed = False
+        return Alarm.silence(self, error)
+
+    def ring(self) -> None:
+        """Answer in the app's place; end the app, where it can be ended."""
+        self.cut()
+        if waits_for_thread(self.task):
+            self.parked = NOWHERE
+        else:
+            Alarm.ring(self)
 
     def cut(self) -> None:
         """Answer in the app's place: its time is up, and its answer has not begun."""
@@ -285,7 +362,7 @@ class Flight(Exchange):
         """Answer a browser that asks whether a page may ask; nothing but the id is added."""
         self.status = preflight.status
         self.begun_s = self._inbound.clock.monotonic_s()
-        headers = [*preflight.headers, (b"x-request-id", self.request_id.encode())]
+        headers = [*preflight.headers, (REQUEST_ID, self.request_id.encode())]
         await self._send(
             {"type": "http.response.start", "status": preflight.status, "headers": headers}
         )
@@ -313,56 +390,7 @@ class Flight(Exchange):
 
     def _problem(self, refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         kind, document = self._inbound.told(self, refusal)
-        return document, [*_described(kind, document), *refusal.headers]
+        return document, [*described(kind, document), *refusal.headers]
 
     def _body(self, document: bytes) -> bytes:
         return b"" if self.method == "HEAD" else document
-
-
-def _described(kind: str, document: bytes) -> RawHeaders:
-    """Return the headers that say what a document of ours is."""
-    return (
-        (b"content-type", kind.encode()),
-        (b"content-length", str(len(document)).encode()),
-        VARY,
-    )
-
-
-def _lowered(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return headers as ASGI wants them. Django writes their names as people do."""
-    return [(name.lower(), value) for name, value in headers]
-
-
-def _header(start: Message, wanted: bytes) -> bytes:
-    """Return a header of an answer; empty where it has none."""
-    for name, value in start.get("headers", ()):
-        if name.lower() == wanted:
-            found: bytes = value
-            return found
-    return b""
-
-
-class _Nothing:
-    """What is awaited where there is nothing to wait for."""
-
-    __slots__ = ()
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return iter(())  # type: ignore[return-value]  # Any iterator will do, and this one is free.
-
-
-_NOTHING = _Nothing()
-
-
-async def send_whole(
-    send: Callable[[Message], Awaitable[None]],
-    status: int,
-    body: bytes,
-    headers: RawHeaders,
-    *,
-    with_body: bool = True,
-) -> None:
-    """Send a whole answer of one piece; its length is told even where its body is not."""
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body if with_body else b""})

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from mainstay.core.clock import Clock
@@ -67,6 +67,7 @@ class Inbound:
         telling: Who is told what.
         below: Which traces that begin here are sampled; see ``core.trace.sample_below``.
         reload: Takes what the declaration says by now about what can change while it runs.
+        now_s: The clock's monotonic time.
     """
 
     clock: Clock
@@ -87,6 +88,11 @@ class Inbound:
     telling: Telling = NOBODY
     below: int = SAMPLE_ALL
     reload: Callable[[], None] | None = None
+    now_s: Callable[[], float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Bound once: to look it up for each of a request's moments takes longer than it does.
+        object.__setattr__(self, "now_s", self.clock.monotonic_s)
 
     def failed(self, exchange: Exchange, error: BaseException) -> None:
         """Tell of an error that nobody handled. Cancellation is none."""

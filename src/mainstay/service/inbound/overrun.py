@@ -6,9 +6,10 @@ waits for it would give the place and anyio's token back while the thread works 
 that overrun would make threads without end.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
 
-from mainstay.core.alarm import NOWHERE, Alarm, Lane
+from mainstay.core.alarm import Alarm, Lane, current_task, running_task
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -21,46 +22,42 @@ _IN_THREAD = "run_sync_in_worker_thread"
 _FRAMES_MAX = 512
 
 
-class Cuttable(Protocol):
-    """A request that is answered in the app's place when its time is up."""
-
-    def cut(self) -> None:
-        """Answer it, unless it has been."""
-        ...
-
-
-class RequestAlarm(Alarm):
-    """The deadline of a request over ASGI.
-
-    Attributes:
-        flight: The request.
-    """
-
-    __slots__ = ("flight",)
-
-    flight: Cuttable
-
-    def ring(self) -> None:
-        """Answer in the app's place; end the app, where it can be ended."""
-        self.flight.cut()
-        if waits_for_thread(self.task):
-            self.parked = NOWHERE
-        else:
-            Alarm.ring(self)
-
-
 class RequestLane(Lane):
-    """Where the alarms of requests are set."""
+    """Where the deadlines of requests are set."""
 
-    kind = RequestAlarm
+    __slots__ = ()
 
-    if TYPE_CHECKING:
+    def arm(self, alarm: Alarm, began_s: float, outer: "Scope | None") -> None:
+        """Have a request's own alarm ring in the current task when it expires; see ``set``.
 
-        def set(
-            self, began_s: float, expires_s: float, retrying: tuple[str, ...], outer: Scope | None
-        ) -> RequestAlarm:
-            """Return an alarm of that kind."""
-            ...
+        Args:
+            alarm: The request, which expires at some time.
+            began_s: The present time.
+            outer: The scope around it.
+
+        Raises:
+            PolicyMisused: No task runs.
+        """
+        thread, home, opens_s, closes_s, bucket = self._now
+        task = current_task(home) if thread == get_ident() else None
+        if task is None:
+            home, task = None, running_task()
+        alarm.clock = self._clock
+        alarm.retrying = ()
+        alarm.outer = outer
+        alarm.task = task
+        alarm.cancelling = task.cancelling()
+        expires_s = alarm.expires_s
+        if (
+            outer is None
+            and home is not None
+            and opens_s <= expires_s < closes_s
+            and expires_s - began_s > self._half_s
+        ):
+            bucket[alarm] = None
+            alarm.parked = bucket
+        else:
+            self._set_within(alarm, began_s, outer)
 
 
 def waits_for_thread(task: "Task[Any]") -> bool:

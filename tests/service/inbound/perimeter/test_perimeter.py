@@ -27,6 +27,9 @@ def refusal_of(perimeter: Perimeter, exchange: Exchange) -> tuple[int, str] | No
     return None if answer is None else (answer.status, answer.kind)
 
 
+PAGE = {b"content-type": b"text/html; charset=utf-8"}
+
+
 def dressed(perimeter: Perimeter, exchange: Exchange, *names: bytes) -> dict[bytes, bytes]:
     headers = perimeter.dress(exchange, JSON | dict.fromkeys(names, b"x"))
     found = dict(headers)
@@ -255,7 +258,7 @@ def test_origins_that_are_remembered_are_bounded() -> None:
             == origin
         )
         perimeter.dress(make_exchange({b"origin": b"https://n%d.evil.com" % number}), JSON)
-    remembered = perimeter._wardrobes.other.plain.by_origin
+    remembered = perimeter._wardrobes.data.plain.by_origin
     assert len(remembered) == 1024
     assert not any(b"evil" in origin for origin in remembered)
     # The declared one still finds its place.
@@ -269,7 +272,7 @@ def test_types_that_are_remembered_are_bounded() -> None:
         for media, policy in ((b"text/html; v=%d", b"'self'"), (b"text/x%d", b"'none'")):
             worn = dict(perimeter.dress(make_exchange(), {b"content-type": media % number}))
             assert b"default-src " + policy in worn[CSP]
-    assert len(perimeter._by_type) == 256
+    assert len(perimeter.plain) == 256
 
 
 def test_preflights_are_answered_and_other_options_are_not() -> None:
@@ -326,13 +329,57 @@ def test_who_does_not_ask_gets_the_same_policy_each_time() -> None:
 
 def test_the_documentation_of_fastapi_has_a_policy_of_its_own() -> None:
     perimeter = Perimeter(Inbound())
-    docs = dressed(perimeter, make_exchange(path="/docs"))
+    docs = dict(perimeter.dress(make_exchange(path="/docs"), PAGE))
     assert b"https://cdn.jsdelivr.net" in docs[CSP]
     assert b"frame-ancestors 'none'" in docs[CSP]
     for path in ("/", "/docs/", "/docs/other", "/docsx"):
-        assert b"jsdelivr" not in dressed(perimeter, make_exchange(path=path))[CSP]
+        found = dict(perimeter.dress(make_exchange(path=path), PAGE))
+        assert b"jsdelivr" not in found[CSP]
     strict = Perimeter(Inbound(headers=SecurityHeaders(docs=())))
-    assert b"jsdelivr" not in dressed(strict, make_exchange(path="/docs"))[CSP]
+    assert b"jsdelivr" not in dict(strict.dress(make_exchange(path="/docs"), PAGE))[CSP]
+    # What is no page loads nothing, wherever it is.
+    assert b"jsdelivr" not in dressed(perimeter, make_exchange(path="/docs"))[CSP]
+
+
+OF_PAGES = {b"referrer-policy", b"permissions-policy", b"cross-origin-opener-policy"}
+
+
+@pytest.mark.parametrize(
+    "media", [b"application/json", "application/json; charset=utf-8", b"application/problem+json"]
+)
+def test_data_goes_without_what_is_said_of_pages(media: bytes | str) -> None:
+    answer: dict[bytes, Any] = {b"content-type": media}
+    for preset in ("auto", "api"):
+        brief = dict(
+            Perimeter(Inbound(headers=SecurityHeaders(preset=preset))).dress(
+                make_exchange(), answer
+            )
+        )
+        assert OF_PAGES.isdisjoint(brief)
+        # OWASP's list for an API, and who may embed it.
+        assert brief.keys() == {
+            CSP,
+            b"x-content-type-options",
+            b"x-frame-options",
+            b"cross-origin-resource-policy",
+        }
+
+
+def test_data_may_wear_all_of_it() -> None:
+    for headers in (SecurityHeaders(data="full"), SecurityHeaders(preset="pages")):
+        assert dressed(Perimeter(Inbound(headers=headers)), make_exchange()).keys() >= OF_PAGES
+
+
+def test_a_header_that_is_declared_goes_with_data_too() -> None:
+    headers = SecurityHeaders(also=(("Referrer-Policy", "no-referrer"),))
+    found = dressed(Perimeter(Inbound(headers=headers)), make_exchange())
+    assert found[b"referrer-policy"] == b"no-referrer"
+
+
+@pytest.mark.parametrize("media", [None, b"", b"text/plain", b"text/html", b"image/svg+xml"])
+def test_what_a_browser_may_show_wears_all(media: bytes | None) -> None:
+    answer = {} if media is None else {b"content-type": media}
+    assert dict(Perimeter(Inbound()).dress(make_exchange(), answer)).keys() >= OF_PAGES
 
 
 def test_threads_get_the_same_objects() -> None:

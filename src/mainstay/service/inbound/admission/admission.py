@@ -50,9 +50,9 @@ class Admission:
     """
 
     __slots__ = (
-        "_bounds", "_calm_s", "_clock", "_events", "_in_flight", "_limiter", "_lock", "_news",
-        "_options", "_overload", "_pressure", "_priorities", "_queue", "_refused", "_rng", "_told",
-        "_waited", "priority_of",
+        "_acquire", "_bounds", "_calm_s", "_clock", "_events", "_in_flight", "_limiter", "_lock",
+        "_news", "_options", "_overload", "_pressure", "_priorities", "_queue", "_refused",
+        "_release", "_rng", "_told", "_waited", "fixed_priority", "priority_of",
     )  # fmt: skip
 
     def __init__(
@@ -65,9 +65,11 @@ class Admission:
         self._priorities = Priorities(options)
         # Bound once: a method around it would double the cost.
         self.priority_of = self._priorities.of
+        self.fixed_priority = self._priorities.fixed
         # One that may be entered again: what is thrown away half done leaves whenever memory is
         # collected, and that may be in the middle of a step of the same thread.
         self._lock = threading.RLock()
+        self._acquire, self._release = self._lock.acquire, self._lock.release
         self._pressure = Pressure(cpu_max=options.cpu_max, lag_max_s=options.lag_max_s, clock=clock)
         self._in_flight = 0
         self._calm_s = 0.0
@@ -117,11 +119,16 @@ class Admission:
             False: ask ``wait``.
         """
         priority = exchange.priority
-        with self._lock:
+        # As `with self._lock`, in half the time: for every request.
+        acquire, release = self._acquire, self._release
+        acquire()
+        try:
             if self._in_flight < self._bounds[priority] and priority < self._queue.head:
                 self._in_flight += 1
                 return True
-        return False
+            return False
+        finally:
+            release()
 
     async def wait(self, exchange: Exchange) -> Refusal | None:
         """Wait for room, where that is allowed, in the current task.
@@ -169,7 +176,9 @@ class Admission:
         was up, it counts as at least as long as that.
         """
         limiter = self._limiter
-        with self._lock:
+        acquire, release = self._acquire, self._release
+        acquire()
+        try:
             in_flight = self._in_flight
             assert in_flight > 0, "each leave has its enter"
             self._in_flight = in_flight - 1
@@ -192,6 +201,8 @@ class Admission:
                     self._decide(limiter, in_flight, now_s)
             if self._queue.head != NOBODY:
                 self._hand_on(now_s)
+        finally:
+            release()
         if self._news:
             self._tell()
 

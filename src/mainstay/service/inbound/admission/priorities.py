@@ -23,9 +23,10 @@ class Priorities:
 
     Attributes:
         used: Which priorities a request can have at all.
+        fixed: The priority of every request, where none is declared; None where it depends.
     """
 
-    __slots__ = ("_header", "_places", "_routes", "used")
+    __slots__ = ("_header", "_places", "_routes", "fixed", "used")
 
     def __init__(self, options: Shed) -> None:
         routes = {
@@ -39,6 +40,7 @@ class Priorities:
         self._routes = Routes(longest) if longest else None
         self._places = tuple(routes[route] for route in longest)
         every = self._header is not None
+        self.fixed = None if every or longest else MEDIUM
         self.used = tuple(
             every or place == MEDIUM or place in self._places for place in range(NOBODY)
         )

@@ -1,14 +1,16 @@
 """The nonce of a request's Content-Security-Policy: made when the app first asks for it.
 
-It lives in the request's scope (ASGI) or environ (WSGI), which a context variable leads to. Most
-requests never ask, and pay for setting the variable alone.
+It lives in the request's scope (ASGI) or environ (WSGI). Most requests never ask, and over ASGI pay
+nothing for it: what leads to the exchange leads to its scope. Under WSGI a context variable does.
 """
 
 import secrets
 from contextvars import ContextVar
 
 from mainstay.core.errors import MainstayError
+from mainstay.core.scope import current
 from mainstay.service.inbound.asgi_types import Scope
+from mainstay.service.inbound.exchange import Exchange
 
 _KEY = "mainstay.csp_nonce"
 _BYTES = 16
@@ -34,7 +36,7 @@ def csp_nonce() -> str:
         NoNonce: Outside of a request, under a policy without nonces, or after the headers of the
             answer were sent without one.
     """
-    scope = _current.get()
+    scope = _scope()
     if scope is None:
         raise NoNonce("no request with a nonce is answered here: inbound.headers has none in csp")
     nonce: str | None = scope.get(_KEY)
@@ -44,6 +46,17 @@ def csp_nonce() -> str:
     if nonce == _TOO_LATE:
         raise NoNonce("the headers were sent without a nonce: ask before the answer begins")
     return nonce
+
+
+def _scope() -> Scope | None:
+    """Return the scope or environ of the request that is answered here, where it may have one."""
+    # Over ASGI the exchange is the scope of the deadline, and nothing has to be set for nonces.
+    found = current()
+    while found is not None:
+        if isinstance(found, Exchange) and found.has_nonce:
+            return found.scope
+        found = found.outer
+    return _current.get()
 
 
 def taken(scope: Scope) -> str:

@@ -5,7 +5,14 @@ from collections.abc import Collection, Iterable
 from mainstay.service.inbound.perimeter.cors import ALLOW_ORIGIN, PREFIX
 from mainstay.service.inbound.problems.refusal import RawHeaders
 
+REQUEST_ID = b"x-request-id"
+"""The header by which an answer tells the request's id."""
+
+EVENTS = b"text/event-stream"
+"""How the type of a stream begins that stays open, and does nothing most of the time."""
+
 _VARY = b"vary"
+_TITLED = b"Content-Type"
 _LESS_MAX = 256
 """Sets of headers set by the app that are remembered: an app has few."""
 
@@ -16,13 +23,16 @@ class Outfit:
     Attributes:
         headers: All of them; one object for good, so that a shell may keep what it made of it.
         names: Those that the app may set itself instead. ``Vary`` is added to the app's own.
+        touchy: Names beside which the headers can't simply be put: those above, those that are
+            hidden, the request's id, and one that shows that names are not in lower case.
     """
 
-    __slots__ = ("_less", "headers", "names")
+    __slots__ = ("_less", "headers", "names", "touchy")
 
-    def __init__(self, headers: RawHeaders) -> None:
+    def __init__(self, headers: RawHeaders, hidden: frozenset[bytes]) -> None:
         self.headers = headers
         self.names = frozenset(name for name, _ in headers if name != _VARY)
+        self.touchy = self.names | hidden | {REQUEST_ID, _TITLED}
         self._less: dict[frozenset[bytes], RawHeaders] = {}
 
     def less(self, names: Iterable[bytes]) -> RawHeaders:

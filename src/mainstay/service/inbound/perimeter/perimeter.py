@@ -4,7 +4,7 @@ Everything that the declaration fixes is made when the app is wrapped. On the wa
 are a few look-ups, and in the usual case no object is made.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mainstay.service.inbound.asgi_types import Scope
@@ -14,12 +14,13 @@ from mainstay.service.inbound.perimeter.body import too_large
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
 from mainstay.service.inbound.perimeter.hosts import Hosts
 from mainstay.service.inbound.perimeter.nonce import begin, taken
-from mainstay.service.inbound.perimeter.outfit import Outfit, without
+from mainstay.service.inbound.perimeter.outfit import EVENTS, Outfit
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.perimeter.security import (
     HSTS,
     Csp,
     csp_of,
+    data_headers,
     hsts_value,
     plain_headers,
 )
@@ -31,6 +32,7 @@ _LENGTH_DIGITS_MAX = 19
 _HTTPS = b"https"
 _NOT_MODIFIED = 304
 _HTML = "text/html"
+_JSON = ("/json", "+json")
 _TYPES_MAX = 256
 """Content types whose wardrobe is remembered: an app has few."""
 _ORIGINS_MAX = 1024
@@ -43,8 +45,8 @@ class _Rail:
 
     __slots__ = ("by_origin", "outfit")
 
-    def __init__(self, headers: RawHeaders) -> None:
-        self.outfit = Outfit(headers)
+    def __init__(self, headers: RawHeaders, hidden: frozenset[bytes]) -> None:
+        self.outfit = Outfit(headers, hidden)
         self.by_origin: dict[bytes, Outfit] = {}
 
 
@@ -53,12 +55,14 @@ class _Wardrobe:
 
     __slots__ = ("csp", "plain", "secure")
 
-    def __init__(self, csp: Csp | None, plain: RawHeaders, hsts: RawHeaders) -> None:
+    def __init__(
+        self, csp: Csp | None, plain: RawHeaders, hsts: RawHeaders, hidden: frozenset[bytes]
+    ) -> None:
         # The policy stands first, so that the one with a nonce can take its place.
         first: RawHeaders = () if csp is None else ((csp.name, csp.text),)
         self.csp = csp if csp is not None and csp.has_nonce else None
-        self.plain = _Rail((*first, *plain))
-        self.secure = _Rail((*first, *plain, *hsts))
+        self.plain = _Rail((*first, *plain), hidden)
+        self.secure = _Rail((*first, *plain, *hsts), hidden)
 
 
 class _Wardrobes(NamedTuple):
@@ -67,6 +71,7 @@ class _Wardrobes(NamedTuple):
     Attributes:
         pages: HTML.
         docs: FastAPI's documentation.
+        data: JSON.
         other: Everything else.
         unchanged: A 304 without a type. A browser takes its headers over into what it has kept,
             and the policy for data would blank a page.
@@ -74,6 +79,7 @@ class _Wardrobes(NamedTuple):
 
     pages: _Wardrobe
     docs: _Wardrobe
+    data: _Wardrobe
     other: _Wardrobe
     unchanged: _Wardrobe
 
@@ -86,22 +92,29 @@ class Perimeter:
 
     Attributes:
         body_max: Bytes that a request's body may have; None: any number.
+        has_nonce: Whether the policy of pages knows nonces.
         hidden: Names of headers that are to be left out of the app's answers, in lower case.
+        is_curious: Whether ``ask`` looks at every request, and not only at those with a length.
+        plain: What answers over HTTP wear, by their type, where nothing else decides; filled as
+            types are met. Who dresses every answer looks here before it asks ``outfit``.
+        secure: The same over HTTPS.
     """
 
     __slots__ = (
         "_by_origin",
-        "_by_type",
         "_cors",
         "_docs",
-        "_has_nonce",
         "_hosts",
         "_too_large",
         "_too_large_http2",
         "_trust",
         "_wardrobes",
         "body_max",
+        "has_nonce",
         "hidden",
+        "is_curious",
+        "plain",
+        "secure",
     )
 
     def __init__(self, declared: Inbound) -> None:
@@ -115,13 +128,15 @@ class Perimeter:
         # None also where every origin may: then nothing depends on who asks.
         self._by_origin = None if self._cors is None or self._cors.is_any else self._cors
         headers = declared.headers
-        self._wardrobes = _wardrobes(headers, self._cors)
-        self._has_nonce = self._wardrobes.pages.csp is not None
-        self._by_type: dict[bytes | str | None, _Wardrobe] = {}
-        self._docs = dict.fromkeys(() if headers is None else headers.docs, self._wardrobes.docs)
         self.hidden = frozenset(
             () if headers is None else (name.lower().encode() for name in headers.hide)
         )
+        self._wardrobes = _wardrobes(headers, self._cors, self.hidden)
+        self.has_nonce = self._wardrobes.pages.csp is not None
+        self.is_curious = self._hosts is not None or self._cors is not None
+        self.plain: dict[bytes | str | None, Outfit] = {}
+        self.secure: dict[bytes | str | None, Outfit] = {}
+        self._docs = frozenset(() if headers is None else headers.docs)
 
     def ask(self, exchange: Exchange) -> Refusal | Preflight | None:
         """Return what is answered without the app; None lets the request pass."""
@@ -141,7 +156,7 @@ class Perimeter:
                 refusal = self._length_refusal(length, exchange.scope)
                 if refusal is not None:
                     return refusal
-        if self._has_nonce:
+        if self.has_nonce:
             begin(exchange.scope)
         if self._cors is not None and exchange.method == "OPTIONS":
             return self._cors.preflight(exchange)
@@ -172,44 +187,66 @@ class Perimeter:
             answer: The answer's headers, their names in lower case: what they say is the app's to
                 say, and their type tells whether it is a page.
         """
+        outfit = self.outfit(exchange, answer)
+        return outfit.headers if outfit.names.isdisjoint(answer) else outfit.less(answer)
+
+    def outfit(
+        self, exchange: Exchange, answer: Mapping[bytes, bytes] | Mapping[bytes, str]
+    ) -> Outfit:
+        """Return what an answer wears where it says nothing of that itself; as ``dress``."""
         media = answer.get(b"content-type")
-        wardrobe = (
-            self._docs.get(exchange.path)
-            or self._by_type.get(media)
-            or self._wardrobe_for(exchange, media)
-        )
         scope = exchange.scope
         # Whoever may forge the proxy's header only makes browsers ignore the answer's.
-        if (scope.get("scheme") or scope.get("wsgi.url_scheme")) == "https" or (
+        is_secure = (scope.get("scheme") or scope.get("wsgi.url_scheme")) == "https" or (
             exchange.trusted and exchange.get(b"x-forwarded-proto") == _HTTPS
-        ):
-            rail = wardrobe.secure
-        else:
-            rail = wardrobe.plain
+        )
+        known = self.secure if is_secure else self.plain
+        return known.get(media) or self._outfit(exchange, media, is_secure=is_secure)
+
+    def _outfit(self, exchange: Exchange, media: bytes | str | None, *, is_secure: bool) -> Outfit:
+        """Return what ``outfit`` does, and remember it where only the type decided."""
+        wardrobe = self._wardrobe_for(exchange, media)
+        rail = wardrobe.secure if is_secure else wardrobe.plain
         outfit = rail.outfit
         if self._by_origin is not None:
             origin = exchange.get(b"origin")
             if origin is not None:
-                outfit = rail.by_origin.get(origin) or _outfit_of(rail, self._by_origin, origin)
+                outfit = rail.by_origin.get(origin) or self._outfit_for(rail, origin)
+        elif media and wardrobe.csp is None and _is_fixed(media):
+            known = self.secure if is_secure else self.plain
+            if len(known) < _TYPES_MAX:
+                known[media] = outfit
         if wardrobe.csp is not None:
-            nonce = taken(scope)
+            nonce = taken(exchange.scope)
             if nonce:
-                return _with_nonce(outfit.headers, wardrobe.csp, nonce, answer)
-        if outfit.names.isdisjoint(answer):
-            return outfit.headers
-        return outfit.less(answer)
+                csp = (wardrobe.csp.name, wardrobe.csp.with_nonce(nonce))
+                return Outfit((csp, *outfit.headers[1:]), self.hidden)
+        return outfit
+
+    def _outfit_for(self, rail: _Rail, origin: bytes) -> Outfit:
+        """Return what an answer wears for an origin; those that are refused are not remembered."""
+        cors = self._by_origin
+        assert cors is not None, "asked only where origins differ"
+        if not cors.allows(origin):
+            return rail.outfit
+        outfit = Outfit((*rail.outfit.headers, *cors.granted(origin)), self.hidden)
+        if origin in cors.exact or len(rail.by_origin) < _ORIGINS_MAX:
+            # Of two threads that made it, both go on with the first one's.
+            return rail.by_origin.setdefault(origin, outfit)
+        return outfit
 
     def _wardrobe_for(self, exchange: Exchange, media: bytes | str | None) -> _Wardrobe:
-        """Return what an answer of a type wears, and remember it."""
+        """Return what an answer of a type wears."""
+        if not media and exchange.path in self._docs:
+            return self._wardrobes.docs
         if media is None:
             is_unchanged = exchange.status == _NOT_MODIFIED
             return self._wardrobes.unchanged if is_unchanged else self._wardrobes.other
-        text = media if isinstance(media, str) else media.decode("latin-1")
-        is_page = text[: len(_HTML)].lower() == _HTML
-        wardrobe = self._wardrobes.pages if is_page else self._wardrobes.other
-        if len(self._by_type) < _TYPES_MAX:
-            self._by_type[media] = wardrobe
-        return wardrobe
+        if _is_page(media):
+            return self._wardrobes.docs if exchange.path in self._docs else self._wardrobes.pages
+        if _is_json(media):
+            return self._wardrobes.data
+        return self._wardrobes.other
 
     def _length_refusal(self, length: bytes, scope: Scope) -> Refusal | None:
         """Return why a declared length is refused."""
@@ -222,41 +259,49 @@ class Perimeter:
         return self._too_large_http2 if _is_http2(scope) else self._too_large
 
 
-def _wardrobes(declared: SecurityHeaders | None, cors: CrossOrigin | None) -> _Wardrobes:
+def _wardrobes(
+    declared: SecurityHeaders | None, cors: CrossOrigin | None, hidden: frozenset[bytes]
+) -> _Wardrobes:
     """Return what all kinds of answers wear."""
     always = () if cors is None else cors.always
     if declared is None:
-        bare = _Wardrobe(None, always, ())
-        return _Wardrobes(pages=bare, docs=bare, other=bare, unchanged=bare)
+        bare = _Wardrobe(None, always, (), hidden)
+        return _Wardrobes(pages=bare, docs=bare, data=bare, other=bare, unchanged=bare)
     plain = (*plain_headers(declared), *always)
     hsts = () if declared.hsts is None else ((HSTS, hsts_value(declared.hsts)),)
-    api = _Wardrobe(csp_of(declared, "api"), plain, hsts)
-    pages = _Wardrobe(csp_of(declared, "pages"), plain, hsts)
-    docs = _Wardrobe(csp_of(declared, "docs"), plain, hsts)
+    api = _Wardrobe(csp_of(declared, "api"), plain, hsts, hidden)
+    pages = _Wardrobe(csp_of(declared, "pages"), plain, hsts, hidden)
+    docs = _Wardrobe(csp_of(declared, "docs"), plain, hsts, hidden)
+    data = api
+    if declared.data == "brief":
+        brief = (*data_headers(declared), *always)
+        data = _Wardrobe(csp_of(declared, "api"), brief, hsts, hidden)
     match declared.preset:
         case "api":
-            return _Wardrobes(pages=api, docs=docs, other=api, unchanged=api)
+            return _Wardrobes(pages=api, docs=docs, data=data, other=api, unchanged=api)
         case "pages":
-            return _Wardrobes(pages=pages, docs=docs, other=pages, unchanged=pages)
+            return _Wardrobes(pages=pages, docs=docs, data=pages, other=pages, unchanged=pages)
         case _:
-            bare = _Wardrobe(None, plain, hsts)
-            return _Wardrobes(pages=pages, docs=docs, other=api, unchanged=bare)
+            bare = _Wardrobe(None, plain, hsts, hidden)
+            return _Wardrobes(pages=pages, docs=docs, data=data, other=api, unchanged=bare)
 
 
-def _outfit_of(rail: _Rail, cors: CrossOrigin, origin: bytes) -> Outfit:
-    """Return what an answer wears for an origin; origins that are refused are not remembered."""
-    if not cors.allows(origin):
-        return rail.outfit
-    outfit = Outfit((*rail.outfit.headers, *cors.granted(origin)))
-    if origin in cors.exact or len(rail.by_origin) < _ORIGINS_MAX:
-        # Of two threads that made it, both go on with the first one's.
-        return rail.by_origin.setdefault(origin, outfit)
-    return outfit
+def _text(media: bytes | str) -> str:
+    return media if isinstance(media, str) else media.decode("latin-1")
 
 
-def _with_nonce(headers: RawHeaders, csp: Csp, nonce: str, names: Iterable[bytes]) -> RawHeaders:
-    dressed = ((csp.name, csp.with_nonce(nonce)), *headers[1:])
-    return without(dressed, frozenset(names))
+def _is_page(media: bytes | str) -> bool:
+    return _text(media)[: len(_HTML)].lower() == _HTML
+
+
+def _is_json(media: bytes | str) -> bool:
+    return _text(media).partition(";")[0].strip().lower().endswith(_JSON)
+
+
+def _is_fixed(media: bytes | str) -> bool:
+    """Return whether answers of a type wear the same whatever else there is to them."""
+    # Of a page the path may decide, and of a stream of events the shell wants to hear each time.
+    return not _is_page(media) and not _text(media).startswith(EVENTS.decode())
 
 
 def _is_http2(scope: Scope) -> bool:

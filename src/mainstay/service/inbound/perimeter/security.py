@@ -23,6 +23,16 @@ _PRESETS: dict[Kind, Directives] = {"api": API, "pages": PAGES, "docs": DOCS}
 _ANCESTORS = "frame-ancestors"
 _FRAMES: Directives = {"deny": ("none",), "same-origin": ("self",)}
 _OLD_FRAMES: dict[tuple[str, ...], bytes] = {("none",): b"DENY", ("self",): b"SAMEORIGIN"}
+_OF_PAGES = frozenset(
+    (
+        b"referrer-policy",
+        b"permissions-policy",
+        b"cross-origin-opener-policy",
+        b"cross-origin-embedder-policy",
+    )
+)
+"""What says something of documents: who learns their address, what they may use, who opens them."""
+
 _EVERYBODY = "*"
 _PLACE = "\0"
 """Where a nonce goes; no source has it in it."""
@@ -71,6 +81,23 @@ def csp_of(declared: SecurityHeaders, kind: Kind) -> Csp | None:
 
 def plain_headers(declared: SecurityHeaders) -> RawHeaders:
     """Return all headers that depend on nothing: without CSP and HSTS, in lower case."""
+    return (*_own_headers(declared), *_also(declared).items())
+
+
+def data_headers(declared: SecurityHeaders) -> RawHeaders:
+    """Return what ``plain_headers`` does, less what browsers heed for pages alone.
+
+    Source: OWASP's REST Security cheat sheet, which asks for the rest where an answer is no HTML.
+    """
+    own = [pair for pair in _own_headers(declared) if pair[0] not in _OF_PAGES]
+    return (*own, *_also(declared).items())
+
+
+def _also(declared: SecurityHeaders) -> dict[bytes, bytes]:
+    return {name.lower().encode(): value.encode() for name, value in declared.also}
+
+
+def _own_headers(declared: SecurityHeaders) -> RawHeaders:
     found = [
         (b"x-content-type-options", b"nosniff" if declared.nosniff else None),
         (b"x-frame-options", _old_frame(declared)),
@@ -80,9 +107,8 @@ def plain_headers(declared: SecurityHeaders) -> RawHeaders:
         (b"cross-origin-resource-policy", _raw(declared.resource)),
         (b"cross-origin-embedder-policy", _raw(declared.embedder)),
     ]
-    named = {name.lower().encode(): value.encode() for name, value in declared.also}
-    ours = tuple((name, value) for name, value in found if value and name not in named)
-    return (*ours, *named.items())
+    named = _also(declared)
+    return tuple((name, value) for name, value in found if value and name not in named)
 
 
 def hsts_value(declared: Hsts) -> bytes:

@@ -39,7 +39,8 @@ def by_address(exchange: Exchange) -> str:
     if client is None:
         return ""
     if ":" not in client:
-        return client[:_TEXT_CHARS_MAX]
+        # Sliced only where it must be, since slicing costs as much as all the rest.
+        return client if len(client) <= _TEXT_CHARS_MAX else client[:_TEXT_CHARS_MAX]
     packed = packed_of(client)
     if packed is None:
         return client[:_TEXT_CHARS_MAX]

@@ -133,7 +133,9 @@ class Limits:
             return self._ask_memory(exchange, self._coverings.of(exchange), now_s)
         # One limit for every request, as most services have it, written out.
         rule = lone.rule
-        held_s = self._take(rule, lone.caller(exchange), lone.cost, now_s)
+        # Not called as methods, which they aren't: CPython is quicker so.
+        take, caller = self._take, lone.caller
+        held_s = take(rule, caller(exchange), lone.cost, now_s)
         if held_s < 0.0:
             standing = standing_of(lone, lone.cost, held_s)
             return self._conclude(exchange, self._coverings.of(exchange), [standing])

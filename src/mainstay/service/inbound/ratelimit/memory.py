@@ -79,7 +79,8 @@ class Memory:
         """
         buckets = rule.buckets
         # As `with self._lock`, in half the time: for every request.
-        self._acquire()
+        acquire, release = self._acquire, self._release
+        acquire()
         try:
             due_s = buckets.dues.get(key)
             known = due_s is not None
@@ -102,7 +103,7 @@ class Memory:
                 buckets.add(key, due_s, now_s)
             return due_s - now_s
         finally:
-            self._release()
+            release()
 
     def take_all(self, takes: Sequence[Take], now_s: float) -> list[float]:
         """Take one call out of several limits, or out of none.
