@@ -152,7 +152,9 @@ def test_a_circuit_that_will_be_open_ends_it_before_the_pause(open_s: float, att
     heard = Heard(retry=retry(backoff=(0.125, 0.125)), breaker=breaker)
     with pytest.raises(ConnectionError):
         heard.policy.call(heard.taking(0.0, ConnectionError()))
-    assert heard.told()[-1] == ("GaveUp", attempts, "breaker" if attempts == 1 else "attempts")
+    told = heard.told()
+    assert told[-1] == ("GaveUp", attempts, "breaker" if attempts == 1 else "attempts")
+    assert sum(one[0] == "Retried" for one in told) == attempts - 1
 
 
 def test_an_open_circuit_and_its_probes() -> None:
@@ -364,3 +366,61 @@ def test_what_a_failure_that_is_none_learns_and_gives_back() -> None:
         with pytest.raises(KeyError):
             heard.policy.call(heard.taking(0.0, KeyError()))
     assert heard.policy.breaker.state is State.HALF_OPEN
+
+
+def test_a_circuit_that_is_forced_open_meanwhile_ends_it_without_a_pause() -> None:
+    heard = Heard(retry=retry(), breaker=Breaker())
+
+    def fails() -> None:
+        heard.policy.breaker.force_open()
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        heard.policy.call(fails)
+    assert [one[0] for one in heard.told()] == ["BreakerModeChanged", "Attempted", "GaveUp"]
+
+
+def test_a_client_that_ends_by_itself_with_its_callers_time_proves_nothing() -> None:
+    heard = Heard(breaker=Breaker(failures=1), **TIMED)
+    with deadline(0.5, clock=heard.clock), pytest.raises(TimeoutError):
+        heard.policy.call(heard.taking(0.5, TimeoutError()))
+    assert heard.told() == [("Attempted", 1, "ignored", 0.5)]
+
+
+@pytest.mark.parametrize(
+    "on", [AttemptTimedOut, lambda error: type(error) is TimeoutError], ids=["ours", "theirs"]
+)
+def test_one_that_ends_with_its_attempts_time_is_slow_by_either_name(on: Any) -> None:
+    heard = Heard(breaker=Breaker(failures=1, on=on), attempt_timeout=AttemptTimeout(within=0.5))
+    with pytest.raises(TimeoutError):
+        heard.policy.call(heard.taking(0.5, TimeoutError()))
+    assert ("Attempted", 1, "failure", 0.5) in heard.told()
+
+
+def test_a_mistake_after_the_attempts_time_is_a_mistake() -> None:
+    heard = Heard(breaker=Breaker(failures=1), attempt_timeout=AttemptTimeout(within=0.5))
+    with pytest.raises(KeyError):
+        heard.policy.call(heard.taking(0.6, KeyError()))
+    assert heard.told() == [("Attempted", 1, "ignored", 0.6)]
+
+
+def test_a_success_in_a_quiet_window_is_one_call_and_takes_no_lock() -> None:
+    policy = Policy(breaker=Breaker(rate="50% of 20 in 30s"), clock=VirtualClock())
+    circuit = policy.plan.circuit
+    assert circuit is not None
+    for _ in range(3):
+        policy.call(int)
+    with circuit._lock:
+        policy.call(int)
+    assert circuit.counts()["failure_window_calls"] == 4
+
+
+def test_others_hear_of_a_circuit_that_closes_although_nobody_listens() -> None:
+    others = Others()
+    heard = Heard(breaker=Breaker(failures=1, successes=1), shared=others)
+    with pytest.raises(ConnectionError):
+        heard.policy.call(heard.taking(0.0, ConnectionError()))
+    heard.policy.events.remove(heard.recorder)
+    heard.clock.advance(60.0)
+    heard.policy.call(int)
+    assert others.written[1:] == [None]
