@@ -73,3 +73,11 @@ def test_what_is_turned_off_costs(headers: SecurityHeaders | None, observatory: 
 def test_the_documentation_of_fastapi_is_worth_less() -> None:
     """Its pages have scripts inline: the price of its policy, on its paths alone."""
     assert grade(score(scanned(Inbound(), path="/docs"))) != "A+"
+
+
+def test_data_gets_the_best_grade_where_it_wears_all() -> None:
+    """One of the scanners counts headers of pages wherever it looks."""
+    full = scanned(Inbound(headers=SecurityHeaders(data="full")), media=b"application/json")
+    brief = scanned(Inbound(), media=b"application/json")
+    assert (grade(score(full)), letters(full)) == ("A+", "A+")
+    assert (grade(score(brief)), letters(brief)) == ("A+", "C")
