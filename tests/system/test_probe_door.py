@@ -43,8 +43,13 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         assert f"cannot listen on 127.0.0.1:{port}" in served.err.read_text()
 
 
-def test_an_app_that_answers_no_probes_has_no_port_for_them(tmp_path: Path) -> None:
-    words = ("--app", "probe_apps:unwrapped", "--probe-port", str(free_port()))
-    with Served(tmp_path, OURS, *words, LET_GO=str(tmp_path / "go")) as served:
-        assert served.process.wait(GENEROUS_S) == 3
-    assert "is not wrapped" in served.err.read_text()
+def test_an_app_that_is_not_wrapped_is_served_without(tmp_path: Path) -> None:
+    door = free_port()
+    words = ("--app", "probe_apps:unwrapped", "--probe-port", str(door))
+    let_go = tmp_path / "go"
+    let_go.touch()
+    with Served(tmp_path, OURS, *words, LET_GO=str(let_go)) as served:
+        until(lambda: served.answers("/", 200), "it is served")
+        with socket.socket() as asks:
+            assert asks.connect_ex(("127.0.0.1", door)) != 0
+        assert "the app is not wrapped" in served.out.read_text()

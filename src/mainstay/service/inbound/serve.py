@@ -31,6 +31,7 @@ from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, fitted
 from mainstay.service.inbound.serving.probe_door import ProbeDoor, listen
 from mainstay.service.inbound.serving.reloading import Reloader
+from mainstay.service.inbound.serving.stuck import LoopStuck, Stuck, ThreadsStuck
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.stop import Stopper
@@ -72,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(app, AsgiShell | WsgiShell) and app.inbound.reload is not None:
             Reloader(app.inbound.reload, app.inbound.telling.complain).listen()
         require_free(options.host, options.port)
-        _announce(options, interface)
+        _announce(app, options, interface)
         _server(options.server, interface)(app, drain, options)
     except AppUnusable as error:
         complain(f"{error.trail}mainstay: {error}\n")
@@ -158,8 +159,11 @@ def _drain_of(app: Any, options: Options) -> Drain:
     return drain
 
 
-def _announce(options: Options, interface: str) -> None:
-    """Say in one JSON line what starts. Prints of the app appear line by line from here on."""
+def _announce(app: Any, options: Options, interface: str) -> None:
+    """Say in one JSON line what starts. Prints of the app appear line by line from here on.
+
+    Any: any framework's app.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
     line = {
@@ -171,6 +175,10 @@ def _announce(options: Options, interface: str) -> None:
         "address": f"{options.host}:{options.port}",
         "pid": os.getpid(),
     }
+    if options.probe_port is not None:
+        is_wrapped = isinstance(app, AsgiShell | WsgiShell)
+        own = f"{options.host}:{options.probe_port}"
+        line["probes"] = own if is_wrapped else "no port of their own: the app is not wrapped"
     with contextlib.suppress(OSError):
         os.write(STDOUT, (json.dumps(line) + "\n").encode())
 
@@ -229,17 +237,25 @@ def _leave_to_the_thread(signum: int, frame: FrameType | None) -> None:
 def _open_probe_door(
     app: Any, options: Options, loop: asyncio.AbstractEventLoop | None = None
 ) -> None:
-    """Answer probes at a port of their own too, where one is given. Any: any framework's app."""
-    if options.probe_port is None:
+    """Answer probes at a port of their own too, where one is given. Any: any framework's app.
+
+    Before the app's own port is open: who is answered there knows whether this one is there. An app
+    that is not wrapped has no answers, and none is opened for it.
+    """
+    if options.probe_port is None or not isinstance(app, AsgiShell | WsgiShell):
         return
-    if not isinstance(app, AsgiShell | WsgiShell):
-        raise AppUnusable(f"{options.app} is not wrapped: without answers, no --probe-port")
     try:
         listener = listen(options.host, options.probe_port)
     except OSError as error:
         raise _cannot_listen(options.host, options.probe_port, error) from error
     inbound = app.inbound
-    ProbeDoor(inbound.probes, listener, loop=loop, clock=inbound.clock).start()
+    stuck: Stuck
+    if loop is not None:
+        stuck = LoopStuck(loop, inbound.now_s)
+    else:
+        assert inbound.admission is not None, "a served WSGI app has places"
+        stuck = ThreadsStuck(inbound.admission, inbound.drain, inbound.now_s)
+    ProbeDoor(inbound.probes, listener, stuck=stuck, loop=loop, clock=inbound.clock).start()
 
 
 def _drainable(app: Any, drain: Drain) -> Any:

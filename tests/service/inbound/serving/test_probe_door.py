@@ -19,11 +19,11 @@ from mainstay.service.inbound.serving.probe_door import (
     CONNECTION_S,
     CONNECTIONS_MAX,
     HEAD_BYTES_MAX,
-    STUCK_S,
     ProbeDoor,
     listen,
     question_of,
 )
+from mainstay.service.inbound.serving.stuck import STUCK_S, LoopStuck, Stuck
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.testing import VirtualClock
 
@@ -63,6 +63,10 @@ class AppLoop:
         self.loop.close()
 
 
+def gets_on() -> None:
+    """Say that nothing is stuck."""
+
+
 class World:
     """A service's probes behind a door."""
 
@@ -77,8 +81,11 @@ class World:
         probes.routes["/metrics"] = FIGURES
         listener = listen("127.0.0.1", 0) if listener is None else listener
         self.port: int = listener.getsockname()[1]
-        loop = None if app is None else app.loop
-        self.door = ProbeDoor(probes, listener, loop=loop, clock=self.clock)
+        loop: asyncio.AbstractEventLoop | None = None
+        stuck: Stuck = gets_on
+        if app is not None:
+            loop, stuck = app.loop, LoopStuck(app.loop, self.clock.monotonic_s)
+        self.door = ProbeDoor(probes, listener, stuck=stuck, loop=loop, clock=self.clock)
         self.door.start()
 
     def ask(self, path: str, method: str = "GET") -> tuple[int, bytes]:

@@ -22,7 +22,8 @@ class Options:
         threads: Requests that a WSGI app works on at once.
         drain_s: The drain's bound; None means as the app's declaration says.
         drain_delay_s: The drain's delay; None as above.
-        probe_port: Port at which a thread of its own answers probes too; None: there is none.
+        probe_port: Port at which a thread of its own answers probes of a wrapped app too; None:
+            there is none.
     """
 
     app: str
@@ -50,9 +51,7 @@ def parse(argv: list[str] | None) -> Options:
     parser.add_argument("--threads", default=16, type=_threads, help="of a WSGI app, 1 to 512")
     parser.add_argument("--drain", type=_duration, help="as inbound.drain; without it, as declared")
     parser.add_argument("--drain-delay", type=_duration, help="as inbound.drain_delay")
-    parser.add_argument(
-        "--probe-port", type=_port, help="answer health there too, in a thread of its own"
-    )
+    parser.add_argument("--probe-port", type=_port, help="answer health of a wrapped app there too")
     given = parser.parse_args(argv)
     return Options(
         app=given.app,

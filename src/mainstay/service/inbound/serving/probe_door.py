@@ -5,13 +5,14 @@ refusal before it; under overload that is tens of milliseconds. Here it waits fo
 alone, and not for long, since a thread that wants it may say how soon.
 
 It tells what the background found, and runs nothing: a check that nobody ran yet is run where the
-app is, and its asker waits for that. A loop that does not turn any more is not hidden: then every
-answer is 503.
+app is, and its asker waits for that. An app that is stuck (see ``stuck.py``) is not hidden: then
+every answer is 503.
 """
 
 import asyncio
 import contextlib
 import errno
+import json
 import selectors
 import socket
 import sys
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from mainstay.core.clock import Clock
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe, Probes, Question
+from mainstay.service.inbound.serving.stuck import Stuck
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -36,9 +38,6 @@ CONNECTION_S = 5.0
 
 HEAD_BYTES_MAX = 8192
 
-STUCK_S = 2.0
-"""A loop that has not turned for so long is stuck: so long the edge waits for a probe."""
-
 _HURRY_S = 0.0005
 """How long the app may hold the interpreter while a probe is answered; Python's own is 5 ms, of
 which an answer would wait through one for each call of the system."""
@@ -50,7 +49,7 @@ _EXHAUSTED_S = 0.05
 _BACKLOG = 128
 _READ_BYTES = 4096
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_STUCK = (503, b'{"status":"fail","output":"the event loop is stuck"}')
+_UNAVAILABLE = 503
 _NO_SUCH = (404, b"")
 _WRONG_METHOD = (405, b"")
 _MALFORMED = (400, b"")
@@ -65,8 +64,9 @@ class ProbeDoor:
     Args:
         probes: What it answers with.
         listener: Bound and listening; closed with the door.
+        stuck: Asked before each answer.
         loop: The app's; None where it has none, as under WSGI.
-        clock: For the bounds of connections, and to know whether the loop turns.
+        clock: For the bounds of connections.
     """
 
     def __init__(
@@ -74,14 +74,15 @@ class ProbeDoor:
         probes: Probes,
         listener: socket.socket,
         *,
+        stuck: Stuck,
         loop: asyncio.AbstractEventLoop | None,
         clock: Clock,
     ) -> None:
         self._probes = probes
         self._listener = listener
+        self._stuck = stuck
         self._loop = loop
         self._now_s = clock.monotonic_s
-        self._asked_s: float | None = None
         self._open: OrderedDict[_Talk, None] = OrderedDict()
         # What was run elsewhere, and the sockets that wake the thread to hear of it.
         self._done: deque[tuple[_Talk, Said]] = deque()
@@ -168,29 +169,15 @@ class ProbeDoor:
             self._say(talk, _NO_SUCH)
         elif method not in ALLOWED_METHODS:
             self._say(talk, _WRONG_METHOD)
-        elif self._is_stuck():
-            self._say(talk, _STUCK)
+        elif (trouble := self._stuck()) is not None:
+            document = json.dumps({"status": "fail", "output": trouble})
+            self._say(talk, (_UNAVAILABLE, document.encode()))
         else:
             said = self._probes.answer_known(probe)
             if said is None:
                 self._ask_elsewhere(talk, probe)
             else:
                 self._say(talk, said)
-
-    def _is_stuck(self) -> bool:
-        """Return whether the loop has not turned since an earlier question; ask it anew."""
-        if self._loop is None:
-            return False
-        now_s, asked_s = self._now_s(), self._asked_s
-        if asked_s is not None:
-            return now_s - asked_s > STUCK_S
-        self._asked_s = now_s
-        with contextlib.suppress(RuntimeError):  # It was closed: the process ends.
-            self._loop.call_soon_threadsafe(self._turned)
-        return False
-
-    def _turned(self) -> None:
-        self._asked_s = None
 
     def _ask_elsewhere(self, talk: "_Talk", probe: Probe) -> None:
         """Have checks run where the app is, and answer when they have ended."""
