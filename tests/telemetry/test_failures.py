@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -98,3 +99,26 @@ def test_an_app_of_no_framework_tells_nothing() -> None:
     seen: list[BaseException] = []
     watch_errors(lambda: None, lambda error, **_how: seen.append(error))
     assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("says", "debug", "is_logged"),
+    [("always", False, True), ("debug", True, True), ("debug", False, False)],
+)
+def test_litestar_says_its_own_line_where_it_is_told_to(
+    says: Any, *, debug: bool, is_logged: bool
+) -> None:
+    from litestar import Litestar
+    from litestar.logging import LoggingConfig
+
+    told: list[tuple[BaseException, bool]] = []
+
+    def note(error: BaseException, *, is_logged: bool = True) -> None:
+        told.append((error, is_logged))
+
+    app = Litestar([], logging_config=LoggingConfig(log_exceptions=says), debug=debug)
+    watch_errors(app, note)
+    error = LookupError()
+    hook: Any = app.after_exception[-1]
+    asyncio.run(hook(error, {}))
+    assert told == [(error, is_logged)]

@@ -162,12 +162,16 @@ class Running(Served):
         """Return how often the wrapper has told of an error itself."""
         return self.said().count("mainstay: ")
 
+    def told(self, sentence: str) -> int:
+        """Return how often a sentence was told: in a line of the service, or on stderr."""
+        return (self.out.read_text("utf-8", "replace") + self.said()).count(sentence)
+
     def told_once(self, sentence: str, before: int) -> None:
-        """Wait until a sentence stands on stderr once more than before, and not twice."""
-        until(lambda: self.said().count(sentence) > before, f"told: {sentence}")
+        """Wait until a sentence was told once more than before, and not twice."""
+        until(lambda: self.told(sentence) > before, f"told: {sentence}")
         # Whoever would tell it again would have done so before the answer to another request.
         assert self.get("/json").status == 200
-        assert self.said().count(sentence) == before + 1
+        assert self.told(sentence) == before + 1
 
 
 def fresh_name() -> str:

@@ -60,7 +60,7 @@ def test_an_id_is_taken_from_a_trusted_peer(one: Running) -> None:
 def test_an_unhandled_error_is_a_problem_and_is_told_once(one: Running) -> None:
     """The ids are in it and in the headers, and nothing of the cause."""
     sentence = f"LookupError: {SECRET}"
-    before = one.said().count(sentence)
+    before = one.told(sentence)
     answer = one.get("/boom", {"traceparent": TRACEPARENT, "X-Request-ID": "find-me"})
     assert answer.status == 500
     assert answer.headers["content-type"] == "application/problem+json"

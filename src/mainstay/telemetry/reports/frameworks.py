@@ -59,8 +59,8 @@ def _litestar(litestar: Any, app: Any, report: Report) -> None:
         async def tell(error: Exception, _scope: Any) -> None:
             # It tells of every error, also of those that are answers: "not found" and the like.
             if getattr(error, "status_code", _SERVER_ERROR) >= _SERVER_ERROR:
-                # Unless it is told to, it says no line about them.
-                report(error, is_logged=False)
+                says = getattr(app.logging_config, "log_exceptions", "never")
+                report(error, is_logged=says == "always" or (says == "debug" and app.debug))
 
         app.after_exception.append(tell)
 

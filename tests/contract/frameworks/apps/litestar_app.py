@@ -18,7 +18,6 @@ from litestar import (
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import UploadFile
 from litestar.exceptions import WebSocketDisconnect
-from litestar.logging import LoggingConfig
 from litestar.params import FromQuery, JSONBody, MultipartBody
 from litestar.response import ServerSentEvent, Stream
 from starlette.applications import Starlette
@@ -189,8 +188,6 @@ api = Litestar(
         release, events, upload, length, item, read, limited, state, headers, outbound, own_id,
         echo, ws_limited, ws_refused,
     ],
-    # Without this Litestar tells of no error that nobody handled.
-    logging_config=LoggingConfig(log_exceptions="always"),
     on_startup=[kit.started],
     on_shutdown=[kit.stopped],
 )  # fmt: skip
