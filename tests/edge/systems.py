@@ -27,9 +27,17 @@ def system(*declarations: Declaration) -> System:
     return System(name="shop", root=root, members=members)
 
 
-def endpoints(first_port: int, count: int, version: str = "dev") -> tuple[Endpoint, ...]:
+def endpoints(
+    first_port: int, count: int, version: str = "dev", *, has_probe_ports: bool = False
+) -> tuple[Endpoint, ...]:
     return tuple(
-        Endpoint(host="127.0.0.1", port=first_port + n, version=version, weight=n + 1)
+        Endpoint(
+            host="127.0.0.1",
+            port=first_port + n,
+            version=version,
+            weight=n + 1,
+            probe_port=first_port + 50 + n if has_probe_ports else 0,
+        )
         for n in range(count)
     )
 
@@ -40,7 +48,10 @@ def smallest() -> World:
 
 
 def shop() -> World:
-    """A public service, one behind it in two versions, and a foreign program."""
+    """A public service, one behind it in two versions, and a foreign program.
+
+    Probes have ports of their own, but for a version that an older Mainstay serves.
+    """
     storefront = Declaration(service="storefront", app="shop:app", edge=Edge(port=8080))
     catalog = Declaration(
         service="catalog", app="catalog:app", edge=Edge(weights=(("1.0", 90), ("1.1", 10)))
@@ -48,8 +59,11 @@ def shop() -> World:
     payments = Declaration(service="payments", command=("serve", "--port", "$PORT"))
     topology = Topology(
         endpoints=(
-            ("storefront", endpoints(9000, 2)),
-            ("catalog", (*endpoints(9100, 2, "1.0"), *endpoints(9102, 1, "1.1"))),
+            ("storefront", endpoints(9000, 2, has_probe_ports=True)),
+            (
+                "catalog",
+                (*endpoints(9100, 2, "1.0"), *endpoints(9102, 1, "1.1", has_probe_ports=True)),
+            ),
             ("payments", endpoints(9200, 2)),
         ),
         internal_ports=(("catalog", 9901), ("payments", 9902)),

@@ -14,6 +14,8 @@ from mainstay.edge.envoy.clusters import (
 from mainstay.edge.topology import Endpoint, Topology
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import BALANCE_POLICIES, Balance, Edge, EdgeRetry, Ejection, HealthCheck
+from mainstay.spec.health import Health
+from mainstay.spec.inbound import Inbound
 
 
 def compiled(declaration: Declaration, *endpoints: Endpoint, check: str = "http") -> list[object]:
@@ -124,3 +126,42 @@ def test_an_unknown_server_gets_its_connections_closed_before_it_closes_them() -
     command = Declaration(service="web", command=("serve", "$PORT"))
     assert "'idle_timeout': '1.5s'" in repr(compiled(command, endpoint(1)))
     assert "'idle_timeout': '30s'" in repr(compiled(WEB, endpoint(1)))
+
+
+def asked_at(declaration: Declaration, *, check: str = "http") -> int | None:
+    """Return the port at which checks are asked of a replica that has one for them."""
+    one = Endpoint(host="127.0.0.1", port=1, version="dev", probe_port=7)
+    (cluster,) = compiled(declaration, one, check=check)
+    assert isinstance(cluster, dict)
+    (member,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    assert member["endpoint"]["address"]["socket_address"]["port_value"] == 1
+    config = member["endpoint"].get("health_check_config")
+    return None if config is None else config["port_value"]
+
+
+@pytest.mark.parametrize(
+    ("health", "at"),
+    [
+        (HealthCheck(), 7),
+        (HealthCheck(path="/health/live?verbose=1"), 7),
+        (HealthCheck(path="/health/group/orders"), 7),
+        (HealthCheck(path="/health/group/unknown"), None),
+        (HealthCheck(path="/healthz"), None),
+        (HealthCheck(kind="tcp"), None),
+    ],
+)
+def test_only_what_the_port_for_probes_answers_is_asked_there(
+    health: HealthCheck, at: int | None
+) -> None:
+    groups = Health(groups=(("orders", ("disk",)),))
+    inbound = Inbound(health=groups)
+    declaration = Declaration(service="web", app="a:b", inbound=inbound, edge=Edge(health=health))
+    assert asked_at(declaration) == at
+
+
+def test_whether_a_port_is_open_is_asked_of_that_port() -> None:
+    assert asked_at(WEB, check="tcp") is None
+
+
+def test_a_replica_without_a_port_for_probes_is_asked_at_its_own() -> None:
+    assert "health_check_config" not in repr(compiled(WEB, endpoint(1)))

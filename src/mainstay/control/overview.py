@@ -85,6 +85,7 @@ def _replica(replica: RunningReplica, monitor: Monitor, now_s: float) -> Replica
         state=state,
         pid=process.pid if process else None,
         port=replica.port,
+        probe_port=replica.probe_port,
         version=replica.version,
         age_s=now_s - replica.started_s,
         memory_bytes=process.resident_bytes() if process else None,

@@ -29,7 +29,8 @@ class ReplicaStatus:
     """One replica.
 
     ``state`` is starting, ready, unhealthy (fails the edge's checks), ejected (fails requests) or
-    leaving. ``age_s`` counts from its start or, for an adopted one, from its adoption.
+    leaving. ``age_s`` counts from its start or, for an adopted one, from its adoption. At
+    ``probe_port`` it answers probes beside its work; None where it does not.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ReplicaStatus:
     age_s: float
     memory_bytes: int | None
     requests: int
+    probe_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

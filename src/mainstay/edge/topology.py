@@ -12,12 +12,15 @@ class Endpoint:
         port: 1 to 65535.
         version: What it runs; traffic is split by it.
         weight: Its share under the balance policy ``weighted``, 1 to 10,000; else without effect.
+        probe_port: Where it answers the endpoints of its health as well, whatever it is busy with;
+            0 where it has no such port.
     """
 
     host: str
     port: int
     version: str
     weight: int = 1
+    probe_port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ GROUP_NAME = Text(
     what="a group's name: lower-case letters, digits and dashes, at most 40",
     pattern=r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?",
 )
+_ANSWERED = frozenset({"", "/live", "/ready", "/startup"})
 GROUPS_MAX = 32
 MEMBERS_MAX = 64
 
@@ -180,3 +181,16 @@ class Health:
         default=(),
         doc="Where more is told: relation and URL, such as the runbook's.",
     )
+
+    def answers(self, path: str) -> bool:
+        """Return whether ``path`` is surely an endpoint of these in a wrapped app, and not its own.
+
+        A group that only a check names is not known here.
+
+        Args:
+            path: Of a request; with or without its query.
+        """
+        root = self.path.rstrip("/")
+        asked = path.partition("?")[0]
+        groups = {f"/group/{name}" for name, _ in self.groups}
+        return asked.startswith("/") and any(asked == root + one for one in _ANSWERED | groups)

@@ -66,6 +66,30 @@ async def test_a_replica_that_hangs_is_taken_out(world: World) -> None:
     await reached(world, "well")
 
 
+async def test_a_replica_is_checked_at_its_port_for_probes(world: World) -> None:
+    """From the push that tells of it: the app's own port is asked no more."""
+    world.declare(Edge(health=FAST))
+    busy, _ = await world.backend("busy"), await world.backend("other")
+    door = Backend("door")
+    await door.start()
+    try:
+        await world.up()
+        await until(lambda: busy.checks > 0, "it is checked at its own port")
+        resources = world.resources(
+            world.backends, probe_port=lambda one: door.port if one is busy else 0
+        )
+        busy.health = 0
+        await world.edge.push(resources)
+        await until(lambda: door.checks > 4, "it is checked at the other")
+        await reached(world, "busy", "other")
+        assert await healthy(world, busy)
+        door.health = 503
+        await until(lambda: _not(healthy(world, busy)), "the replica is taken out")
+        await reached(world, "other")
+    finally:
+        await door.stop()
+
+
 async def test_a_tcp_check_asks_for_no_path(world: World) -> None:
     world.declare(Edge(health=HealthCheck(kind="tcp", interval_s=0.1, fall=1, rise=1)))
     gone, _ = await world.backend("gone"), await world.backend("well")

@@ -241,11 +241,18 @@ class World:
         *,
         version: Callable[[Backend], str] = lambda _: "dev",
         weight: Callable[[Backend], int] = lambda _: 1,
+        probe_port: Callable[[Backend], int] = lambda _: 0,
         weights: tuple[tuple[str, int], ...] | None = None,
     ) -> Resources:
         member = Member(declaration=self.declaration, folder=self.folder)
         endpoints = tuple(
-            Endpoint(host="127.0.0.1", port=one.port, version=version(one), weight=weight(one))
+            Endpoint(
+                host="127.0.0.1",
+                port=one.port,
+                version=version(one),
+                weight=weight(one),
+                probe_port=probe_port(one),
+            )
             for one in backends
         )
         topology = Topology(

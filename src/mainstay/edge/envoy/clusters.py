@@ -5,7 +5,7 @@ and Linux gives a user 128.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from mainstay.edge.envoy.protojson import JsonObject, JsonValue, any_of, extension, seconds
 from mainstay.edge.topology import Endpoint, Topology
@@ -73,20 +73,24 @@ def compile_clusters(declaration: Declaration, topology: Topology) -> Iterator[J
     # What would not know HTTP is never asked in it, whatever was found.
     found = topology.check_of(declaration.service) if edge.protocol == HTTP else edge.check_kind
     health = health_check(edge.health, found, declaration.service)
+    # What the app itself answers is asked where the app is, and so is whether a port is open.
+    has_own_port = "http_health_check" in health and declaration.inbound.health.answers(
+        edge.health.path
+    )
+    weighted = edge.balance.policy == "weighted"
     for version in versions:
-        yield _cluster(
-            declaration,
-            cluster_name(declaration.service, version),
-            tuple(endpoint for endpoint in endpoints if endpoint.version == version),
-            health,
-        )
+        members = [
+            _endpoint(one, weighted=weighted, has_own_port=has_own_port)
+            for one in endpoints
+            if one.version == version
+        ]
+        yield _cluster(declaration, cluster_name(declaration.service, version), members, health)
 
 
 def _cluster(
-    declaration: Declaration, name: str, endpoints: tuple[Endpoint, ...], health: JsonObject
+    declaration: Declaration, name: str, members: Sequence[JsonObject], health: JsonObject
 ) -> JsonObject:
     edge = declaration.edge
-    weighted = edge.balance.policy == "weighted"
     return {
         **any_of("envoy.config.cluster.v3.Cluster"),
         "name": name,
@@ -95,7 +99,7 @@ def _cluster(
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [_endpoint(one, weighted) for one in endpoints]}],
+            "endpoints": [{"lb_endpoints": members}],
         },
         "load_balancing_policy": balance_policy(edge.balance.policy),
         "common_lb_config": {
@@ -112,10 +116,14 @@ def _cluster(
     }
 
 
-def _endpoint(endpoint: Endpoint, weighted: bool) -> JsonObject:  # noqa: FBT001  A plain fact.
+def _endpoint(endpoint: Endpoint, *, weighted: bool, has_own_port: bool) -> JsonObject:
+    """Return one replica; ``has_own_port`` says that checks may be asked at its port for them."""
     address: JsonObject = {"address": endpoint.host, "port_value": endpoint.port}
+    found: dict[str, JsonValue] = {"address": {"socket_address": address}}
+    if has_own_port and endpoint.probe_port:
+        found["health_check_config"] = {"port_value": endpoint.probe_port}
     weight = {"load_balancing_weight": endpoint.weight} if weighted else {}
-    return {"endpoint": {"address": {"socket_address": address}}, **weight}
+    return {"endpoint": found, **weight}
 
 
 def balance_policy(policy: str) -> JsonObject:

@@ -31,14 +31,14 @@ def member(**changes: object) -> Member:
     return Member(declaration=replace(declaration, **changes), folder=Path("/s"))  # type: ignore[arg-type]  # Field by field.
 
 
-def environment(one: Member) -> dict[str, str]:
-    return dict(replica_spec(one, "web-2", 8123, PAD, replicas=3).env)
+def environment(one: Member, pad: Launchpad = PAD) -> dict[str, str]:
+    return dict(replica_spec(one, "web-2", 8123, pad, probe_port=8124, replicas=3).env)
 
 
 def test_a_command_gets_its_port_in_place_of_the_word() -> None:
     words = ("serve", "--bind=127.0.0.1:$PORT", "${PORT}", "$PORTAL", "$HOME")
     declaration = Declaration(service="web", command=words)
-    assert replica_argv(declaration, 8123) == (
+    assert replica_argv(declaration, 8123, None) == (
         "serve",
         "--bind=127.0.0.1:8123",
         "8123",
@@ -48,12 +48,13 @@ def test_a_command_gets_its_port_in_place_of_the_word() -> None:
 
 
 def test_an_app_is_served_on_loopback_with_its_declared_drain() -> None:
-    argv = replica_argv(Declaration(service="web", app="web:app"), 8123)
+    argv = replica_argv(Declaration(service="web", app="web:app"), 8123, 8124)
     assert argv[:3] == (sys.executable, "-m", "mainstay.service.inbound.serve")
     pairs = dict(zip(argv[3::2], argv[4::2], strict=True))
     assert pairs["--app"] == "web:app"
     assert pairs["--host"] == "127.0.0.1"
     assert pairs["--port"] == "8123"
+    assert pairs["--probe-port"] == "8124"
     assert pairs["--drain"] == "20s"
 
 
@@ -77,7 +78,7 @@ def test_a_secret_is_revealed_to_the_process_alone() -> None:
     secret = Secret("${file:token}", "hunter2")
     one = member(run=Run(env=(("TOKEN", secret),)))
     assert environment(one)["TOKEN"] == "hunter2"
-    assert "hunter2" not in repr(replica_spec(one, "web-2", 8123, PAD, replicas=3))
+    assert "hunter2" not in repr(replica_spec(one, "web-2", 8123, PAD, probe_port=8124, replicas=3))
     assert "hunter2" not in revision_of(one, PAD, 0)
 
 
@@ -100,9 +101,9 @@ def test_a_moved_dependency_makes_another_revision() -> None:
 
 def test_replicas_are_told_where_spans_are_received_and_none_is_restarted_for_that() -> None:
     door = Door(port=20009, token="ab" * 24)
-    told = dict(replica_spec(member(), "web-1", 8123, replace(PAD, door=door), replicas=2).env)
+    told = environment(member(), replace(PAD, door=door))
     assert told["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] == "http://127.0.0.1:20009/v1/traces"
     assert revision_of(member(), replace(PAD, door=door), 1) == revision_of(member(), PAD, 1)
     chosen = replace(PAD, door=door, environ={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"})
-    told = dict(replica_spec(member(), "web-1", 8123, chosen, replicas=2).env)
+    told = environment(member(), chosen)
     assert "OTEL_EXPORTER_OTLP_TRACES_HEADERS" not in told

@@ -1,5 +1,6 @@
 import errno
 import io
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -46,6 +47,7 @@ def record(system: str = "shop") -> Record:
             service="catalog",
             number=number,
             port=5000 + number,
+            probe_port=6000 + number if number == 1 else None,
             version="v1",
             revision="abc",
         )
@@ -180,6 +182,18 @@ def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
     with pytest.raises(StateNotSaved, match="No such file"):
         save(tmp_path / "gone" / "state.json", record())
+
+
+def test_replicas_of_before_there_were_ports_for_probes_have_none() -> None:
+    document = json.loads(dump(record()))
+    for one in document["replicas"]:
+        del one["probe_port"]
+    assert [one.probe_port for one in understand(document).replicas] == [None, None]
+
+
+def test_what_is_no_port_is_refused() -> None:
+    with pytest.raises(WireInvalid, match="70000 is no port"):
+        understand(parse_object(dump(record()).replace(b"6001", b"70000")))
 
 
 def test_a_link_in_the_place_of_the_new_state_is_not_followed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from mainstay.control.processes.ends import End
 from mainstay.core.clock import Clock
 from mainstay.core.errors import EngineRefused
 from mainstay.core.events import Event
-from mainstay.edge.topology import Endpoint, Topology
+from mainstay.edge.topology import Topology
 from mainstay.spec.declaration import RECREATE, System
 
 EDGE_PATIENCE_S: Final = 10.0
@@ -150,7 +150,7 @@ class LocalEngine:
                 (
                     name,
                     tuple(
-                        Endpoint(host=launching.HOST, port=one.port, version=one.version)
+                        one.endpoint()
                         for one in self._replicas.of(name)
                         if one.phase is Phase.READY
                     ),

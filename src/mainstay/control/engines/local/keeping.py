@@ -32,6 +32,7 @@ def record_of(
                 service=one.service,
                 number=one.number,
                 port=one.port,
+                probe_port=one.probe_port,
                 version=one.version,
                 revision=one.revision,
                 check=one.check if one.phase is Phase.READY else None,

@@ -43,10 +43,11 @@ class Launchpad:
     door: Door | None = None
 
 
-def replica_argv(declaration: Declaration, port: int) -> tuple[str, ...]:
+def replica_argv(declaration: Declaration, port: int, probe_port: int | None) -> tuple[str, ...]:
     """Return the words that start a replica on ``port``.
 
-    In ``command``, ``$PORT`` (or ``${PORT}``) within a word is replaced: no shell runs.
+    In ``command``, ``$PORT`` (or ``${PORT}``) within a word is replaced: no shell runs. It answers
+    no probes of ours, and has no port for them.
     """
     if declaration.command is not None:
         return tuple(_PORT.sub(str(port), word) for word in declaration.command)
@@ -57,6 +58,7 @@ def replica_argv(declaration: Declaration, port: int) -> tuple[str, ...]:
         *("--app", declaration.app),
         *("--host", HOST),
         *("--port", str(port)),
+        *(() if probe_port is None else ("--probe-port", str(probe_port))),
         *("--server", declaration.run.server),
         *("--interface", declaration.run.interface),
         *("--threads", str(declaration.run.threads)),
@@ -66,7 +68,13 @@ def replica_argv(declaration: Declaration, port: int) -> tuple[str, ...]:
 
 
 def replica_spec(
-    member: Member, name: str, port: int, launchpad: Launchpad, *, replicas: int
+    member: Member,
+    name: str,
+    port: int,
+    launchpad: Launchpad,
+    *,
+    probe_port: int | None,
+    replicas: int,
 ) -> ShimSpec:
     """Return what the shim of a replica gets; declared secrets are revealed in its environment.
 
@@ -75,6 +83,7 @@ def replica_spec(
         name: Its own.
         port: What it is to listen on.
         launchpad: What all replicas have in common.
+        probe_port: Where it is to answer probes beside its work, if it can; None: nowhere.
         replicas: How many of its service are wanted as it begins.
     """
     run = member.declaration.run
@@ -85,7 +94,7 @@ def replica_spec(
     environment = child_environment(launchpad.environ, variables)
     return ShimSpec(
         name=name,
-        argv=replica_argv(member.declaration, port),
+        argv=replica_argv(member.declaration, port, probe_port),
         cwd=str(working_folder(member)),
         env=tuple(environment.items()),
         log_path=str(launchpad.state / "logs" / f"{name}.log"),

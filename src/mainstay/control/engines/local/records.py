@@ -47,6 +47,8 @@ class ReplicaRecord:
         service: The service.
         number: Its number within the service, from 1.
         port: Where it listens, on loopback.
+        probe_port: Where it answers probes beside its work, on loopback; as long as it was not
+            ready, where it may. None: nowhere, as replicas of an earlier Mainstay.
         version: Version of the service.
         revision: What of the declaration it was started from.
         check: How the edge checks it, ``http`` or ``tcp``; None as long as it was not ready.
@@ -61,10 +63,12 @@ class ReplicaRecord:
     revision: str
     check: str | None = None
     started_at_s: float = 0.0
+    probe_port: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.port <= PORT_MAX:
-            raise ValueError(f"{self.port} is no port")
+        for port in (self.port, self.probe_port):
+            if port is not None and not 0 < port <= PORT_MAX:
+                raise ValueError(f"{port} is no port")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,12 @@ from mainstay.control.engines.local.launching import HOST
 from mainstay.control.engines.local.plan import Phase, Replica
 from mainstay.control.engines.local.probe import Outcome, listens, probe
 from mainstay.control.processes.process import LocalProcess
+from mainstay.edge.topology import Endpoint
 
 PROBE_PAUSE_S: Final = 0.05
 """Between two looks at a replica that is starting."""
+
+_NOT_FOUND = 404
 
 
 @dataclass(kw_only=True, eq=False)
@@ -23,6 +26,8 @@ class RunningReplica:
         process: None until it is launched.
         launched: Set once ``process`` is there, or never will be.
         check: How the edge checks it, ``http`` or ``tcp``; None until it was ready once.
+        probe_port: Where it answers probes beside its work; until it is ready, where it may. None:
+            nowhere.
     """
 
     name: str
@@ -39,6 +44,7 @@ class RunningReplica:
     check: str | None = None
     unhealthy_since_s: float | None = None
     retire: bool = False
+    probe_port: int | None = None
 
     def observed(self) -> Replica:
         """Return what the plan needs to know."""
@@ -51,6 +57,12 @@ class RunningReplica:
             since_s=self.since_s,
             unhealthy_since_s=self.unhealthy_since_s,
             retire=self.retire,
+        )
+
+    def endpoint(self) -> Endpoint:
+        """Return where the edge finds it."""
+        return Endpoint(
+            host=HOST, port=self.port, version=self.version, probe_port=self.probe_port or 0
         )
 
     def enter(self, phase: Phase, now_s: float) -> None:
@@ -66,7 +78,8 @@ class RunningReplica:
     async def until_ready(self, *, path: str, kind: str, timeout_s: float, wrapped: bool) -> str:
         """Wait until the replica can serve; return how the edge shall check it: http or tcp.
 
-        Never gives up by itself: the plan ends a replica that takes too long.
+        Never gives up by itself: the plan ends a replica that takes too long. It is asked at the
+        port to which requests will come: that this one is open, no other can tell.
 
         Args:
             path: Of the readiness check.
@@ -87,3 +100,23 @@ class RunningReplica:
             if kind == "auto" and (outcome is Outcome.TCP_ONLY or silent):
                 return "tcp"
             await asyncio.sleep(PROBE_PAUSE_S)
+
+    async def find_probe_port(self, path: str, timeout_s: float) -> None:
+        """Find out whether it answers at its port for probes; forget the port if it doesn't.
+
+        Whoever answers at the app's own port has opened this one before, or never will: an app that
+        is not wrapped has no answers to give there.
+
+        Args:
+            path: Of the endpoint that says it is alive: readiness is the edge's question.
+            timeout_s: Of one look.
+        """
+        while self.probe_port is not None:
+            found = await probe(HOST, self.probe_port, path, timeout_s)
+            if found.outcome is Outcome.READY:
+                return
+            absent = found.outcome in {Outcome.REFUSED, Outcome.TCP_ONLY}
+            if absent or found.status == _NOT_FOUND:
+                self.probe_port = None
+            else:
+                await asyncio.sleep(PROBE_PAUSE_S)

@@ -18,7 +18,7 @@ from mainstay.control.processes.ends import End
 from mainstay.control.processes.process import ShimSpec, SpawnFailed, adopt, launch
 from mainstay.core.clock import Clock
 from mainstay.core.events import Event
-from mainstay.spec.declaration import Member
+from mainstay.spec.declaration import Declaration, Member
 
 KILL_MARGIN_S: Final = 2.0
 """Beyond the declared drain bound before a replica is killed: its own bound comes first."""
@@ -90,18 +90,27 @@ class Replicas:
             wanted: Replicas of its service, this one included.
         """
         now_s = self._clock.monotonic_s()
+        is_ours = member.declaration.app is not None
         replica = RunningReplica(
             name=f"{member.name}-{number}",
             service=member.name,
             number=number,
             port=self._ports.free(),
+            probe_port=self._ports.free() if is_ours else None,
             version=member.declaration.version,
             revision=revision,
             started_s=now_s,
             since_s=now_s,
         )
         self._all[replica.name] = replica
-        spec = replica_spec(member, replica.name, replica.port, launchpad, replicas=wanted)
+        spec = replica_spec(
+            member,
+            replica.name,
+            replica.port,
+            launchpad,
+            probe_port=replica.probe_port,
+            replicas=wanted,
+        )
         self._spawn(self._live(member, replica, spec))
 
     def stop(
@@ -135,6 +144,7 @@ class Replicas:
                 since_s=now_s,
                 process=process,
                 check=record.check,
+                probe_port=record.probe_port,
             )
             replica.launched.set()
             self._all[replica.name] = replica
@@ -203,15 +213,7 @@ class Replicas:
 
     async def _await_ready(self, member: Member, replica: RunningReplica) -> None:
         assert replica.process is not None
-        edge = member.declaration.edge
-        ready = asyncio.ensure_future(
-            replica.until_ready(
-                path=edge.health.path,
-                kind=edge.check_kind,
-                timeout_s=edge.health.timeout_s,
-                wrapped=member.declaration.app is not None,
-            )
-        )
+        ready = asyncio.ensure_future(_check_of(member.declaration, replica))
         gone = asyncio.ensure_future(replica.process.exited())
         try:
             await asyncio.wait((ready, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -265,3 +267,17 @@ class Replicas:
                 **fields,
             )
         )
+
+
+async def _check_of(declaration: Declaration, replica: RunningReplica) -> str:
+    """Wait until a replica is ready; return how the edge shall check it, http or tcp."""
+    edge, health = declaration.edge, declaration.inbound.health
+    check = await replica.until_ready(
+        path=edge.health.path,
+        kind=edge.check_kind,
+        timeout_s=edge.health.timeout_s,
+        wrapped=declaration.app is not None,
+    )
+    alive = f"{health.path.rstrip('/')}/live"
+    await replica.find_probe_port(alive, edge.health.timeout_s)
+    return check
