@@ -15,6 +15,7 @@ from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, lookup
 from mainstay.service.inbound.flight import Flight
+from mainstay.service.inbound.handshake import DENIAL, spare_denial
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
@@ -163,6 +164,7 @@ class AsgiShell:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a websocket: its handshake is a request like others, its life has no bound."""
         inbound = self.inbound
+        spare_denial(scope, send)
         flight = Flight(inbound, scope, send)
         now_s = flight.started_s
         flight.expires_s = math.inf
@@ -200,7 +202,7 @@ class AsgiShell:
 
     async def _close(self, flight: Flight, refusal: Refusal, send: Send) -> None:
         """Refuse a handshake: as an answer where the server can, else by closing."""
-        if "websocket.http.response" in (flight.scope.get("extensions") or ()):
+        if DENIAL in (flight.scope.get("extensions") or ()):
             await flight.refuse_handshake(refusal)
         else:
             self.inbound.refused(flight, refusal)

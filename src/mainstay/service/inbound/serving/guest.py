@@ -1,6 +1,7 @@
 """An ASGI app that isn't wrapped: its lifespan is watched and its requests counted, no more."""
 
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
+from mainstay.service.inbound.handshake import spare_denial
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 
@@ -24,6 +25,8 @@ class Guest:
         if scope["type"] == "lifespan":
             await Lifespan(self._drain, receive, send).run(self._app, scope)
             return
+        if scope["type"] == "websocket":
+            spare_denial(scope, send)
         flight = object()
         self._drain.flights.add(flight)
         try:
