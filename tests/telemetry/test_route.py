@@ -179,7 +179,8 @@ async def test_quart(asked: str, route: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "route"), [("/f/3", "/f/<int:n>"), ("/b/x", "/b/<name>"), ("/f/x", UNMATCHED)]
 )
-def test_flask(asked: str, route: str) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_flask(asked: str, route: str, is_known: bool) -> None:  # noqa: FBT001  A parameter.
     app = flask.Flask("f")
     blue = flask.Blueprint("blue", "f", url_prefix="/b")
 
@@ -192,7 +193,9 @@ def test_flask(asked: str, route: str) -> None:
         return name
 
     app.register_blueprint(blue)
-    watch_routes()
+    for _ in range(2):
+        watch_routes(app if is_known else None)
+    assert len(app.before_request_funcs.get(None, [])) == is_known
     assert wsgi_route(app, asked) == route
     mounted = DispatcherMiddleware(flask.Flask("outer"), {"/below": app})
     below = route if route == UNMATCHED else f"/below{route}"

@@ -146,7 +146,8 @@ class Telemetry:
         """
         if self._joined is not None:
             self._joined.again()
-        watch_routes()
+        if self._observer() is not None:
+            watch_routes(app)
         watch_errors(app, self.failures.unhandled)
         if self.tracing is not None:
             spare_spans(app)
