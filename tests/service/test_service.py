@@ -5,8 +5,8 @@ import pytest
 
 import mainstay
 from mainstay.core.errors import ConfigInvalid
-from mainstay.service.inbound.stopping.drain import DrainBegan
 from mainstay.service.declared import own_declaration
+from mainstay.service.inbound.stopping.drain import DrainBegan
 from mainstay.service.service import Service, _forking_rng
 from mainstay.spec.declaration import Declaration, Member, System
 
