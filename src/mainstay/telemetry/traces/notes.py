@@ -4,7 +4,7 @@ Nothing is made for a request of which there is nothing to note. What is noted l
 or environ, as long as the request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from mainstay.core.trace import Traced
@@ -79,6 +79,14 @@ def notes_for(traced: Traced) -> Notes | None:
     scope = getattr(traced, "scope", None)
     if scope is None:
         return getattr(traced, "notes", None)
+    return notes_of(scope)
+
+
+def notes_of(scope: MutableMapping[str, Any]) -> Notes:
+    """Return where to note something of the request with this scope or environ, made if missing.
+
+    Any: both hold anything.
+    """
     notes: Notes | None = scope.get(NOTES_KEY)
     # Of two threads that ask at once, both get the first one's.
     return scope.setdefault(NOTES_KEY, Notes()) if notes is None else notes

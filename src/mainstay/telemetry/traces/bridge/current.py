@@ -14,7 +14,8 @@ from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_
 
 from mainstay.core.clock import Clock
 from mainstay.core.trace import Trace, Traced, current_traced, enter_trace, leave_trace
-from mainstay.telemetry.traces.bridge.spans import OwnSpan, RequestSpan, context_of, trace_of
+from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
+from mainstay.telemetry.traces.bridge.spans import ArrivedSpan, OwnSpan, context_of, trace_of
 from mainstay.telemetry.traces.notes import Notes, notes_for
 
 _CONTEXT_KEY = "mainstay.opentelemetry"
@@ -120,7 +121,13 @@ class RequestContext(_RuntimeContext):
 
     def get_current(self) -> Context:
         """Return the current context; within a request it has the request's span."""
-        return context_within(current_traced(), self._clock)
+        traced = current_traced()
+        if isinstance(traced, Exchange):
+            # FastAPI asks several times in each request.
+            found: Context | None = traced.scope.get(_CONTEXT_KEY)
+            if found is not None:
+                return found
+        return context_within(traced, self._clock)
 
     def detach(self, token: Token[Any]) -> None:
         """Make current what was so when the token was made."""
@@ -129,7 +136,7 @@ class RequestContext(_RuntimeContext):
 
 def root_of(traced: Traced | None) -> Traced | None:
     """Return the request, or the bare trace, that something current belongs to."""
-    return traced.root if isinstance(traced, Within | Attached) else traced
+    return traced.root if isinstance(traced, (Within, Attached)) else traced
 
 
 def notes_of_root(root: Traced | None) -> Notes | None:
@@ -141,7 +148,7 @@ def context_within(traced: Traced | None, clock: Clock) -> Context:
     """Return OpenTelemetry's context of what is current."""
     if traced is None:
         return _NOBODYS
-    if isinstance(traced, Within | Attached):
+    if isinstance(traced, (Within, Attached)):
         return traced.context(clock)
     return _context_of_request(traced, clock)
 
@@ -152,13 +159,15 @@ def _context_of_request(traced: Traced, clock: Clock) -> Context:
     found: Context | None = None if scope is None else scope.get(_CONTEXT_KEY)
     if found is not None:
         return found
-    trace, notes = traced.trace, notes_for(traced)
-    if trace is None:
-        return _NOBODYS
-    if scope is None or notes is None:
+    if not isinstance(traced, Exchange):
+        trace = traced.trace
+        if trace is None:
+            return _NOBODYS
         return set_span_in_context(NonRecordingSpan(context_of(trace)), _NOBODYS)
-    made = set_span_in_context(RequestSpan(trace, notes, clock), _NOBODYS)
-    if baggage := trace.baggage_out:
+    made = set_span_in_context(ArrivedSpan(traced, clock), _NOBODYS)
+    # No trace is made for baggage that isn't there.
+    named = TRACE_KEY in traced.scope or traced.get(b"baggage")
+    if named and (baggage := traced.trace.baggage_out):
         made = _BAGGAGE.extract({"baggage": baggage}, made)
     # Of two threads that ask at once, both get the first one's.
     kept: Context = scope.setdefault(_CONTEXT_KEY, made)

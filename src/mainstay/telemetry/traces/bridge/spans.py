@@ -1,6 +1,7 @@
 """Spans as OpenTelemetry's API has them: of a request, of user code, and one that is not kept."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +13,8 @@ from opentelemetry.util.types import Attributes as ApiAttributes
 
 from mainstay.core.clock import Clock
 from mainstay.core.trace import Trace
-from mainstay.telemetry.traces.notes import Notes
+from mainstay.service.inbound.exchange import Exchange
+from mainstay.telemetry.traces.notes import Notes, notes_of
 from mainstay.telemetry.traces.raised import EXCEPTION, raised_attributes
 from mainstay.telemetry.traces.span import ERROR, LINKS_MAX, OK, Link, Scope, Span
 from mainstay.telemetry.traces.values import plain, plain_all
@@ -149,6 +151,29 @@ class RequestSpan(OwnSpan):
         self.add_event(
             EXCEPTION, {**raised_attributes(exception), **plain_all(attributes)}, timestamp
         )
+
+
+class ArrivedSpan(RequestSpan):
+    """The span of a request of which nobody has asked for more yet: FastAPI looks and goes on.
+
+    Args:
+        exchange: The request; its trace and its notes are made when somebody asks for them.
+        clock: Stamps events.
+    """
+
+    def __init__(self, exchange: Exchange, clock: Clock) -> None:
+        self._exchange = exchange
+        self._clock = clock
+
+    @cached_property
+    def trace(self) -> Trace:  # type: ignore[override]  # Nobody sets it.
+        """The request's."""
+        return self._exchange.trace
+
+    @cached_property
+    def notes(self) -> Notes:  # type: ignore[override]  # As above.
+        """Where it is noted: the request's own."""
+        return notes_of(self._exchange.scope)
 
 
 class LiveSpan(RequestSpan):
