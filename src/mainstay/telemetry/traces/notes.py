@@ -12,6 +12,9 @@ from mainstay.telemetry.traces.span import ATTRIBUTES_MAX, EVENTS_MAX, UNSET, Mo
 
 NOTES_KEY = "mainstay.notes"
 
+CONTEXT_KEY = "mainstay.opentelemetry"
+"""Where OpenTelemetry's context of a request stands in its scope or environ, if somebody asked."""
+
 CALLS_MAX = 32
 """Calls of a request without a sample that failed or were slow; the first ones tell the most."""
 

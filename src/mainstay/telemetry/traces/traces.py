@@ -6,7 +6,7 @@ from mainstay.core.clock import Clock
 from mainstay.core.trace import SAMPLED
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.traces.keeping import late_reason
-from mainstay.telemetry.traces.notes import notes_for, notes_in
+from mainstay.telemetry.traces.notes import CONTEXT_KEY, notes_for, notes_in
 from mainstay.telemetry.traces.raised import EXCEPTION, raised_attributes
 from mainstay.telemetry.traces.server import server_span
 from mainstay.telemetry.traces.span import Span
@@ -37,6 +37,8 @@ class Traces:
 
     def ended(self, exchange: Exchange, ended_s: float) -> None:
         """Make the span of a request that was sampled, or that failed or was slow."""
+        # It leads to the exchange, which leads to the scope: a circle for the collector.
+        exchange.scope.pop(CONTEXT_KEY, None)
         kept = None
         if not exchange.trace.flags & SAMPLED:
             kept = late_reason(exchange, ended_s, self._slow_s)

@@ -16,10 +16,7 @@ from mainstay.core.clock import Clock
 from mainstay.core.trace import Trace, Traced, current_traced, enter_trace, leave_trace
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
 from mainstay.telemetry.traces.bridge.spans import ArrivedSpan, OwnSpan, context_of, trace_of
-from mainstay.telemetry.traces.notes import Notes, notes_for
-
-_CONTEXT_KEY = "mainstay.opentelemetry"
-"""Where the context of a request stands in its scope or environ."""
+from mainstay.telemetry.traces.notes import CONTEXT_KEY, Notes, notes_for
 
 _NOBODYS = Context()
 _BAGGAGE = W3CBaggagePropagator()
@@ -124,7 +121,7 @@ class RequestContext(_RuntimeContext):
         traced = current_traced()
         if isinstance(traced, Exchange):
             # FastAPI asks several times in each request.
-            found: Context | None = traced.scope.get(_CONTEXT_KEY)
+            found: Context | None = traced.scope.get(CONTEXT_KEY)
             if found is not None:
                 return found
         return context_within(traced, self._clock)
@@ -156,7 +153,7 @@ def context_within(traced: Traced | None, clock: Clock) -> Context:
 def _context_of_request(traced: Traced, clock: Clock) -> Context:
     # Any: a scope or an environ.
     scope: Any = getattr(traced, "scope", None)
-    found: Context | None = None if scope is None else scope.get(_CONTEXT_KEY)
+    found: Context | None = None if scope is None else scope.get(CONTEXT_KEY)
     if found is not None:
         return found
     if not isinstance(traced, Exchange):
@@ -170,5 +167,5 @@ def _context_of_request(traced: Traced, clock: Clock) -> Context:
     if named and (baggage := traced.trace.baggage_out):
         made = _BAGGAGE.extract({"baggage": baggage}, made)
     # Of two threads that ask at once, both get the first one's.
-    kept: Context = scope.setdefault(_CONTEXT_KEY, made)
+    kept: Context = scope.setdefault(CONTEXT_KEY, made)
     return kept
