@@ -17,7 +17,7 @@ from litestar.params import PathParameter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Host, Mount, Route, Router
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from mainstay.service.inbound.exchange import Exchange
@@ -93,7 +93,7 @@ STARLETTE = Starlette(
         ("/numbers/4", "/numbers/{n}"),
         ("/m/7/c/8", "/m/{z}/c/{d}"),
         ("/m/7/c/7", "/m/{z}/c/{d}"),
-        ("/m/007/c/8", "/{mount}/c/{d}"),
+        ("/m/007/c/8", "/m/{z}/c/{d}"),
         ("/m/7/deep/down", "/m/{z}/deep/{path}"),
         ("/m/7/nothing", "/m/{z}/{path}"),
         ("/static/logo.png", "/static/{path}"),
@@ -102,6 +102,78 @@ STARLETTE = Starlette(
 )
 async def test_starlette(asked: str, route: str) -> None:
     assert await asgi_route(STARLETTE, asked) == route
+
+
+SECRET = "alice@example.org"
+
+
+def mounts_of(route: str, mounts: tuple[str, ...], kind: type[Any]) -> Any:
+    """Return an app with a route below mounts within each other, of either kind of app."""
+    app = kind(routes=[Route(route, plain)])
+    for mount in reversed(mounts):
+        app = kind(routes=[Mount(mount, app=app)])
+    return app
+
+
+@pytest.mark.parametrize("kind", [Starlette, Router, FastAPI])
+@pytest.mark.parametrize(
+    ("mounts", "route", "asked"),
+    [
+        (("/t/{id}",), "/o/{id}", f"/t/{SECRET}/o/7"),
+        (("/t/{id}",), "/o/{id}", f"/t/{SECRET}/o/{SECRET}"),
+        (("/t/{id}", "/u/{id}"), "/o/{id}", f"/t/{SECRET}/u/7/o/8"),
+        (("/t/{a}", "/{b}"), "/o", f"/t/t/{SECRET}/o"),
+        (("/{a}", "/{b}"), "/o", f"/{SECRET}/{SECRET}/o"),
+        (("", "/t/{id}", ""), "/o/{id}", f"/t/{SECRET}/o/7"),
+        (("/t/{id}-x",), "/o/{id}", f"/t/{SECRET}-x/o/7"),
+        (("/plain", "/t/{n:int}"), "/o/{n}", "/plain/t/0017/o/8"),
+    ],
+)
+async def test_mounts_show_their_templates_whatever_their_parameters_are_called(
+    kind: type[Any], mounts: tuple[str, ...], route: str, asked: str
+) -> None:
+    """Law: a route is a template, also where a mount and its route use one name for two values."""
+    said = "".join(mounts).replace("{n:int}", "{n}") + route
+    app = mounts_of(route, mounts, kind)
+    assert await asgi_route(app, asked) == said
+    hosted = Starlette(routes=[Host("localhost", app=app)])
+    assert await asgi_route(hosted, asked) == said
+
+
+@pytest.mark.parametrize("asked", [f"/t/{SECRET}/o/7", f"/t/{SECRET}/u/{SECRET}/nothing"])
+async def test_a_mount_that_hides_what_is_within_shows_nothing_of_the_path(asked: str) -> None:
+    inner = Starlette(routes=[Mount("/u/{id}", routes=INNER), Route("/o/{id}", plain)])
+
+    async def around(scope: Any, receive: Any, send: Any) -> None:
+        await inner(scope, receive, send)
+
+    route = await asgi_route(Starlette(routes=[Mount("/t/{id}", app=around)]), asked)
+    assert SECRET not in route
+    assert route in {"/t/{id}/o/{id}", "/{mount}/{path}", "/t/{id}/{path}"}
+
+
+async def test_a_greedy_mount_shows_its_template() -> None:
+    app = Starlette(routes=[Mount("/{p:path}", app=PlainTextResponse("x"))])
+    assert await asgi_route(app, f"/a/{SECRET}/c") == "/{p}/{path}"
+
+
+async def test_mounts_within_each_other_are_bounded() -> None:
+    app: Any = mounts_of("/o", ("/{a}",) * 40, Starlette)
+    assert await asgi_route(app, f"/{SECRET}" * 40 + "/o") == "/{mount}/o"
+
+
+async def test_a_mount_of_litestar_shows_where_it_is() -> None:
+    @litestar.asgi("/static", is_mount=True, copy_scope=False)
+    async def files(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("x")(scope, receive, send)
+
+    @litestar.get("/f/{rest:path}", sync_to_thread=False)
+    def rest(rest: Annotated[str, PathParameter()]) -> str:
+        return rest
+
+    app = litestar.Litestar([files, rest])
+    assert await asgi_route(app, f"/static/{SECRET}/x") == "/static"
+    assert await asgi_route(app, f"/f/{SECRET}/x") == "/f/{rest}"
 
 
 def fastapi_app() -> FastAPI:
@@ -198,8 +270,30 @@ def test_flask(asked: str, route: str, is_known: bool) -> None:  # noqa: FBT001 
     assert len(app.before_request_funcs.get(None, [])) == is_known
     assert wsgi_route(app, asked) == route
     mounted = DispatcherMiddleware(flask.Flask("outer"), {"/below": app})
+    watch_routes(mounted)
     below = route if route == UNMATCHED else f"/below{route}"
     assert wsgi_route(mounted, f"/below{asked}") == below
+
+
+def test_flask_below_a_part_of_the_path_that_somebody_cut_off() -> None:
+    """Law: what is no template for sure is none; a tenant's name makes no series."""
+    app = flask.Flask("f")
+
+    @app.get("/orders/<n>")
+    def with_parameter(n: str) -> str:
+        return n
+
+    def by_tenant(environ: dict[str, Any], start: Any) -> Any:
+        _, tenant, rest = environ["PATH_INFO"].split("/", 2)
+        environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"/{tenant}", f"/{rest}"
+        return app(environ, start)
+
+    watch_routes()
+    assert wsgi_route(by_tenant, "/alice/orders/7") == "/{mount}/orders/<n>"
+    inner = DispatcherMiddleware(flask.Flask("inner"), {"/v1": app})
+    outer = DispatcherMiddleware(flask.Flask("outer"), {"/api": inner})
+    watch_routes(outer)
+    assert wsgi_route(outer, "/api/v1/orders/7") == "/api/v1/orders/<n>"
 
 
 DJANGO = """

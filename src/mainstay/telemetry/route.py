@@ -5,8 +5,9 @@ environ, each in its own way. Any other may put a template there by itself, as `
 """
 
 import functools
+import re
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 from mainstay.service.inbound.exchange import Exchange
@@ -20,6 +21,16 @@ UNMATCHED = "(unmatched)"
 _DJANGO_PATHS_MAX = 2048
 _ENDPOINTS_MAX = 4096
 _MOUNTED = "{path}"
+_MOUNT = "/{mount}"
+"""Stands for a path that something was mounted at and that nobody proves to be a template."""
+
+_MOUNTS_MAX = 16
+"""Within each other."""
+
+_NOTHING = re.compile(r"(?!)")
+
+_dispatched: set[str] = set()
+"""Paths at which Werkzeug's dispatcher mounts apps, of all apps of the process: by its code."""
 
 
 def route_of(exchange: Exchange) -> str:
@@ -52,6 +63,7 @@ def watch_routes(app: object = None) -> None:
         app: What is wrapped.
     """
     flask = sys.modules.get("flask")
+    _note_dispatched(app, "", _MOUNTS_MAX)
     if flask is not None and isinstance(app, flask.Flask):
         before: list[object] = app.before_request_funcs.setdefault(None, [])
         if _note_flask not in before:
@@ -78,7 +90,28 @@ def _note_flask() -> None:
     rule = request.url_rule
     if rule is not None:
         environ = request.environ
-        environ[ROUTE_KEY] = environ.get("SCRIPT_NAME", "") + rule.rule
+        mount = environ.get("SCRIPT_NAME")
+        environ[ROUTE_KEY] = _below(mount) + rule.rule if mount else rule.rule
+
+
+def _note_dispatched(app: Any, at: str, depth: int) -> None:
+    """Note where Werkzeug's dispatcher mounts apps. Any: of any framework."""
+    dispatcher = sys.modules.get("werkzeug.middleware.dispatcher")
+    if dispatcher is None or not depth or not isinstance(app, dispatcher.DispatcherMiddleware):
+        return
+    _note_dispatched(app.app, at, depth - 1)
+    for path, mounted in app.mounts.items():
+        _dispatched.add(at + path)
+        _note_dispatched(mounted, at + path, depth - 1)
+
+
+def _below(script_name: str) -> str:
+    """Return the template of where an app of WSGI is mounted.
+
+    A dispatcher's are known. Whatever else moves a part of the path there, may take it from the
+    path: the name of a tenant, or of a user.
+    """
+    return script_name if script_name in _dispatched else _MOUNT
 
 
 @functools.cache
@@ -129,10 +162,10 @@ def _of_starlette(scope: Mapping[str, Any], route: Any) -> str | None:
     Any: a route of theirs.
     """
     if hasattr(route, "routes"):
-        # A mount, whose inner app found nothing or says nothing.
-        return f"{_mount(scope, '')}/{_MOUNTED}"
+        # A mount, whose inner app found nothing, or notes no route as FastAPI does of Starlette's.
+        return _of_endpoint(scope) or f"{_mount(scope)}/{_MOUNTED}"
     template = _template(scope, route)
-    return None if template is None else _mount(scope, template) + template
+    return None if template is None else _mount(scope) + template
 
 
 def _template(scope: Mapping[str, Any], route: Any) -> str | None:
@@ -146,26 +179,47 @@ def _template(scope: Mapping[str, Any], route: Any) -> str | None:
     return template if isinstance(template, str) else None
 
 
-def _mount(scope: Mapping[str, Any], template: str) -> str:
+def _mount(scope: Mapping[str, Any]) -> str:
     """Return the template of where the matched app is mounted; empty for the outermost one.
 
-    The scope has the path that was matched and not its template, so values of parameters that are
-    no part of the route's own template are turned back into their names. Where that fails, the
-    whole of it stands as one.
+    The scope has the path that was matched and not its template, so the mounts of the outermost
+    router are asked which of them it is. Of what none of those says, nothing of the path is shown.
     """
     outer = scope.get("app_root_path")
     if outer is None:
         return ""
     path = scope.get("root_path", "")[len(outer) :]
-    parameters = scope.get("path_params") or {}
-    names = {
-        str(value): name for name, value in parameters.items() if f"{{{name}}}" not in template
-    }
-    if not names:
-        return str(path)
-    segments = [f"{{{names[one]}}}" if one in names else one for one in path.split("/")]
-    replaced = sum(one in names for one in path.split("/"))
-    return "/".join(segments) if replaced == len(names) else "/{mount}"
+    found = _mounted(getattr(scope.get("router"), "routes", ()), f"{path}/", _MOUNTS_MAX)
+    return _MOUNT if found is None else found
+
+
+def _mounted(routes: Iterable[Any], path: str, depth: int) -> str | None:
+    """Return the template of the mounts that a path leads through, or None where there are none.
+
+    Args:
+        routes: Among which the first one is. Any: they are theirs.
+        path: Where the matched app is mounted, with a slash at its end.
+        depth: How many mounts within each other are looked at.
+    """
+    if path == "/":
+        return ""
+    if not depth:
+        return None
+    for route in routes:
+        within = getattr(route, "routes", None)
+        if within is None:
+            continue
+        template, rest = "", path
+        if not hasattr(route, "host_regex"):
+            match = getattr(route, "path_regex", _NOTHING).match(path)
+            if match is None or "path" not in match.re.groupindex:
+                continue
+            template = str(route.path_format).removesuffix("/{path}")
+            rest = f"/{match['path']}"
+        below = _mounted(within, rest, depth - 1)
+        if below is not None:
+            return template + below
+    return None
 
 
 def _of_endpoint(scope: Mapping[str, Any]) -> str | None:
@@ -178,8 +232,8 @@ def _of_endpoint(scope: Mapping[str, Any]) -> str | None:
         return None
     template = _template_of(app, endpoint)
     if template is not None:
-        return _mount(scope, template) + template
-    mount = _mount(scope, "")
+        return _mount(scope) + template
+    mount = _mount(scope)
     return f"{mount}/{_MOUNTED}" if mount else None
 
 
