@@ -53,10 +53,10 @@ wsgi = service.wsgi(threaded)
 QUICK = "health: {interval: 200ms, timeout: 1s, fall: 2, rise: 1}"
 
 
-def declare(site: Site, app: str, *, more: str = "", run: str = "") -> None:
+def declare(site: Site, app: str, *, more: str = "", run: str = "hang_timeout: 60s") -> None:
     (site.folder / "holding.py").write_text(HOLDING)
     site.declare(
-        f"service: web\napp: holding:{app}\nrun: {{replicas: 2, hang_timeout: 500ms{run}}}\n"
+        f"service: web\napp: holding:{app}\nrun: {{replicas: 2, {run}}}\n"
         f"edge: {{port: @PORT@, {QUICK}}}\n{more}"
     )
 
@@ -136,7 +136,7 @@ def test_replicas_are_checked_at_a_port_of_their_own(site: Site, app: str) -> No
 def test_a_replica_that_is_stuck_says_so_and_is_replaced(
     site: Site, app: str, count: int, trouble: str
 ) -> None:
-    declare(site, app, run=", threads: 2", more="inbound: {deadline: 300ms}\n")
+    declare(site, app, run="threads: 2, hang_timeout: 2s", more="inbound: {deadline: 300ms}\n")
     site.up()
     before = site.pids()
     stuck = next(one for one in site.service()["replicas"] if one["name"] == "web-1")
