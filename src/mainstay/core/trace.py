@@ -10,7 +10,9 @@ Baggage (2024), section 3.
 import re
 from contextvars import ContextVar
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
+
+from mainstay.core.scope import CURRENT
 
 SAMPLED = 0x01
 RANDOM = 0x02
@@ -24,6 +26,12 @@ _IDS = r"(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})"
 _VERSION_00 = re.compile(rf"00-{_IDS}")
 # A version above 00 may go on after a dash; what follows is for readers of that version.
 _LATER_VERSION = re.compile(rf"(?!00|ff)[0-9a-f]{{2}}-{_IDS}(?:-[!-~]*)?")
+_FORM = b"00-%b-%b-00" % (b"0" * 32, b"0" * 16)
+_DIGITS = bytes(ord("0") if byte in b"0123456789abcdef" else byte for byte in range(256))
+"""Makes every hex digit a zero, so that whatever has the form of a traceparent is ``_FORM``."""
+
+_NO_SPAN = "0" * 16
+_ZERO = ord("0")
 _HEADER_BYTES_MAX = 512
 _MEMBERS_MAX = 32
 _TRACESTATE_BYTES_MAX = 16_384
@@ -100,13 +108,28 @@ _current: ContextVar[Traced | None] = ContextVar("mainstay_trace", default=None)
 enter_trace = _current.set
 leave_trace = _current.reset
 
-current_traced = _current.get
-"""Returns what was entered last, which may know more than its trace, or None."""
+entered_trace = _current.get
+"""Returns what was entered last, whatever the scopes lead to."""
+
+
+def current_traced() -> Traced | None:
+    """Return what has the trace of what runs now, which may know more than that, or None.
+
+    That is what was entered last; where nothing was, the scope leads to it: an ASGI request is a
+    scope, and pays for one context variable.
+    """
+    traced = _current.get()
+    if traced is not None:
+        return traced
+    scope = CURRENT.get()
+    while scope is not None and not scope.traced:
+        scope = scope.outer
+    return cast("Traced | None", scope)
 
 
 def current_trace() -> Trace | None:
     """Return the trace of the request being answered here, or None outside of one."""
-    traced = _current.get()
+    traced = current_traced()
     return None if traced is None else traced.trace
 
 
@@ -116,6 +139,11 @@ def parse_traceparent(header: bytes) -> tuple[str, str, int] | None:
     Upper-case digits, version ``ff``, ids of zeros and version 00 with anything behind it are not
     valid. Flags that this version doesn't know are dropped, as the standard asks.
     """
+    if header.translate(_DIGITS) == _FORM and header[0] == header[1] == _ZERO:
+        text = header.decode()
+        # Nearly all, for less than an expression costs. What has so many zeros is looked at below.
+        if _NO_SPAN not in text:
+            return text[3:35], text[36:52], _FLAGS[text[53:]]
     if len(header) > _HEADER_BYTES_MAX:
         return None
     # Blanks around a value are no part of it, but some servers leave those at its end.

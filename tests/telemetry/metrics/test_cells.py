@@ -1,7 +1,7 @@
 import math
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -115,3 +115,23 @@ def test_a_cell_begins_anew_with_a_lock_that_nobody_holds() -> None:
     let_go.set()
     thread.join()
     assert cell.read() == (1,)
+
+
+def test_who_observes_in_the_midst_of_counting_is_counted_once() -> None:
+    """Law: a signal's handler may come whenever values are taken to their buckets."""
+    cell = HistogramCell((1.0, 2.0))
+    handler = iter([1.5] * 100)
+
+    class Bounds(tuple[float, ...]):
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[float]:
+            for value in handler:
+                cell.observe(value)
+            return super().__iter__()
+
+    cell.observe(0.5)
+    cell._bounds = Bounds(cell._bounds)
+    cell.read()
+    cell._bounds = (1.0, 2.0)
+    assert cell.read() == (1, 100, 0, 150.5)

@@ -15,7 +15,8 @@ class Stamp:
 
     def __init__(self) -> None:
         # (whole second, its text up to the point): one tuple, so that threads see both or neither.
-        self._second = (0, b"1970-01-01T00:00:00")
+        # All are floats, since CPython is slow at sums of two kinds.
+        self._second = (0.0, b"1970-01-01T00:00:00")
 
     def text(self, wall_s: float) -> bytes:
         """Return ``2026-01-31T12:00:00.123Z``.
@@ -26,8 +27,8 @@ class Stamp:
         second, text = self._second
         fraction_s = wall_s - second
         if not 0.0 <= fraction_s < 1.0:
-            second = math.floor(wall_s)
+            second = float(math.floor(wall_s))
             text = utc_text(second)[:19].encode()
             self._second = (second, text)
             fraction_s = wall_s - second
-        return text + _MILLIS[int(fraction_s * 1000)]
+        return text + _MILLIS[int(fraction_s * 1000.0)]

@@ -4,13 +4,20 @@
 on an interpreter without a global lock too; it costs 40 ns of the 150 that an increment takes. It
 is one that may be taken twice by the same thread, so that a signal's handler or a finalizer that
 counts while its thread counts can't wait for itself.
+
+A histogram's lock is taken for many values at once: to append to a list is one step wherever lists
+are, and costs a quarter of it. Whoever reads counts first what was appended.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from threading import RLock
 from typing import NamedTuple
 
 _INFINITE = float("inf")
+
+_UNSORTED_MAX = 64
+"""Values of a histogram that wait to be counted into their buckets: some KiB for each series."""
 
 
 class Exemplar(NamedTuple):
@@ -97,7 +104,7 @@ class HistogramCell:
         bounds: Upper ends of its buckets, rising, without the infinite one.
     """
 
-    __slots__ = ("_bounds", "_counts", "_exemplars", "_lock", "_sum")
+    __slots__ = ("_bounds", "_counts", "_exemplars", "_lock", "_sum", "_unsorted")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
         self._bounds = bounds
@@ -108,6 +115,7 @@ class HistogramCell:
         self._lock = RLock()
         self._counts = [0] * (len(self._bounds) + 1)
         self._sum: float = 0.0
+        self._unsorted: list[float] = []
         self._exemplars: list[Exemplar | None] | None = None
 
     def observe(self, value: float) -> None:
@@ -118,10 +126,10 @@ class HistogramCell:
         """
         if not 0 <= value < _INFINITE:
             raise ValueError(f"a histogram takes numbers from 0 up: not {value!r}")
-        bucket = bisect_left(self._bounds, value)
-        with self._lock:
-            self._counts[bucket] += 1
-            self._sum += value
+        unsorted = self._unsorted
+        unsorted.append(value)
+        if len(unsorted) >= _UNSORTED_MAX:
+            self._sort()
 
     def exemplify(self, exemplar: Exemplar) -> None:
         """Have an observation stand for the others of its bucket, until the next one does."""
@@ -135,7 +143,25 @@ class HistogramCell:
         """Return the count of each bucket, not added up, and then the sum of all values."""
         # Together, so that the count and the sum are of the same observations.
         with self._lock:
+            self._sort()
             return (*self._counts, self._sum)
+
+    def _sort(self) -> None:
+        """Count what waits into its buckets."""
+        take, counts, values = self._unsorted.pop, self._counts, list[float]()
+        with self._lock:
+            # One by one: others append meanwhile, and a signal's handler takes some in our midst.
+            with suppress(IndexError):
+                while True:
+                    values.append(take())
+            values.sort()
+            below = 0
+            for bucket, bound in enumerate(self._bounds):
+                within = bisect_right(values, bound)
+                counts[bucket] += within - below
+                below = within
+            counts[-1] += len(values) - below
+            self._sum += sum(values)
 
     def exemplars(self) -> tuple[Exemplar | None, ...]:
         """Return an exemplar for each bucket, or nothing."""
