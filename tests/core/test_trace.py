@@ -5,12 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mainstay.core.deadline import detach
+from mainstay.core.scope import Scope, back, enter
 from mainstay.core.trace import (
     RANDOM,
     SAMPLED,
+    Trace,
     arrive,
     current_trace,
     enter_trace,
+    entered_trace,
     leave_trace,
     parse_traceparent,
     request_id_of,
@@ -114,6 +118,35 @@ def test_ids_are_never_zero() -> None:
 
     trace = arrive(Zeros())
     assert parse_traceparent(trace.traceparent.encode()) is not None
+
+
+class TracedScope(Scope):
+    traced = True
+
+    @property
+    def trace(self) -> Trace:
+        return MINE
+
+
+MINE = arrive(Random(1))
+
+
+def test_a_scope_leads_to_the_trace_of_what_runs_within_it() -> None:
+    """From within further scopes too, until another trace is entered; and no longer than it is."""
+    scope, other = TracedScope(), arrive(Random(2))
+    scope.outer = None
+    token = enter(scope)
+    try:
+        with detach():
+            assert current_trace() is MINE
+            entered = enter_trace(other)
+            assert current_trace() is other
+            leave_trace(entered)
+        assert current_trace() is MINE
+        assert entered_trace() is None
+    finally:
+        back(token)
+    assert current_trace() is None
 
 
 async def test_tasks_do_not_see_each_others_trace() -> None:

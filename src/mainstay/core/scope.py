@@ -3,6 +3,7 @@
 import contextlib
 import math
 from contextvars import ContextVar, Token
+from typing import ClassVar
 
 from mainstay.core.clock import Clock
 from mainstay.core.errors import PolicyMisused
@@ -19,10 +20,13 @@ class Scope:
         expires_s: Monotonic seconds of the clock; infinite where nothing bounds the time.
         retrying: Names of the policies that try this code again when it fails, outer first.
         outer: The scope around this one, or None.
+        traced: Whether scopes of this class have a trace, which is that of what runs within; see
+            ``core.trace``.
     """
 
     __slots__ = ("clock", "expires_s", "outer", "retrying")
 
+    traced: ClassVar[bool] = False
     clock: Clock
     expires_s: float
     retrying: tuple[str, ...]

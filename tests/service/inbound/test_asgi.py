@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.service.inbound.shells import TRACEPARENT
 
-from mainstay.core.trace import current_trace
+from mainstay.core.trace import current_trace, enter_trace, leave_trace
 from mainstay.service.service import Service
 
 if TYPE_CHECKING:
@@ -41,6 +41,31 @@ async def test_a_client_that_leaves_is_no_answer(make_service: MakeService, line
 
     await make_service().asgi(app)(scope_of("http"), _nothing, _silent)
     assert (lines.parsed[0]["status"], lines.parsed[0]["client"]) == (499, None)
+
+
+@pytest.mark.parametrize("entered", [False, True])
+async def test_each_of_two_requests_in_one_task_has_its_own_trace(
+    make_service: MakeService, *, entered: bool
+) -> None:
+    """Also where the first has entered another trace, as a span within it does."""
+    service, seen = make_service(), []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(current_trace())
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        trace = current_trace()
+        token = enter_trace(trace) if entered else None
+        await service.asgi(inner)(scope_of("http"), receive, send)
+        seen.append(trace)
+        assert current_trace() is trace
+        if token is not None:
+            leave_trace(token)
+
+    await service.asgi(outer)(scope_of("http"), _nothing, _silent)
+    assert None not in seen
+    assert len({trace.trace_id for trace in seen if trace is not None}) == 2
+    assert current_trace() is None
 
 
 async def test_cancellation_passes_and_is_written_down(

@@ -9,9 +9,10 @@ import contextlib
 import math
 from typing import Any
 
-from mainstay.core.scope import back, current, enter
-from mainstay.core.trace import enter_trace, leave_trace
+from mainstay.core.scope import back, enter
+from mainstay.core.trace import enter_trace, entered_trace, leave_trace
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
+from mainstay.service.inbound.boarding import board
 from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, lookup
 from mainstay.service.inbound.flight import Flight
@@ -77,12 +78,13 @@ class AsgiShell:
         if scope["path"] in probes:
             await self._probe(probes[scope["path"]], scope, send)
             return
-        flight = Flight(inbound, scope, send)
+        flight = board(inbound, scope, send)
         now_s = flight.started_s
         flights, limits, admission = inbound.drain.flights, inbound.limits, inbound.admission
         flights.add(flight)
-        trace_token = enter_trace(flight)
-        scope_token = None
+        # The scope leads to the trace; only where another trace is entered, this one must be, too.
+        trace_token = None if entered_trace() is None else enter_trace(flight)
+        scope_token = enter(flight)
         try:
             # What a header shows is asked first, and nobody waits in a queue without time left.
             perimeter, refusal = inbound.perimeter, None
@@ -104,10 +106,8 @@ class AsgiShell:
                 flight.method != "GET" or flight.has_chunks or scope["http_version"] > "1.1"
             ) and perimeter.must_count(flight):
                 receive = flight.counted(receive)
-            outer = current()
-            inbound.lane.arm(flight, now_s, outer)
+            inbound.lane.arm(flight, now_s)
             flight.armed = True
-            scope_token = enter(flight)
             if flight.method in keyed:
                 app = keyed_app
             await app(scope, receive, flight.send)
@@ -129,18 +129,20 @@ class AsgiShell:
             if flight.is_cut:
                 with contextlib.suppress(asyncio.CancelledError):
                     await flight.settle()
-            if scope_token is not None:
-                if flight.armed:
-                    flight.silence(None)
-                back(scope_token)
-            leave_trace(trace_token)
+            if flight.armed:
+                flight.silence(None)
+            back(scope_token)
+            if trace_token is not None:
+                leave_trace(trace_token)
             flights.discard(flight)
-            now = inbound.now_s
-            ended_s = now()
-            if flight.admitted:
-                flight.leave(ended_s)
-            if inbound.telling.observer is not None:
-                inbound.telling.observer.ended(flight, ended_s)
+            observer = inbound.telling.observer
+            if flight.admitted or observer is not None:
+                now = inbound.now_s
+                ended_s = now()
+                if flight.admitted:
+                    flight.leave(ended_s)
+                if observer is not None:
+                    observer.ended(flight, ended_s)
             # The scope leads to the flight and the flight to the scope: a circle for the collector
             # in every request, with all that the framework hung on it.
             scope.pop(EXCHANGE_KEY, None)
@@ -165,7 +167,7 @@ class AsgiShell:
         """Serve a websocket: its handshake is a request like others, its life has no bound."""
         inbound = self.inbound
         spare_denial(scope, send)
-        flight = Flight(inbound, scope, send)
+        flight = board(inbound, scope, send)
         now_s = flight.started_s
         flight.expires_s = math.inf
         token = enter_trace(flight)
@@ -212,7 +214,7 @@ class AsgiShell:
     async def _no_probe(self, scope: Scope, send: Send) -> None:
         """Refuse a request for the path of a probe that is none."""
         inbound = self.inbound
-        flight = Flight(inbound, scope, send)
+        flight = board(inbound, scope, send)
         try:
             await flight.refuse(WRONG_METHOD)
         finally:

@@ -6,7 +6,7 @@ it when it has ended. Nothing of it is kept afterwards.
 
 from collections.abc import Callable, Iterable, MutableMapping
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from mainstay.core.alarm import Alarm
 from mainstay.core.trace import Trace, arrive
@@ -80,6 +80,7 @@ class Exchange(Alarm):
         "trusted",
     )
 
+    traced: ClassVar[bool] = True
     scope: MutableMapping[str, Any]
     kind: str
     method: str

@@ -5,15 +5,13 @@ import math
 from collections.abc import Awaitable, Iterable
 
 from mainstay.core.alarm import NOWHERE, RANG, Alarm
-from mainstay.core.trace import new_span_id, request_id_of
-from mainstay.service.inbound.asgi_types import Message, Receive, Scope, Send
-from mainstay.service.inbound.deadline import allowed_s
-from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange, headers_in
+from mainstay.service.inbound.asgi_types import Message, Receive, Send
+from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.messages import CONTENT, NOTHING, described, header_of, lowered
 from mainstay.service.inbound.overrun import waits_for_thread
 from mainstay.service.inbound.perimeter.body import BoundedReceive
-from mainstay.service.inbound.perimeter.outfit import EVENTS, REQUEST_ID, Outfit
+from mainstay.service.inbound.perimeter.outfit import CONTENT_TYPE, EVENTS, REQUEST_ID, Outfit
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.encoded import decoded
 from mainstay.service.inbound.problems.failure import FAILED, OVERRAN, refusal_of
@@ -31,16 +29,12 @@ _UNHANDLED = 500
 
 
 class Flight(Exchange):
-    """One request and its answer over ASGI.
-
-    Making one finds out who asks, and by when the answer must have begun.
-
-    Args:
-        inbound: The parts of the service.
-        scope: Of the request; leads to the flight from now on.
-        send: The server's.
+    """One request and its answer over ASGI; ``board`` makes them.
 
     Attributes:
+        inbound: The parts of the service.
+        deliver: The server's ``send``.
+        bounded: Counts the body, where no header says its length.
         has_length: Whether the head tells how long the body is.
         has_chunks: Whether the head says that the body comes in chunks.
         is_secure: Whether the client came by HTTPS, to this process or to a proxy that is trusted.
@@ -54,90 +48,34 @@ class Flight(Exchange):
     """
 
     __slots__ = (
-        "_counted", "_inbound", "_late", "_send", "admitted", "armed", "finished", "has_chunks",
-        "has_length", "held", "is_cut", "is_secure",
+        "_late", "admitted", "armed", "bounded", "deliver", "finished", "has_chunks", "has_length",
+        "held", "inbound", "is_cut", "is_secure",
     )  # fmt: skip
 
-    # One frame, though a long one: a request pays for each. None for a method of a slot: CPython
-    # calls what an attribute holds faster from a variable.
-    def __init__(self, inbound: Inbound, scope: Scope, send: Send) -> None:  # noqa: PLR0915
-        pairs = scope["headers"]
-        headers = dict(pairs) if type(pairs) is list else {}
-        if not headers or len(headers) < len(pairs):
-            headers = headers_in(pairs)
-        self._inbound = inbound
-        self._send = send
-        self._counted: BoundedReceive | None = None
-        self._late: asyncio.Task[None]
-        self.scope = scope
-        self.kind = scope["type"]
-        self.method = scope.get("method", "WEBSOCKET")
-        self.path = scope["path"]
-        self.get = headers.get
-        self.has_length = b"content-length" in headers
-        self.has_chunks = b"transfer-encoding" in headers
-        self.noted = None
-        self.begun_s = 0.0
-        self.status = 0
-        self.size = 0
-        self.error = None
-        self.refusal = None
-        self.admitted = False
-        self.armed = False
-        self.finished = False
-        self.held: list[Message] | None = None
-        self.is_cut = False
-        client, trust, named = scope.get("client"), inbound.trust, None
-        self.peer = self.client = peer = client[0] if client else None
-        trusted = trust.known.get(peer)
-        if trusted is None:
-            trusted = peer in trust
-        self.trusted = trusted
-        self.is_secure = scope.get("scheme") == "https"
-        if trusted:
-            # Whoever may forge this only makes browsers ignore what is said over HTTPS alone.
-            if b"x-forwarded-proto" in headers and headers[b"x-forwarded-proto"] == b"https":
-                self.is_secure = True
-            if b"x-forwarded-for" in headers:
-                forwarded = headers[b"x-forwarded-for"]
-                self.client = trust.clients.get(forwarded) or trust.client(peer, forwarded)
-            if b"x-request-id" in headers:
-                named = request_id_of(headers[b"x-request-id"])
-        self.rng = inbound.rng
-        self.below = inbound.below
-        self.span_id = None
-        if named is None:
-            # A request that nobody has named is called by its span.
-            named = self.span_id = new_span_id(inbound.rng)
-        self.request_id = named
-        scope[EXCHANGE_KEY] = self
-        now = inbound.now_s
-        self.started_s = now_s = now()
-        deadline_s = inbound.deadline_s
-        if (
-            b"x-envoy-expected-rq-timeout-ms" in headers
-            or b"grpc-timeout" in headers
-            or b"x-request-timeout" in headers
-        ):
-            deadline_s = allowed_s(headers.get, deadline_s)
-        self.expires_s = now_s + deadline_s
-        admission = inbound.admission
-        self.priority = 0
-        if admission is not None:
-            fixed = admission.fixed_priority
-            self.priority = admission.priority_of(self) if fixed is None else fixed
+    inbound: Inbound
+    deliver: Send
+    bounded: BoundedReceive | None
+    has_length: bool
+    has_chunks: bool
+    is_secure: bool
+    admitted: bool
+    armed: bool
+    finished: bool
+    held: list[Message] | None
+    is_cut: bool
+    _late: asyncio.Task[None]
 
     @property
     def has_nonce(self) -> bool:
         """Whether the policy of its pages knows nonces."""
-        return self._inbound.perimeter.has_nonce
+        return self.inbound.perimeter.has_nonce
 
     def counted(self, receive: Receive) -> Receive:
         """Return ``receive`` with a count of the body, whose length no header says."""
-        body_max = self._inbound.perimeter.body_max
+        body_max = self.inbound.perimeter.body_max
         assert body_max is not None, "counted only where there is a bound"
-        self._counted = BoundedReceive(receive, body_max)
-        return self._counted
+        self.bounded = BoundedReceive(receive, body_max)
+        return self.bounded
 
     def send(self, message: Message) -> Awaitable[None]:
         """Note what the answer is and hand it on. No coroutine of its own: two sends a request."""
@@ -146,7 +84,7 @@ class Flight(Exchange):
         kind = message["type"]
         if kind == "http.response.start":
             self.status = status = message["status"]
-            now = self._inbound.now_s
+            now = self.inbound.now_s
             self.begun_s = now()
             if self.armed and self.parked is not RANG:
                 # From here on a stream may take as long as it likes, and so may calls that it
@@ -160,19 +98,21 @@ class Flight(Exchange):
             message = self._dress(message)
         elif kind == "http.response.body":
             self.size += len(message.get("body", b""))
-            self.finished = finished = not message.get("more_body", False)
+            self.finished = finished = not message.get("more_body")
             if self.held is not None:
                 return self._hold(message)
             if finished and self.admitted:
                 # What an app does when it has answered is background work, and holds no place.
-                now = self._inbound.now_s
-                self.leave(now())
+                self.admitted = False
+                inbound = self.inbound
+                now = inbound.now_s
+                inbound.admission.leave(self, now())  # type: ignore[union-attr]  # It admitted it.
         elif kind == "http.response.pathsend":
             self.finished = True
             if self.held is not None:
                 self.held.append(message)
                 return self._release()
-        send = self._send
+        send = self.deliver
         return send(message)
 
     def _is_held(self, start: Message) -> bool:
@@ -181,22 +121,26 @@ class Flight(Exchange):
             return False
         if self._body_exceeded():
             return True
-        is_asked = start["status"] == _UNHANDLED or self._inbound.problem_errors
+        is_asked = start["status"] == _UNHANDLED or self.inbound.problem_errors
         return is_asked and not header_of(start, b"content-type").startswith(EVENTS)
 
     def _dress(self, message: Message) -> Message:
         """Return the beginning of an answer with everything that parts add to its headers."""
-        inbound = self._inbound
+        inbound = self.inbound
         headers = message.get("headers", ())
-        # The names, in C; the values are not looked at.
-        names = dict(headers)
         perimeter = inbound.perimeter
-        known = perimeter.secure if self.is_secure else perimeter.plain
-        outfit = known.get(names.get(b"content-type")) or self._outfit(names)
-        if outfit.touchy.isdisjoint(names):
-            dressed = [*headers, *outfit.headers, (REQUEST_ID, self.request_id.encode())]
+        heeded, media = perimeter.heeded, None
+        # Few headers, and nearly none that is heeded: to look at each costs less than a dict.
+        for name, value in headers:
+            if name in heeded:
+                if name != CONTENT_TYPE:
+                    dressed = self._fitted(headers)
+                    break
+                media = value
         else:
-            dressed = self._fitted(headers)
+            known = perimeter.secure if self.is_secure else perimeter.plain
+            outfit = known.get(media) or self._outfit(dict(headers))
+            dressed = [*headers, *outfit.headers, (REQUEST_ID, self.request_id.encode())]
         if self.noted is not None:
             dressed += self.noted
         if inbound.drain.stopping and self.scope.get("http_version", "1.1") < "2":
@@ -211,13 +155,13 @@ class Flight(Exchange):
         if self.admitted and names.get(b"content-type", b"").startswith(EVENTS):
             # A place is for work that ends; a stream of events that is open does none by itself.
             self.leave(self.begun_s)
-        return self._inbound.perimeter.outfit(self, names)
+        return self.inbound.perimeter.outfit(self, names)
 
     def _fitted(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return headers among which the app set some of ours, with those that are added."""
         own = lowered(headers)
         names = dict(own)
-        hidden = self._inbound.perimeter.hidden
+        hidden = self.inbound.perimeter.hidden
         dressed = [pair for pair in own if pair[0] not in hidden]
         dressed += self._outfit(names).less(names)
         if REQUEST_ID not in names:
@@ -247,22 +191,22 @@ class Flight(Exchange):
         assert held is not None
         held[0] = self._dress(held[0])
         for message in held:
-            await self._send(message)
+            await self.deliver(message)
 
     async def let_go(self) -> None:
         """Send what was held: the app meant it, be it as a problem document where that is asked."""
         held = self.held
         assert held is not None
-        if self._counted is not None and self._counted.exceeded:
+        if self.bounded is not None and self.bounded.exceeded:
             # Whatever the framework made of it: FastAPI's own answer is a 400.
-            await self._answer(self._counted.refusal)
+            await self._answer(self.bounded.refusal)
             return
         if not self.finished:
             await self._release()
             return
         headers = lowered(held[0].get("headers", ()))
         kind = next((value for name, value in headers if name == b"content-type"), None)
-        told = self._inbound.document_of(
+        told = self.inbound.document_of(
             self,
             None if kind is None else kind.decode("latin-1"),
             decoded(
@@ -282,12 +226,12 @@ class Flight(Exchange):
     def leave(self, now_s: float) -> None:
         """Give the place of admission back; it holds one."""
         self.admitted = False
-        admission = self._inbound.admission
+        admission = self.inbound.admission
         assert admission is not None, "a place is of admission"
         admission.leave(self, now_s)
 
     def _body_exceeded(self) -> bool:
-        return self._counted is not None and self._counted.exceeded
+        return self.bounded is not None and self.bounded.exceeded
 
     def silence(self, error: BaseException | None) -> bool:
         """Take the deadline out; return whether ``error`` is its cancellation. Once counts."""
@@ -350,46 +294,46 @@ class Flight(Exchange):
             self.held, self.status = None, 0
             return
         if self.begun and not self.finished:
-            self._inbound.failed(self, error)
+            self.inbound.failed(self, error)
             raise error
         refusal = refusal_of(error)
         if refusal is FAILED:
-            self._inbound.failed(self, error)
+            self.inbound.failed(self, error)
         if not self.begun:
             await self._answer(refusal)
 
     async def answer_preflight(self, preflight: Preflight) -> None:
         """Answer a browser that asks whether a page may ask; nothing but the id is added."""
         self.status = preflight.status
-        self.begun_s = self._inbound.clock.monotonic_s()
+        self.begun_s = self.inbound.clock.monotonic_s()
         headers = [*preflight.headers, (REQUEST_ID, self.request_id.encode())]
-        await self._send(
+        await self.deliver(
             {"type": "http.response.start", "status": preflight.status, "headers": headers}
         )
-        await self._send({"type": "http.response.body", "body": b""})
+        await self.deliver({"type": "http.response.body", "body": b""})
 
     async def refuse_handshake(self, refusal: Refusal) -> None:
         """Answer a websocket's handshake with a refusal, over ASGI's extension for that."""
-        self._inbound.refused(self, refusal)
+        self.inbound.refused(self, refusal)
         self.status = refusal.status
         document, headers = self._problem(refusal)
         start = {"type": "websocket.http.response.start", "status": refusal.status}
-        await self._send(self._dress({**start, "headers": headers}))
-        await self._send({"type": "websocket.http.response.body", "body": document})
+        await self.deliver(self._dress({**start, "headers": headers}))
+        await self.deliver({"type": "websocket.http.response.body", "body": document})
 
     async def _answer(self, refusal: Refusal) -> None:
-        self._inbound.refused(self, refusal)
+        self.inbound.refused(self, refusal)
         self.held, self.size = None, 0
         document, headers = self._problem(refusal)
         self.status = refusal.status
-        self.begun_s = self._inbound.clock.monotonic_s()
+        self.begun_s = self.inbound.clock.monotonic_s()
         start = {"type": "http.response.start", "status": refusal.status, "headers": headers}
-        await self._send(self._dress(start))
+        await self.deliver(self._dress(start))
         self.size, self.finished = len(document), True
-        await self._send({"type": "http.response.body", "body": self._body(document)})
+        await self.deliver({"type": "http.response.body", "body": self._body(document)})
 
     def _problem(self, refusal: Refusal) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        kind, document = self._inbound.told(self, refusal)
+        kind, document = self.inbound.told(self, refusal)
         return document, [*described(kind, document), *refusal.headers]
 
     def _body(self, document: bytes) -> bytes:

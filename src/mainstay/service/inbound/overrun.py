@@ -14,8 +14,6 @@ from mainstay.core.alarm import Alarm, Lane, current_task, running_task
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from mainstay.core.scope import Scope
-
 _IN_THREAD = "run_sync_in_worker_thread"
 """anyio's, for asyncio: what Starlette and FastAPI await for a plain function."""
 
@@ -27,13 +25,12 @@ class RequestLane(Lane):
 
     __slots__ = ()
 
-    def arm(self, alarm: Alarm, began_s: float, outer: "Scope | None") -> None:
+    def arm(self, alarm: Alarm, began_s: float) -> None:
         """Have a request's own alarm ring in the current task when it expires; see ``set``.
 
         Args:
-            alarm: The request, which expires at some time.
+            alarm: The request, a whole scope but for its alarm; it expires at some time.
             began_s: The present time.
-            outer: The scope around it.
 
         Raises:
             PolicyMisused: No task runs.
@@ -42,12 +39,9 @@ class RequestLane(Lane):
         task = current_task(home) if thread == get_ident() else None
         if task is None:
             home, task = None, running_task()
-        alarm.clock = self._clock
-        alarm.retrying = ()
-        alarm.outer = outer
         alarm.task = task
         alarm.cancelling = task.cancelling()
-        expires_s = alarm.expires_s
+        expires_s, outer = alarm.expires_s, alarm.outer
         if (
             outer is None
             and home is not None

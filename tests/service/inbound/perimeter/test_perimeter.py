@@ -290,6 +290,20 @@ def test_without_headers_and_cors_nothing_is_added() -> None:
     assert perimeter.hidden == frozenset()
 
 
+@pytest.mark.parametrize("cors", [None, CORS, Cors(origins=("*",))])
+@pytest.mark.parametrize("media", [None, b"text/html", b"application/json", b"text/event-stream"])
+def test_whatever_an_answer_might_wear_is_heeded(cors: Cors | None, media: bytes | None) -> None:
+    """Else the shell would put a header beside the app's own of the same name."""
+    perimeter = Perimeter(Inbound(cors=cors, headers=SecurityHeaders(hide=("X-Mine",))))
+    answer = {} if media is None else {b"content-type": media}
+    for origin in (ORIGIN, b"https://other.example"):
+        for scheme in ("http", "https"):
+            exchange = make_exchange({b"origin": origin})
+            exchange.scope["scheme"] = scheme
+            assert perimeter.outfit(exchange, answer).touchy <= perimeter.heeded
+    assert b"x-mine" in perimeter.heeded
+
+
 def test_names_that_give_the_server_away_are_hidden() -> None:
     assert Perimeter(Inbound()).hidden == {b"server", b"x-powered-by"}
 

@@ -11,6 +11,7 @@ REQUEST_ID = b"x-request-id"
 EVENTS = b"text/event-stream"
 """How the type of a stream begins that stays open, and does nothing most of the time."""
 
+CONTENT_TYPE = b"content-type"
 _VARY = b"vary"
 _TITLED = b"Content-Type"
 _LESS_MAX = 256

@@ -14,7 +14,7 @@ from mainstay.service.inbound.perimeter.body import too_large
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
 from mainstay.service.inbound.perimeter.hosts import Hosts
 from mainstay.service.inbound.perimeter.nonce import begin, taken
-from mainstay.service.inbound.perimeter.outfit import EVENTS, Outfit
+from mainstay.service.inbound.perimeter.outfit import CONTENT_TYPE, EVENTS, Outfit
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.perimeter.security import (
     HSTS,
@@ -93,6 +93,8 @@ class Perimeter:
     Attributes:
         body_max: Bytes that a request's body may have; None: any number.
         has_nonce: Whether the policy of pages knows nonces.
+        heeded: The names, in lower case, of headers of an app's answer that matter for what it
+            wears: its type, and what is ``touchy`` of any outfit.
         hidden: Names of headers that are to be left out of the app's answers, in lower case.
         is_curious: Whether ``ask`` looks at every request, and not only at those with a length.
         plain: What answers over HTTP wear, by their type, where nothing else decides; filled as
@@ -111,6 +113,7 @@ class Perimeter:
         "_wardrobes",
         "body_max",
         "has_nonce",
+        "heeded",
         "hidden",
         "is_curious",
         "plain",
@@ -137,6 +140,10 @@ class Perimeter:
         self.plain: dict[bytes | str | None, Outfit] = {}
         self.secure: dict[bytes | str | None, Outfit] = {}
         self._docs = frozenset(() if headers is None else headers.docs)
+        outfits = [rail.outfit for one in self._wardrobes for rail in (one.plain, one.secure)]
+        if self._by_origin is not None:
+            outfits.append(Outfit(self._by_origin.granted(b""), self.hidden))
+        self.heeded = frozenset((CONTENT_TYPE,)).union(*(one.touchy for one in outfits))
 
     def ask(self, exchange: Exchange) -> Refusal | Preflight | None:
         """Return what is answered without the app; None lets the request pass."""
