@@ -47,9 +47,11 @@ class Idempotency:
         ),
         default="authorization",
         doc="Whose key it is: nobody gets the answer to somebody else's. Hashed. authorization: "
-        "the header, and the session where `session` is declared. Where a request lacks it, the "
-        "client's address stands in; others may share that, so answers are then repeated only for "
-        "keys of 20 characters and more. A function of `service.limit_key('user')` goes before it.",
+        "the header, and the session where `session` is declared; to a repetition with other "
+        "cookies no answer is given, unless something else is declared here. Where a request lacks "
+        "what is declared, the client's address stands in; others may share that, so answers are "
+        "then repeated only for keys of 20 characters and more, and the same cookies. A function "
+        "of `service.limit_key('user')` goes before it.",
     )
     ttl_s: float = key(
         "ttl",

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,7 @@ class Request:
     body: bytes = b"two bikes"
     client: str = "192.0.2.1"
     cut: bool = False
+    expires_s: float = math.inf
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Asked:
 
 @dataclass
 class Answering:
-    """What the app does: answers so, or raises."""
+    """What the app does: answers so, raises, or says nothing at all."""
 
     status: int = 201
     headers: list[tuple[str, str]] = field(
@@ -62,12 +64,14 @@ class Answering:
     parts: tuple[bytes, ...] = (b"made ", b"it")
     error: BaseException | None = None
     error_after: BaseException | None = None
+    silent: bool = False
 
 
 def exchange_of(scope: dict[str, Any], request: Request) -> Exchange:
     exchange = Exchange()
     exchange.scope = scope
     exchange.method, exchange.path, exchange.client = request.method, request.path, request.client
+    exchange.expires_s = request.expires_s
     exchange.get = {k.encode(): v.encode("latin-1") for k, v in request.headers.items()}.get
     return exchange
 
@@ -137,6 +141,8 @@ class Asgi(Kind):
             return
         self.note(body)
         does = self.does
+        if does.silent:
+            return
         raw = [(k.lower().encode(), v.encode()) for k, v in does.headers]
         await send({"type": "http.response.start", "status": does.status, "headers": raw})
         for part in does.parts:
@@ -182,6 +188,8 @@ class Wsgi(Kind):
         if len(body) < int(environ["CONTENT_LENGTH"]):
             return []
         self.note(body)
+        if self.does.silent:
+            return []
         start_response(f"{self.does.status} Some Phrase", list(self.does.headers))
         return self.parts()
 

@@ -34,11 +34,13 @@ class Answer:
         status: 200 to 599.
         headers: Those that a repetition gets again.
         body: All of it; None where it was not kept, being too long, a file, or cut off.
+        witness: What stood beside the key that was answered; see ``key.witness_of``.
     """
 
     status: int
     headers: RawHeaders
     body: bytes | None
+    witness: str = ""
 
 
 def replay_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
@@ -66,7 +68,8 @@ def encode(answer: Answer) -> bytes:
     """Return an answer as one text of bytes: a line of JSON, and the body."""
     headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in answer.headers]
     kept = answer.body is not None
-    head = json.dumps([answer.status, headers, kept], separators=(",", ":")).encode()
+    parts = [answer.status, headers, kept, answer.witness]
+    head = json.dumps(parts, separators=(",", ":")).encode()
     return head + b"\n" + (answer.body or b"")
 
 
@@ -76,13 +79,16 @@ def decode(data: bytes) -> Answer | None:
     if not newline:
         return None
     try:
-        status, headers, kept = json.loads(head)
+        status, headers, kept, witness = json.loads(head)
         pairs = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers)
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     if type(status) is not int or not _STATUS_MIN <= status <= _STATUS_MAX:
         return None
-    return Answer(status=status, headers=pairs, body=body if kept is True else None)
+    if type(witness) is not str:
+        return None
+    whole = body if kept is True else None
+    return Answer(status=status, headers=pairs, body=whole, witness=witness)
 
 
 def fingerprint(method: str, path: str, query: bytes, body: bytes) -> bytes:

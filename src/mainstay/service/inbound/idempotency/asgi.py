@@ -1,12 +1,12 @@
 """The ASGI side: reads the body, asks once, and listens to the answer on its way out."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mainstay.core.errors import StoreUnavailable
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
-from mainstay.service.inbound.exchange import EXCHANGE_KEY
+from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
 from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
@@ -48,13 +48,15 @@ class AsgiKeyed:
             await self._app(scope, body.receive, send)
             return
         query = scope.get("query_string", b"")
-        attempt = idempotency.attempt(scope[EXCHANGE_KEY], key, query, body.data)
+        exchange = scope[EXCHANGE_KEY]
+        attempt = idempotency.attempt(exchange, key, query, body.data)
         answer = await _begin(idempotency, attempt)
         if answer is not None:
             await _replay(answer, send)
             return
         scope[ATTEMPT_KEY] = attempt
-        listener = _Listener(idempotency, attempt, send)
+        _show_bodies(scope)
+        listener = _Listener(idempotency, attempt, exchange, send, body.answered)
         token = enter_attempt(attempt)
         try:
             await self._app(scope, body.receive, listener.send)
@@ -80,6 +82,14 @@ async def _begin(idempotency: Idempotency, attempt: Attempt) -> Answer | None:
     return idempotency.judge(attempt, claim)
 
 
+def _show_bodies(scope: Scope) -> None:
+    """Have the app send files as parts, which are kept, where it would have the server do that."""
+    extensions = scope.get("extensions") or {}
+    if not _HIDDEN_BODIES.isdisjoint(extensions):
+        shown = {name: one for name, one in extensions.items() if name not in _HIDDEN_BODIES}
+        scope["extensions"] = shown
+
+
 async def _replay(answer: Answer, send: Send) -> None:
     headers = replay_headers(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -87,15 +97,24 @@ async def _replay(answer: Answer, send: Send) -> None:
 
 
 class _Body:
-    """A body that was read, given to the app as if it came now."""
+    """A body that was read, given to the app as if it came now.
 
-    __slots__ = ("_given", "_receive", "data", "whole")
+    That its client left, the app hears once its answer has begun: until then the work goes on,
+    whatever a framework does with handlers whose client is gone (Quart and Django cancel them).
+    """
+
+    __slots__ = ("_begun", "_given", "_receive", "data", "whole")
 
     def __init__(self, data: bytes, receive: Receive, *, whole: bool) -> None:
         self.data = data
         self.whole = whole
         self._receive = receive
         self._given = False
+        self._begun = asyncio.Event()
+
+    def answered(self) -> None:
+        """Note that the answer has begun."""
+        self._begun.set()
 
     async def receive(self) -> Message:
         """Return the body, then what the server says next: that the client left."""
@@ -104,7 +123,10 @@ class _Body:
             return {"type": "http.request", "body": self.data, "more_body": not self.whole}
         if not self.whole:
             return {"type": "http.disconnect"}
-        return await self._receive()
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            await self._begun.wait()
+        return message
 
 
 async def _read(receive: Receive, bytes_max: int) -> _Body:
@@ -135,12 +157,22 @@ class _Listener:
     """
 
     __slots__ = (
-        "_attempt", "_body", "_headers", "_idempotency", "_room", "_send", "_status", "settled",
+        "_answered", "_attempt", "_body", "_exchange", "_headers", "_idempotency", "_room", "_send",
+        "_status", "settled",
     )  # fmt: skip
 
-    def __init__(self, idempotency: Idempotency, attempt: Attempt, send: Send) -> None:
+    def __init__(
+        self,
+        idempotency: Idempotency,
+        attempt: Attempt,
+        exchange: Exchange,
+        send: Send,
+        answered: Callable[[], None],
+    ) -> None:
         self._idempotency = idempotency
         self._attempt = attempt
+        self._exchange = exchange
+        self._answered = answered
         self._send = send
         self._status = 0
         self._headers: list[Any] = []
@@ -157,6 +189,7 @@ class _Listener:
         elif kind == "http.response.start":
             self._status = message["status"]
             self._headers = list(message.get("headers", ()))
+            self._answered()
             return self._send(message)
         elif kind in _HIDDEN_BODIES:
             self._body = None
@@ -171,8 +204,7 @@ class _Listener:
         if self.settled:
             return
         if isinstance(error, Exception):
-            failed = self._idempotency.failed_answer(self._attempt)
-            await self._idempotency.asettle(self._attempt, failed)
+            await self._settle(self._idempotency.failed_answer(self._attempt))
         else:
             # Cancelled in the midst of the work: as good as a crash.
             self._idempotency.abandon(self._attempt)
@@ -182,11 +214,17 @@ class _Listener:
         if self.settled:
             return
         if self._status == 0:
-            data = self._idempotency.failed_answer(self._attempt)
+            # Nobody says how far it came: its framework has cancelled the handler, mostly.
+            self._idempotency.abandon(self._attempt)
+            return
+        unfinished = Answer(status=self._status, headers=(), body=None)
+        await self._settle(self._idempotency.lasting_answer(self._attempt, unfinished))
+
+    async def _settle(self, data: bytes | None) -> None:
+        if data is None and self._idempotency.is_cut(self._exchange):
+            self._idempotency.abandon(self._attempt)
         else:
-            unfinished = Answer(status=self._status, headers=(), body=None)
-            data = self._idempotency.lasting_answer(self._attempt, unfinished)
-        await self._idempotency.asettle(self._attempt, data)
+            await self._idempotency.asettle(self._attempt, data)
 
     def _collect(self, part: bytes) -> None:
         assert self._body is not None, "collected while it fits"
@@ -201,5 +239,5 @@ class _Listener:
         data = self._idempotency.lasting_answer(self._attempt, answer)
         # Before the first await: whoever is cancelled in it has an answer on its way.
         self.settled = True
-        await self._idempotency.asettle(self._attempt, data)
+        await self._settle(data)
         await self._send(message)

@@ -41,9 +41,12 @@ class Attempt:
         token: Of this attempt, no other has the same.
         fingerprint: Of the request.
         proven: Whether nobody else can have sent it: only then is an answer repeated.
+        witness: What else must be the same for that; see ``key.witness_of``.
     """
 
-    __slots__ = ("_records", "_ttl_s", "fingerprint", "key", "proven", "record", "token")
+    __slots__ = (
+        "_records", "_ttl_s", "fingerprint", "key", "proven", "record", "token", "witness",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -55,9 +58,11 @@ class Attempt:
         records: Records,
         ttl_s: float,
         proven: bool = True,
+        witness: str = "",
     ) -> None:
         self.key = key
         self.proven = proven
+        self.witness = witness
         self.record = record
         self.token = token
         self.fingerprint = fingerprint
@@ -109,11 +114,13 @@ class Attempt:
             )
         )
 
-    @staticmethod
-    def _encoded(status: int, body: bytes | None, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    def _encoded(
+        self, status: int, body: bytes | None, headers: Sequence[tuple[bytes, bytes]]
+    ) -> bytes:
         if body is None:
             return b""
-        return encode(Answer(status=status, headers=lasting(tuple(headers)), body=body))
+        kept = lasting(tuple(headers))
+        return encode(Answer(status=status, headers=kept, body=body, witness=self.witness))
 
     def _transactional(self) -> TransactionalRecords:
         if not hasattr(self._records, "finish_within"):

@@ -11,6 +11,7 @@ key? ── no ──> app                       body ──> fingerprint ──
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from mainstay.core.clock import Clock
@@ -35,6 +36,7 @@ from mainstay.service.inbound.idempotency.key import (
     is_proven,
     parse_key,
     record_name,
+    witness_of,
 )
 from mainstay.service.inbound.idempotency.records import Records
 from mainstay.service.inbound.problems.refusal import Refused
@@ -127,6 +129,7 @@ class Idempotency:
             token=secrets.randbits(62) + 1,
             fingerprint=fingerprint(exchange.method, exchange.path, query, body),
             proven=is_proven(caller, key),
+            witness=witness_of(caller, key, exchange),
             records=self.records,
             ttl_s=self._options.ttl_s,
         )
@@ -165,6 +168,8 @@ class Idempotency:
         answer = decode(claim.answer or b"")
         if answer is None or answer.body is None:
             raise Refused(refusals.ANSWER_NOT_KEPT)
+        if answer.witness != attempt.witness:
+            raise Refused(refusals.COOKIES_DIFFER)
         if self._events.listening:
             self._emit(
                 AnswerReplayed(
@@ -186,6 +191,14 @@ class Idempotency:
         record, token = attempt.record, attempt.token
         self.keeper.owe(lambda records: records.release(record, token))
 
+    def is_cut(self, exchange: Exchange) -> bool:
+        """Return whether the time of a request is up, and its answer has not begun.
+
+        What fails then was most likely cut off, be it that its framework says 500 for it or its
+        app an error of its own.
+        """
+        return self._clock.monotonic_s() >= exchange.expires_s
+
     def abandon(self, attempt: Attempt) -> None:
         """Let the lease end now: the work was cut off, and nobody knows where."""
         self.keeper.drop(attempt.token)
@@ -198,7 +211,7 @@ class Idempotency:
         """Return what to keep of an answer, or None where a repetition does the work again."""
         if not is_kept(answer.status, server_errors=self._options.server_errors):
             return None
-        data = encode(answer)
+        data = encode(replace(answer, witness=attempt.witness))
         reason = "unfinished" if answer.body is None else "size"
         if answer.body is not None and len(data) <= self.answer_bytes_max:
             return data

@@ -26,6 +26,7 @@ SECRET_BYTES_MIN = 20
 guessed. By length alone: what a text was made from can't be seen in it."""
 
 _ANONYMOUS = b"a"
+_BY_AUTHORIZATION = b"h"
 
 CallerOf = Callable[[Exchange], bytes]
 """Returns who asks; the first byte says by what that is known."""
@@ -50,7 +51,8 @@ def caller_by(declared: str, session_of: SessionOf | None = None) -> CallerOf:
     """Return what tells callers apart.
 
     Args:
-        declared: ``authorization``, ``client_ip``, ``header:NAME`` or ``cookie:NAME``.
+        declared: ``authorization``, ``client_ip``, ``header:NAME`` or ``cookie:NAME``. The first
+            says nothing of what an app's own cookies mean; the others are somebody's word.
         session_of: Where the service has sessions: they are credentials, too.
     """
     by, _, name = declared.partition(":")
@@ -60,8 +62,8 @@ def caller_by(declared: str, session_of: SessionOf | None = None) -> CallerOf:
     if by == "cookie":
         return _by_cookie(name.encode("ascii"))
     if by == "header":
-        return _by_header(name.lower().encode("ascii"))
-    by_authorization = _by_header(b"authorization")
+        return _by_header(name.lower().encode("ascii"), b"n")
+    by_authorization = _by_header(b"authorization", _BY_AUTHORIZATION)
     return by_authorization if session_of is None else _with_session(by_authorization, session_of)
 
 
@@ -92,6 +94,27 @@ def is_proven(caller: bytes, key: bytes) -> bool:
     return not caller.startswith(_ANONYMOUS) or len(key) >= SECRET_BYTES_MIN
 
 
+def witness_of(caller: bytes, key: bytes, exchange: Exchange) -> str:
+    """Return what must be the same in a repetition for it to get the answer; empty for nothing.
+
+    Who is known by an address, or by an ``Authorization`` that a whole site may share, may have
+    signed in by a cookie of the app's own, of which nobody here can tell what it means. So whoever
+    comes with other cookies than the first may be somebody else, and doesn't get the answer.
+
+    Args:
+        caller: As a ``CallerOf`` returns it.
+        key: As ``parse_key`` returns it; makes hashes of one cookie differ.
+        exchange: The request.
+    """
+    if not caller.startswith((_ANONYMOUS, _BY_AUTHORIZATION)):
+        return ""
+    # Browsers order them by age, too, which an answer may have changed.
+    cookies = sorted(pair.strip() for pair in (exchange.get(b"cookie") or b"").split(b";"))
+    witness = blake2b(key, digest_size=16, person=b"mainstay.cookies")
+    witness.update(b";".join(cookies))
+    return witness.hexdigest()
+
+
 def _address(exchange: Exchange) -> bytes:
     return _ANONYMOUS + (exchange.client or "").encode("utf-8", "surrogateescape")
 
@@ -100,10 +123,10 @@ def _by_address(exchange: Exchange) -> bytes:
     return b"i" + _address(exchange)
 
 
-def _by_header(name: bytes) -> CallerOf:
+def _by_header(name: bytes, kind: bytes) -> CallerOf:
     def caller_of(exchange: Exchange) -> bytes:
         value = exchange.get(name)
-        return b"h" + value if value else _address(exchange)
+        return kind + value if value else _address(exchange)
 
     return caller_of
 

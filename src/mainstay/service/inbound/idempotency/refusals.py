@@ -46,6 +46,13 @@ ANSWER_WITHHELD = Refusal(
     "answer is only given to who has a key that can't be guessed: 20 characters and more, such as "
     "a UUID.",
 )
+COOKIES_DIFFER = Refusal(
+    status=409,
+    kind="idempotency-answer-not-kept",
+    title="The work was done, its answer was not kept",
+    detail="An earlier request with this Idempotency-Key did its work. It came with other cookies, "
+    "so that its answer may be somebody else's.",
+)
 BODY_TOO_LARGE = Refusal.of(
     "body-too-large",
     "A request with an Idempotency-Key may not have a body of this size.",

@@ -195,8 +195,7 @@ class _Listener:
             return
         self._settled = True
         if isinstance(error, Exception):
-            failed = self._idempotency.failed_answer(self._attempt)
-            self._idempotency.settle(self._attempt, failed)
+            self._keep(self._idempotency.failed_answer(self._attempt))
         else:
             self._idempotency.abandon(self._attempt)
 
@@ -213,12 +212,19 @@ class _Listener:
             return
         self._settled = True
         if self._status == 0:
-            data = self._idempotency.failed_answer(self._attempt)
+            # Nobody says how far it came.
+            self._idempotency.abandon(self._attempt)
+            return
+        body = None if self._body is None else bytes(self._body)
+        answer = Answer(status=self._status, headers=lasting(self._headers), body=body)
+        self._keep(self._idempotency.lasting_answer(self._attempt, answer))
+
+    def _keep(self, data: bytes | None) -> None:
+        exchange = self._environ.get(EXCHANGE_KEY)
+        if data is None and exchange is not None and self._idempotency.is_cut(exchange):
+            self._idempotency.abandon(self._attempt)
         else:
-            body = None if self._body is None else bytes(self._body)
-            answer = Answer(status=self._status, headers=lasting(self._headers), body=body)
-            data = self._idempotency.lasting_answer(self._attempt, answer)
-        self._idempotency.settle(self._attempt, data)
+            self._idempotency.settle(self._attempt, data)
 
 
 class _Parts:
