@@ -4,19 +4,25 @@ import math
 import ssl
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import MainstayError
 from mainstay.telemetry.traces import wire
 from mainstay.telemetry.traces.endpoint import Endpoint
 from mainstay.telemetry.traces.otlp import rejected_of
+from mainstay.telemetry.traces.timed import Timed
 
 TIMEOUT_S = 10.0
-"""Of connecting, and of each wait for an answer. OpenTelemetry's own default."""
+"""Of connecting, and then of a request with its whole answer. OpenTelemetry's own default."""
 
 _ANSWER_BYTES_MAX = 65_536
 _AGAIN = frozenset((429, 502, 503, 504))
 """OTLP/HTTP, "Failures": these may be tried again; others never."""
+
+_AWAY = (OSError, HTTPException, ValueError)
+"""What no answer looks like. The last one is that of names and headers which can't be sent, and
+which ``endpoint_of`` should have refused."""
 
 PAUSE_FIRST_S = 1.0
 PAUSE_MAX_S = 30.0
@@ -71,11 +77,15 @@ class Collector:
     Args:
         endpoint: Where.
         timeout_s: See TIMEOUT_S.
+        clock: Where time comes from.
     """
 
-    __slots__ = ("_connection", "_endpoint", "_headers", "_timeout_s")
+    __slots__ = ("_clock", "_connection", "_endpoint", "_headers", "_timeout_s")
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, timeout_s: float = TIMEOUT_S, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._clock = clock
         self._endpoint = endpoint
         self._timeout_s = timeout_s
         self._headers = {"User-Agent": "mainstay", **endpoint.headers}
@@ -92,13 +102,13 @@ class Collector:
         kept = self._connection is not None
         try:
             return self._ask(body)
-        except (OSError, HTTPException) as error:
+        except _AWAY as error:
             self.close()
             if not kept or isinstance(error, TimeoutError):
                 raise CollectorAway(f"no answer from {self._endpoint}") from error
         try:
             return self._ask(body)
-        except (OSError, HTTPException) as error:
+        except _AWAY as error:
             self.close()
             raise CollectorAway(f"no answer from {self._endpoint}") from error
 
@@ -112,6 +122,14 @@ class Collector:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._connect()
+        if connection.sock is None:
+            connection.connect()
+            # Any: it has of a socket what http.client uses, and that has no types of its own.
+            sock: Any = connection.sock
+            connection.sock = Timed(sock, self._clock)
+        timed: Any = connection.sock
+        # Of each wait alone there would be no bound: a byte now and then is an answer too.
+        timed.until_s = self._clock.monotonic_s() + self._timeout_s
         connection.request("POST", self._endpoint.path, body, self._headers)
         with connection.getresponse() as response:
             said = response.read(_ANSWER_BYTES_MAX)

@@ -8,6 +8,7 @@ from random import Random
 
 from mainstay.core.clock import Clock, pause
 from mainstay.core.events import Event, Listeners
+from mainstay.service.inbound.complaint import complain
 from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.traces.collector import Answer, Collector, CollectorAway, pause_s
 from mainstay.telemetry.traces.otlp import Masks, encoded, request_of
@@ -39,7 +40,8 @@ class SpansDropped(Event):
     Attributes:
         count: How many since this was told last.
         reason: ``queue`` (more came than the collector took), ``away`` (it did not answer, or
-            asked for another time too often), ``refused`` (it does not want them).
+            asked for another time too often), ``refused`` (it does not want them), ``broken``
+            (they could not be written: a fault of ours, or of a value's own class).
     """
 
     count: int
@@ -61,6 +63,7 @@ class Exporter:
         events: Told of what is dropped.
         interval_s: See INTERVAL_S.
         pauses: Returns how long to wait after a failure; see ``pause_s``.
+        complain: Writes a text to stderr; must not raise.
 
     Attributes:
         dropped: How many spans were lost in all, by reason.
@@ -78,6 +81,7 @@ class Exporter:
         events: Listeners,
         interval_s: float = INTERVAL_S,
         pauses: Callable[[int, float | None, Random], float] = pause_s,
+        complain: Callable[[str], object] = complain,
     ) -> None:
         self._connect = connect
         self._resource = resource
@@ -87,6 +91,7 @@ class Exporter:
         self._events = events
         self._interval_s = interval_s
         self._pauses = pauses
+        self._complain = complain
         self._begin()
         begin_in_children(self._begin)
 
@@ -101,6 +106,7 @@ class Exporter:
         self._failures = 0
         # Monotonic; set when the process ends: by then everything is sent or lost.
         self._last_s: float | None = None
+        self._complained = False
         self._untold: dict[str, int] = {}
         self.dropped: dict[str, int] = {}
         self.sent = 0
@@ -150,20 +156,30 @@ class Exporter:
             self._thread = thread
 
     def _run(self) -> None:
+        # Made here, since only this thread uses it; it connects when it has something to send.
         collector = self._connect()
         while True:
             self._wake.wait(self._interval_s)
             self._wake.clear()
             while self._waiting:
                 self._send_some(collector)
-            self._tell()
+            try:
+                self._tell()
+            except BaseException as error:  # noqa: BLE001  A listener must not end the thread either.
+                self._broke(error, 0)
 
     def _send_some(self, collector: Collector) -> None:
         with self._lock:
             self._sending = True
+        count = 0
         try:
             spans = self._taken()
-            self._deliver(collector, request_of(self._resource(), spans, self._masks), len(spans))
+            count = len(spans)
+            if count:
+                body = request_of(self._resource(), spans, self._masks)
+                self._deliver(collector, body, count)
+        except BaseException as error:  # noqa: BLE001  Whatever it is, the next spans are not its.
+            self._broke(error, count)
         finally:
             with self._idle:
                 self._sending = False
@@ -172,11 +188,25 @@ class Exporter:
     def _taken(self) -> list[bytes]:
         """Take a batch out of the queue, encoded."""
         spans: list[bytes] = []
-        while self._waiting and len(spans) < BATCH_MAX:
-            spans.append(encoded(self._waiting.popleft(), self._masks))
-            if len(spans) % _TURN == 0:
+        for taken in range(1, BATCH_MAX + 1):
+            if not self._waiting:
+                break
+            span = self._waiting.popleft()
+            try:
+                spans.append(encoded(span, self._masks))
+            except BaseException as error:  # noqa: BLE001  One that can't be read loses no others.
+                self._broke(error, 1)
+            if taken % _TURN == 0:
                 pause(0)
         return spans
+
+    def _broke(self, error: BaseException, count: int) -> None:
+        """Note a fault that none is meant to be, which must not end the thread."""
+        self._drop(count, "broken")
+        if not self._complained:
+            self._complained = True
+            # By its kind alone: its text may hold what a span must not show either.
+            self._complain(f"mainstay: {count} spans are lost by a {type(error).__qualname__}\n")
 
     def _deliver(self, collector: Collector, body: bytes, count: int) -> None:
         for attempt in range(1, ATTEMPTS_MAX + 1):
@@ -186,9 +216,10 @@ class Exporter:
                 answer = Answer(503, None, 0)
             if answer.taken:
                 self._failures = 0
-                self.sent += count - answer.rejected
-                if answer.rejected > 0:
-                    self._drop(answer.rejected, "refused")
+                # A collector may say what it likes; it can't refuse more than it got.
+                rejected = min(answer.rejected, count)
+                self.sent += count - rejected
+                self._drop(rejected, "refused")
                 return
             if not answer.again:
                 self._failures = 0
@@ -209,6 +240,8 @@ class Exporter:
         return self._last_s is None
 
     def _drop(self, count: int, reason: str) -> None:
+        if not count:
+            return
         with self._lock:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
             self._untold[reason] = self._untold.get(reason, 0) + count

@@ -15,12 +15,16 @@ def raised_attributes(error: BaseException) -> dict[str, Value]:
     """Return type, message and stack of an error."""
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    try:
-        message = str(error)[:TEXT_CHARS_MAX]
-    except Exception as broken:  # noqa: BLE001  An error's own __str__ may raise anything.
-        message = f"can't be shown: {type(broken).__name__}"
     return {
         "exception.type": f"{module}{kind.__qualname__}",
-        "exception.message": message,
+        "exception.message": message_of(error),
         "exception.stacktrace": trail_of(error, chars_max=_TRAIL_CHARS, frames_max=_FRAMES_MAX),
     }
+
+
+def message_of(error: BaseException) -> str:
+    """Return the text of an error, bounded; never raises."""
+    try:
+        return str(error)[:TEXT_CHARS_MAX]
+    except Exception as broken:  # noqa: BLE001  An error's own __str__ may raise anything.
+        return f"can't be shown: {type(broken).__name__}"

@@ -216,3 +216,52 @@ def test_a_long_stack_is_told_by_its_end(world: "World") -> None:
 
 def test_the_provider_flushes(world: "World") -> None:
     assert world.provider.force_flush()
+
+
+class Raises(Exception):
+    """An error that can't be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Evil(list[int]):
+    """A list that can't be read."""
+
+    def __getitem__(self, at: Any) -> Any:
+        raise RuntimeError
+
+
+class Named:
+    """A name that can't be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Number(int):
+    """A number that compares with nothing."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+    __hash__ = int.__hash__
+
+
+def test_nothing_of_the_program_raises_into_it(world: "World") -> None:
+    """Law: a span takes what it can, and the program goes on."""
+    odd: Any = "a"
+    span: Any = world.tracer.start_span("odd", start_time=odd)
+    span.set_attribute("evil", Evil([1]))
+    span.set_attribute(Named(), 1)
+    span.set_attribute("number", Number(5))
+    span.add_event("event", {"evil": Evil([1])}, timestamp=odd)
+    span.update_name(Named())
+    span.end(end_time=10**40)
+    with pytest.raises(Raises), world.tracer.start_as_current_span("raises"):
+        raise Raises
+    found = world.one("?")
+    assert found.attributes == {"?": 1, "number": 5, "mainstay.lost": 1}
+    assert type(found.attributes["number"]) is int
+    assert found.start_s <= found.end_s <= world.clock.wall_s()
+    assert world.one("raises").message == "Raises: can't be shown: RuntimeError"

@@ -15,11 +15,9 @@ from mainstay.core.clock import Clock
 from mainstay.core.trace import Trace
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.traces.notes import Notes, notes_of
-from mainstay.telemetry.traces.raised import EXCEPTION, raised_attributes
+from mainstay.telemetry.traces.raised import EXCEPTION, message_of, raised_attributes
 from mainstay.telemetry.traces.span import ERROR, LINKS_MAX, OK, Link, Scope, Span
-from mainstay.telemetry.traces.values import plain, plain_all
-
-_NANO = 1e-9
+from mainstay.telemetry.traces.values import plain, plain_all, plain_name, plain_s
 
 
 class OwnSpan(ApiSpan):
@@ -116,18 +114,19 @@ class RequestSpan(OwnSpan):
         if shown is None:
             self.notes.lost += value is not None
         else:
-            self.notes.attribute(str(key), shown)
+            self.notes.attribute(key if type(key) is str else plain_name(key), shown)
 
     def add_event(
         self, name: str, attributes: ApiAttributes = None, timestamp: int | None = None
     ) -> None:
         """Note that something happened; ``timestamp`` in nanoseconds since 1970."""
-        at_s = self._clock.wall_s() if timestamp is None else timestamp * _NANO
-        self.notes.moment(str(name), at_s, plain_all(attributes))
+        at_s = None if timestamp is None else plain_s(timestamp)
+        at_s = self._clock.wall_s() if at_s is None else at_s
+        self.notes.moment(plain_name(name), at_s, plain_all(attributes))
 
     def update_name(self, name: str) -> None:
         """Give it another name."""
-        self.notes.name = str(name)
+        self.notes.name = plain_name(name)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Say how it ended. What was said to be well stays so, as the API has it."""
@@ -216,8 +215,9 @@ class LiveSpan(RequestSpan):
         self._links: list[Link] = []
         self._ended = False
         self._began_s = clock.monotonic_s()
-        self._start_s = clock.wall_s() if start_time is None else start_time * _NANO
-        self._timed = start_time is None
+        start_s = None if start_time is None else plain_s(start_time)
+        self._start_s = clock.wall_s() if start_s is None else start_s
+        self._timed = start_s is None
         if attributes:
             self.set_attributes(attributes)
 
@@ -240,11 +240,10 @@ class LiveSpan(RequestSpan):
         if self._ended:
             return
         self._ended = True
-        if end_time is not None:
-            end_s = end_time * _NANO
-        elif self._timed:
+        end_s = None if end_time is None else plain_s(end_time)
+        if end_s is None and self._timed:
             end_s = self._start_s + self._clock.monotonic_s() - self._began_s
-        else:
+        elif end_s is None:
             end_s = self._clock.wall_s()
         trace, notes = self.trace, self.notes
         attributes = notes.attributes
@@ -279,7 +278,7 @@ class LiveSpan(RequestSpan):
         if recorded:
             self.record_exception(error)
         if told:
-            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            self.set_status(StatusCode.ERROR, f"{type(error).__name__}: {message_of(error)}")
 
     def __exit__(
         self,

@@ -27,6 +27,7 @@ from mainstay.core.trace import (
 from mainstay.telemetry.traces.bridge.current import Within
 from mainstay.telemetry.traces.bridge.spans import IdleSpan, LiveSpan, OwnSpan, trace_of
 from mainstay.telemetry.traces.span import Scope, Span
+from mainstay.telemetry.traces.values import plain_name
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -141,7 +142,7 @@ class Tracer(api.Tracer):
             trace,
             provider.clock,
             provider.put,
-            name=str(name),
+            name=plain_name(name),
             kind=_KINDS[kind],
             scope=self._scope,
             attributes=attributes,
