@@ -13,22 +13,22 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
 
 _STRONG = frozenset(
     {
-        "credential", "credentials", "passcode", "passphrase", "passwd", "password", "passwords",
-        "pwd", "secret", "secrets",
+        "credential", "credentials", "kennwort", "passcode", "passphrase", "passwd", "password",
+        "passwords", "passwort", "pwd", "secret", "secrets", "senha", "wachtwoord", "пароль",
     }
 )  # fmt: skip
 """Secret wherever they stand in a name (``password_old``), unless ``_HARMLESS`` ends it."""
 
 _HARMLESS = frozenset(
     {
-        "age", "attempts", "attribute", "backend", "budget", "changed", "class", "count", "date",
-        "days", "enabled", "error", "errors", "exists", "expired", "expires", "expiry", "failures",
-        "field", "form", "format", "help", "hint", "kind", "label", "len", "length", "limit",
-        "manager", "max", "min", "minimum", "name", "names", "path", "policy", "prompt", "provider",
-        "ref", "required", "reset", "resets", "rotated", "rotation", "rules",
-        "score", "set", "size", "source", "state", "status", "strength", "time",
-        "timeout", "ttl", "type", "updated", "url",
-        "valid", "validator", "version",
+        "age", "algorithm", "arn", "attempt", "attempts", "attribute", "backend", "budget",
+        "changed", "checked", "class", "count", "date", "days", "enabled", "error", "errors",
+        "exists", "expired", "expires", "expiry", "failures", "field", "form", "format", "help",
+        "hint", "kind", "label", "len", "length", "limit", "manager", "max", "min", "minimum",
+        "mode", "mounted", "name", "names", "path", "policy", "prompt", "provider", "ref",
+        "required", "reset", "resets", "rotated", "rotation", "rounds", "rules", "scheme", "score",
+        "set", "size", "source", "state", "status", "strength", "time", "timeout", "ttl", "type",
+        "updated", "url", "valid", "validator", "version",
     }
 )  # fmt: skip
 """What a name says about a secret without being one. ``at`` is one too, but after a verb only."""
@@ -36,30 +36,66 @@ _HARMLESS = frozenset(
 _ENDINGS = frozenset(
     {
         ("access", "key"), ("access", "keys"), ("account", "key"), ("account", "number"),
-        ("api", "key"), ("api", "keys"), ("auth",), ("auth", "key"), ("authorization",),
-        ("birth", "date"), ("card", "cvc"), ("card", "no"), ("card", "number"), ("client", "key"),
-        ("connection", "string"), ("cookie",), ("cookies",), ("credit", "card"), ("csc",),
-        ("csrf",), ("cvc",), ("cvv",), ("date", "of", "birth"),
-        ("debit", "card"), ("dob",), ("dsn",), ("encryption", "key"), ("hmac", "key"), ("iban",),
-        ("jwt",), ("license", "key"), ("master", "key"), ("national", "id"), ("otp",),
-        ("pan",), ("passport", "number"), ("pin",), ("pin", "code"), ("pkey",), ("private", "key"),
-        ("recovery", "code"), ("recovery", "codes"), ("sas", "key"), ("secret", "key"),
-        ("security", "code"), ("session", "id"), ("session", "key"), ("sessionid",),
-        ("shared", "key"), ("signature",), ("signing", "key"), ("social", "security"),
-        ("social", "security", "number"), ("ssh", "key"), ("ssn",), ("storage", "key"),
-        ("tax", "id"), ("tfa", "code"), ("token",), ("totp",), ("verification", "code"),
-        ("webhook", "key"), ("xsrf",),
+        ("api", "key"), ("api", "keys"), ("auth",), ("auth", "code"), ("auth", "key"),
+        ("authorization",), ("authorization", "code"), ("backup", "code"), ("backup", "codes"),
+        ("birth", "date"), ("card", "cvc"), ("card", "no"), ("card", "number"),
+        ("client", "assertion"), ("client", "key"), ("code", "verifier"), ("connection", "string"),
+        ("contrase", "ñ", "a"), ("cookie",), ("cookies",), ("credit", "card"), ("csc",), ("csrf",),
+        ("cvc",), ("cvv",), ("date", "of", "birth"), ("debit", "card"), ("device", "code"),
+        ("dob",), ("dsn",), ("encryption", "key"), ("functions", "key"), ("hmac", "key"), ("iban",),
+        ("jwt",), ("jwt", "assertion"), ("license", "key"), ("master", "key"),
+        ("mot", "de", "passe"), ("national", "id"), ("otp",), ("pan",), ("passport", "number"),
+        ("pin",), ("pin", "code"), ("pkey",), ("presigned", "url"), ("private", "key"), ("pw",),
+        ("recovery", "code"), ("recovery", "codes"), ("saml", "assertion"), ("saml", "response"),
+        ("sas", "key"), ("secret", "key"), ("security", "code"), ("session", "id"),
+        ("session", "key"), ("sessionid",), ("shared", "key"), ("sig",), ("signature",),
+        ("signing", "key"), ("social", "security"), ("social", "security", "number"),
+        ("ssh", "key"), ("ssn",), ("storage", "key"), ("subscription", "key"), ("tax", "id"),
+        ("tfa", "code"), ("token", "hint"), ("totp",), ("verification", "code"), ("webhook", "key"),
+        ("x", "session"), ("xsrf",),
     }
 )  # fmt: skip
 """Secret where a name ends with these words; digits behind them (``token2``) don't matter."""
+
+_UNLESS = {
+    "pass": frozenset(
+        {
+            "boarding", "current", "each", "final", "first", "high", "last", "low", "multi", "next",
+            "one", "per", "render", "season", "second", "shader", "single", "ski", "test", "tests",
+            "third", "two",
+        }
+    ),
+    "sid": frozenset(
+        {
+            "account", "application", "call", "group", "message", "object", "oracle", "owner",
+            "service", "windows",
+        }
+    ),
+    "token": frozenset(
+        {
+            "bos", "cls", "current", "eos", "first", "last", "max", "min", "next", "pad", "page",
+            "per", "pos", "prev", "previous", "sep", "stop", "total", "unk",
+        }
+    ),
+}  # fmt: skip
+"""Secret at the end of a name, unless one of these is before it: ``smtp_pass``, ``first_pass``."""
+
+_NO_KEYS = frozenset(
+    {
+        "cache", "deduplication", "foreign", "idempotency", "message", "partition", "primary",
+        "public", "request", "routing", "sort", "surrogate",
+    }
+)  # fmt: skip
+"""Before ``key`` in headers of one's own, nearly all others of which are credentials."""
 
 _TOKEN_LISTS = frozenset({"access", "auth", "bearer", "id", "refresh", "session"})
 """``refresh_tokens`` are tokens; ``max_tokens`` and ``tokens`` alone are numbers of words."""
 
 _RUN_TOGETHER = (
-    "accesskey", "apikey", "authorization", "cardnumber", "cookie", "creditcard", "encryptionkey",
-    "passphrase", "passwd", "password", "passwordhash", "privatekey", "secret", "secretkey",
-    "sessid", "sessionid", "signingkey", "token",
+    "accesskey", "adminpass", "apikey", "authcode", "authorization", "cardnumber", "cookie",
+    "creditcard", "dbpass", "encryptionkey", "passphrase", "passwd", "password", "passwordhash",
+    "passwort", "privatekey", "requirepass", "rootpass", "secret", "secretkey", "sessid",
+    "sessionid", "signingkey", "smtppass", "token", "userpass",
 )  # fmt: skip
 """Endings of words that nobody separated: ``PGPASSWORD``, ``jsessionid``, ``clientsecret``."""
 
@@ -88,11 +124,20 @@ def is_secret(name: str, further: frozenset[tuple[str, ...]] = frozenset()) -> b
         return True
     if further and any(words[-count:] in further for count in range(1, len(words) + 1)):
         return True
-    last = words[-1]
+    return _ends_secret(words)
+
+
+def _ends_secret(words: tuple[str, ...]) -> bool:
+    """Return whether a name's last word is a secret's, with regard to those before it."""
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if last in _UNLESS:
+        return before not in _UNLESS[last]
     if last == "tokens":
-        return len(words) > 1 and words[-2] in _TOKEN_LISTS
+        return before in _TOKEN_LISTS
+    if last == "key" and words[0] == "x":
+        return before not in _NO_KEYS
     if not _STRONG.isdisjoint(words):
         # `password_changed_at` tells when, `password_at_rest` would be the password.
-        ends_harmless = last in _HARMLESS or (last == "at" and words[-2] in _HARMLESS)
+        ends_harmless = last in _HARMLESS or (last == "at" and before in _HARMLESS)
         return not ends_harmless
     return last.endswith(_RUN_TOGETHER)

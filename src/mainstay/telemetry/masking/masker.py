@@ -8,6 +8,7 @@ from typing import Any
 from mainstay.telemetry.masking import tokens
 from mainstay.telemetry.masking.checksums import is_card
 from mainstay.telemetry.masking.keys import is_secret, words_of
+from mainstay.telemetry.masking.messages import hide_messages
 from mainstay.telemetry.masking.numbers import hide_numbers
 from mainstay.telemetry.masking.pairs import hide_pairs
 from mainstay.telemetry.masking.people import hide_people
@@ -36,8 +37,12 @@ _BITS_MAX = 4096
 HUGE_NUMBER = "(a huge number)"
 
 _WORD = r"[0-9A-Za-z_-]"
-_AHEAD = r"[0-9]{4} [0-9]|--[A-Za-z]|[bB](?:earer|EARER|asic|ASIC) "
-_BETWEEN = r"%40|</|[\"'],"
+_AHEAD = (
+    # One look at a word's first character tells nearly all of them off, whatever follows.
+    r"[-0-9bB](?:[0-9]{3}(?:[ +._\u00a0]|%20)[0-9]|-(?:[A-Za-z]|---[BE])|(?:earer|EARER|asic|ASIC) )"
+)
+# The last two: PASSWORD '...', IDENTIFIED BY '...', VALUES (...).
+_BETWEEN = r"%(?:40|3[ADad])|</|[\"'],| (?:'(?<=[DdYy] ')|\((?<=[Ss] \())"
 _gate = re.compile(
     # Word for word and without a step back, which is twice as fast as to search: to the first long
     # word, or the first sign without which none of the rules applies.
@@ -55,7 +60,8 @@ _is_id = re.compile(
 class Masker:
     """Hides secrets and personal data, by the names of keys and by their shape.
 
-    Bounded in depth, size and time: every expression is linear in the text. Safe to share between
+    Bounded in depth, size and time: every expression is linear in the text, which
+    ``tests/telemetry/masking/test_linear.py`` counts. Safe to share between
     threads and tasks.
 
     Args:
@@ -88,11 +94,20 @@ class Masker:
             if "@" not in text and "=" not in text and ":" not in text:
                 return text
         elif _gate(text) is None:
-            return text if len(text) <= TEXT_CHARS_MAX else _cut(text)
+            return text if len(text) <= TEXT_CHARS_MAX else _cut(text, TEXT_CHARS_MAX)
         elif _is_id(text) is not None:
             # Most of the long words are UUIDs and hashes, too long for cards.
             return text
-        return self._scrubbed(text)
+        return self._scrubbed(text, TEXT_CHARS_MAX)
+
+    def beginning(self, text: str, chars_max: int) -> str:
+        """Return the first characters of a long text, at the cost of little more than those.
+
+        Args:
+            text: As ``text`` takes it.
+            chars_max: Of what is returned, "..." not counted.
+        """
+        return self._scrubbed(text, chars_max)
 
     def value(self, key: str, value: object) -> object:
         """Return what may be shown of the value of ``key``: plain values, for any format.
@@ -103,7 +118,11 @@ class Masker:
             None, a bool, int, float or str, or lists and dicts of those.
         """
         if self.hides(key):
-            return value if value is None or type(value) is bool or value == "" else MASKED
+            kind = type(value)
+            if value is None or kind is bool:
+                return value
+            # Others may say anything when they are asked whether they are empty.
+            return "" if (kind is str or kind is bytes) and not value else MASKED
         return self.shown(value)
 
     def shown(self, value: object) -> object:
@@ -157,21 +176,29 @@ class Masker:
         digits = str(abs(value))
         return MASKED if len(digits) <= _CARD_DIGITS_MAX and is_card(digits) else value
 
-    def _scrubbed(self, text: str) -> str:
+    def _scrubbed(self, text: str, chars_max: int) -> str:
         """Return ``text`` after every rule has looked at it, those first that see the most."""
-        window = text[: TEXT_CHARS_MAX + _OVERLAP_CHARS]
+        window = text[: chars_max + _OVERLAP_CHARS]
         if "PRIVATE KEY" in window:
             window = tokens.hide_private_keys(window, MASKED)
         window = tokens.hide_schemes(window, MASKED)
+        window = hide_messages(window, MASKED, self.hides)
         window = hide_pairs(window, MASKED, self.hides)
         window = tokens.hide_tokens(window, MASKED)
         if ":AA" in window:
             window = tokens.hide_bots(window, MASKED)
+        if "hook" in window:
+            window = tokens.hide_hooks(window, MASKED)
+        if "?" in window:
+            window = tokens.hide_codes(window, MASKED)
         if "@" in window or "%40" in window:
             window = hide_people(window, MASKED)
         window = hide_numbers(window, MASKED)
-        return window if len(text) <= TEXT_CHARS_MAX else _cut(window)
+        if len(text) > chars_max + _OVERLAP_CHARS:
+            # Masks are shorter than secrets: what was cut in two may have come near.
+            return _cut(window, min(chars_max, len(window) - _OVERLAP_CHARS))
+        return window if len(text) <= chars_max else _cut(window, chars_max)
 
 
-def _cut(text: str) -> str:
-    return f"{text[:TEXT_CHARS_MAX]}..."
+def _cut(text: str, chars_max: int) -> str:
+    return f"{text[: max(chars_max, 0)]}..."

@@ -4,16 +4,19 @@ import re
 
 from mainstay.telemetry.masking.checksums import is_card, is_iban
 
+_GAP = r"[ +._\u00a0-]|%20"
+"""Between groups of a card's number, in prose and in forms."""
+
 _CARD = re.compile(
     # Not the rest of a longer number, of a decimal one, nor of a UUID's groups.
     r"(?<![0-9A-Za-z])(?<![0-9][.-])"
-    r"(?:[0-9]{13,19}|[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{3})?|"
-    r"[0-9]{4}([ -])[0-9]{6}\2[0-9]{4,5})"
+    rf"(?:[0-9]{{13,19}}|[0-9]{{4}}({_GAP})[0-9]{{4}}\1[0-9]{{4}}\1[0-9]{{4}}(?:\1[0-9]{{3}})?|"
+    rf"[0-9]{{4}}({_GAP})[0-9]{{6}}\2[0-9]{{4,5}})"
     r"(?![0-9A-Za-z])(?![.-][0-9])"
 )
 _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}(?![0-9A-Za-z])")
 _IBAN_LIKE = re.compile(r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}").search
-_CARD_LIKE = re.compile(r"[0-9]{13}|[0-9]{4}[ -][0-9]{4}").search
+_CARD_LIKE = re.compile(rf"[0-9]{{13}}|[0-9]{{4}}(?:{_GAP})[0-9]{{4}}").search
 _GAPS = str.maketrans("", "", " -")
 
 
@@ -31,7 +34,7 @@ def hide_numbers(text: str, mask: str) -> str:
 
 
 def _card_hidden(found: str, mask: str) -> str:
-    return mask if is_card(found.translate(_GAPS)) else found
+    return mask if is_card(re.sub(_GAP, "", found)) else found
 
 
 def _iban_hidden(found: str, mask: str) -> str:

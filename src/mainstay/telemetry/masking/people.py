@@ -2,8 +2,11 @@
 
 import re
 
-_CREDENTIALS = re.compile(r"""(?<=://)([^\s/@:"'<>]{0,256}):([^\s/"'<>]{0,1024})@""")
-_KEY_ALONE = re.compile(r"""(?<=://)[^\s/@:"'<>]{16,256}@""")
+_CREDENTIALS = re.compile(
+    # A password with a slash should have been quoted, and isn't always; a port has one behind it.
+    r"""(?<=//)([^\s/@:"'<>\[]{0,256}+):(?!/|\d{1,5}/)(?:[^\s/"'<>]{0,256}|[^\s"'<>]{0,256}?)@"""
+)
+_KEY_ALONE = re.compile(r"""(?<=//)[^\s/@:"'<>]{16,256}+@""")
 """Of a DSN. Shorter ones are names of users."""
 
 _MAIL = re.compile(
@@ -12,7 +15,7 @@ _MAIL = re.compile(
 _NO_DOMAINS = frozenset(
     {
         "avif", "css", "gif", "html", "ico", "jpeg", "jpg", "js", "json", "mount", "path", "png",
-        "py", "service", "slice", "so", "socket", "svg", "target", "timer", "ts", "webp",
+        "service", "slice", "socket", "svg", "target", "timer", "ts", "webp",
     }
 )  # fmt: skip
 """Endings of files and of systemd's units, which have at signs too: ``icon@2x.png``."""
@@ -23,7 +26,7 @@ def hide_people(text: str, mask: str) -> str:
 
     The name of a user in a URL stays where it is short: it tells which account was meant.
     """
-    if "://" in text:
+    if "//" in text:
         text = _CREDENTIALS.sub(rf"\1:{mask}@", text)
         text = _KEY_ALONE.sub(f"{mask}@", text)
     return _MAIL.sub(

@@ -1,7 +1,7 @@
 """Any value as what every format has: None, bool, int, float, str, lists and dicts of those."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import date, time
@@ -14,6 +14,9 @@ ITEMS_MAX = 1000
 """Of all lists and mappings within one value."""
 
 ELIDED = "..."
+
+_HIDDEN_KEY = "password"
+"""One whose value is always hidden."""
 
 _SCALARS = (str, int, float, bool, type(None))
 _PAIR = 2
@@ -68,15 +71,35 @@ class _Plain:
         if type(value) in _SCALARS:
             return self._masking.shown(value)
         if isinstance(value, Mapping):
-            return self._mapping(value.items(), depth)
+            return self._mapping(value.items(), depth, hidden=self._hidden(value))
         if is_dataclass(value) and not isinstance(value, type):
-            named = ((one.name, getattr(value, one.name, None)) for one in fields(value))
+            # What its author left out of its repr is nobody's business here either.
+            named = (
+                (one.name, getattr(value, one.name, None)) for one in fields(value) if one.repr
+            )
             return self._mapping(named, depth)
+        if names := _names_of(value):
+            return self._mapping(zip(names, value, strict=False), depth)  # type: ignore[call-overload]  # It is a Sequence.
         if isinstance(value, list | tuple | deque | AbstractSet):
             return self._sequence(value, depth)
         return self._single(value)
 
-    def _mapping(self, items: Iterable[tuple[object, object]], depth: int) -> object:
+    def _hidden(self, value: Mapping[object, object]) -> str | None:
+        """Return which value of a mapping another one says to be a secret, if any does.
+
+        As in ``{"name": "password", "value": "x"}``, and in the errors of pydantic.
+        """
+        for name, told in _TELLING:
+            if told in value and name in value:
+                said = value[name]
+                parts = said if isinstance(said, list | tuple) else (said,)
+                if any(isinstance(one, str) and self._masking.hides(one) for one in parts):
+                    return told
+        return None
+
+    def _mapping(
+        self, items: Iterable[tuple[object, object]], depth: int, *, hidden: str | None = None
+    ) -> object:
         if depth >= DEPTH_MAX:
             return ELIDED
         masking = self._masking
@@ -91,6 +114,8 @@ class _Plain:
             shown = masking.text(name)
             if masking.hides(name):
                 made[shown] = masking.value(name, value)
+            elif name == hidden:
+                made[shown] = masking.value(_HIDDEN_KEY, value)
             else:
                 made[shown] = self.of(value, depth + 1)
         return made
@@ -138,8 +163,19 @@ class _Plain:
         return self._masking.text(text)
 
 
+_TELLING = (("name", "value"), ("key", "value"), ("Name", "Value"), ("loc", "input"))
+"""Names of members of which the first says what the second is."""
+
 _SPEAKING = frozenset({"datetime", "decimal", "fractions", "ipaddress", "pathlib", "uuid"})
 """Modules whose values are better read as ``str`` than as ``repr``."""
+
+
+def _names_of(value: object) -> tuple[str, ...] | None:
+    """Return the names of the fields of a named tuple, or of a row of a database."""
+    names = getattr(value, "_fields", None) if isinstance(value, Sequence) else None
+    if not isinstance(names, tuple) or not all(isinstance(one, str) for one in names):
+        return None
+    return names
 
 
 def _name(key: object) -> str:

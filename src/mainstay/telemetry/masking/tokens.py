@@ -1,7 +1,8 @@
 """The shapes of tokens and keys that tell by themselves what they are.
 
 A text is cut into runs of the characters that tokens are made of, and only a run that is long
-enough and no plain number, hash or UUID is looked at closely. Each shape is linear in the text.
+enough and no plain number, hash or UUID is looked at closely. Each shape is linear in the text:
+what repeats within one and may fail behind it is bounded (``test_linear.py`` counts).
 """
 
 import re
@@ -34,7 +35,7 @@ SHAPES = (
     r"shp(?:at|ca|pa|ss)_[A-Za-z0-9]{16,}",
     r"SK[0-9a-f]{32}",
     # Models, clouds, vaults, observers.
-    r"sk-(?:[a-z]+-)*[A-Za-z0-9_]{16,}[\w-]*",
+    r"sk-(?:[a-z]{1,16}-){0,4}[A-Za-z0-9_]{16,}[\w-]*",
     r"hf_[A-Za-z0-9]{16,}",
     r"do[oprt]_v1_[0-9a-f]{32,}",
     r"hv[bsr]\.[\w-]{16,}",
@@ -50,10 +51,19 @@ SHAPES = (
 
 _TOKEN = re.compile(f"(?<![A-Za-z0-9])(?:{'|'.join(SHAPES)})")
 # Azure's shared keys and Telegram's bots begin with what could be anything.
-_BOT = re.compile(r"(?<![\w:])\d{8,10}:AA[\w-]{33}(?![\w-])")
+_BOT = re.compile(r"(?<![\w:])(bot)?\d{8,10}:AA[\w-]{30,}")
+_HOOK = re.compile(
+    r"(hooks\.slack\.com/(?:services|workflows|triggers)/|webhook\.office\.com/webhookb2/|"
+    r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/)[\w/@.-]{8,}"
+)
+"""Addresses that let whoever knows them write into a chat."""
+
 _RUN = re.compile(r"[A-Za-z0-9_.\-/+=]{16,}")
 _PLAIN = re.compile(r"[0-9A-Fa-f_.:/-]+|[a-z_/.-]+").fullmatch
 """Hashes, UUIDs, dates and addresses; names in lower case. None of the shapes looks so."""
+
+_CODE = re.compile(r"""([?&](?:code|ticket|key)=)([^&\s"'<>#]{8,})""")
+"""Of a query: those of logins look like nothing else does, those of errors and coins do."""
 
 _SCHEMES = ("bearer", "basic", "digest", "negotiate", "apikey", "token")
 _SCHEME = re.compile(
@@ -61,6 +71,7 @@ _SCHEME = re.compile(
     rf"\b({'|'.join(f'{one}|{one.title()}|{one.upper()}' for one in _SCHEMES)}|ApiKey)"
     r"([ \t]{1,4}|%20)([\w.~+/-]{8,}=*)"
 )
+_PROSE = re.compile(r"[A-Z]?[a-z]+(?:[_-][a-z]+)*+|\d{4}-\d\d-\d\d(?:T[\d.]*)?").fullmatch
 """Credentials of HTTP: a scheme, and what is no ordinary word; see ``hide_schemes``."""
 
 _PRIVATE_KEY = re.compile(
@@ -87,28 +98,46 @@ def hide_tokens(text: str, mask: str) -> str:
 
 def hide_bots(text: str, mask: str) -> str:
     """Return ``text`` with ``mask`` instead of the tokens of chat bots, which hold a colon."""
-    return _BOT.sub(mask, text)
+    return _BOT.sub(rf"\g<1>{mask}", text)
+
+
+def hide_hooks(text: str, mask: str) -> str:
+    """Return ``text`` with ``mask`` for the part of a chat's webhook that is its credential."""
+    return _HOOK.sub(rf"\g<1>{mask}", text)
+
+
+def hide_codes(text: str, mask: str) -> str:
+    """Return ``text`` with ``mask`` for a query's codes that have lower-case letters and digits."""
+
+    def look(found: re.Match[str]) -> str:
+        value = found[2]
+        drawn = any(map(str.isdigit, value)) and any(map(str.islower, value))
+        return f"{found[1]}{mask}" if drawn else found[0]
+
+    return _CODE.sub(look, text)
 
 
 def hide_private_keys(text: str, mask: str) -> str:
     """Return ``text`` with ``mask`` instead of blocks of private keys, and of parts of them."""
     text = _PRIVATE_KEY.sub(mask, text)
-    while (end := _PRIVATE_KEY_END.search(text)) is not None:
+    pieces: list[str] = []
+    taken = 0
+    for end in _PRIVATE_KEY_END.finditer(text):
         # Of a text that was cut in front.
-        text = text[: end.start()].rstrip(_KEY_CHARS) + mask + text[end.end() :]
-    return text
+        pieces += (text[taken : end.start()].rstrip(_KEY_CHARS), mask)
+        taken = end.end()
+    return "".join(pieces) + text[taken:]
 
 
 def hide_schemes(text: str, mask: str) -> str:
     """Return ``text`` with ``mask`` behind ``Bearer``, ``Basic`` and the other schemes of HTTP.
 
-    ``bearer authentication`` and ``token expired`` are prose: a credential has a digit, a sign or
-    a capital within.
+    ``bearer authentication`` and ``token expired`` are prose, ``token 2026-01-31T12`` is a date: a
+    credential has a digit or a capital within.
     """
 
     def look(found: re.Match[str]) -> str:
-        value = found[3]
-        if value.isalpha() and (value.islower() or value.istitle()):
+        if _PROSE(found[3]) is not None:
             return found[0]
         return f"{found[1]}{found[2]}{mask}"
 
