@@ -8,7 +8,7 @@ import functools
 import re
 import sys
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from mainstay.service.inbound.exchange import Exchange
 
@@ -20,6 +20,7 @@ UNMATCHED = "(unmatched)"
 
 _DJANGO_PATHS_MAX = 2048
 _ENDPOINTS_MAX = 4096
+_ROUTES_MAX = 4096
 _MOUNTED = "{path}"
 _MOUNT = "/{mount}"
 """Stands for a path that something was mounted at and that nobody proves to be a template."""
@@ -156,16 +157,27 @@ def _find(exchange: Exchange) -> str | None:
     return _of_django(exchange.path)
 
 
+_known: Final[dict[int, tuple[object, str]]] = {}
+"""Templates by their routes, which can't be keys, where they alone say all: nothing is mounted."""
+
+
 def _of_starlette(scope: Mapping[str, Any], route: Any) -> str | None:
     """Return the template of a route of Starlette or FastAPI, below what it is mounted at.
 
     Any: a route of theirs.
     """
+    is_whole = "app_root_path" not in scope and "fastapi" not in scope
+    if is_whole and (known := _known.get(id(route))) is not None and known[0] is route:
+        return known[1]
     if hasattr(route, "routes"):
         # A mount, whose inner app found nothing, or notes no route as FastAPI does of Starlette's.
         return _of_endpoint(scope) or f"{_mount(scope)}/{_MOUNTED}"
     template = _template(scope, route)
-    return None if template is None else _mount(scope) + template
+    if template is None:
+        return None
+    if is_whole and len(_known) < _ROUTES_MAX:
+        _known[id(route)] = route, template
+    return _mount(scope) + template
 
 
 def _template(scope: Mapping[str, Any], route: Any) -> str | None:

@@ -18,6 +18,7 @@ from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.observer import Observer
 from mainstay.service.inbound.telling import NOBODY, Telling
 from mainstay.spec.declaration import Declaration
+from mainstay.telemetry.ending import Ending
 from mainstay.telemetry.failures import Complaint, Failures, Told
 from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.logs.failed import FailureLine
@@ -122,17 +123,15 @@ class Telemetry:
         )
 
     def _observer(self) -> Observer | None:
-        """Return who gets each exchange: traces first, since exemplars are of what is kept."""
-        found: list[Observer] = []
-        if self.tracing is not None:
-            found.append(self.tracing.traces)
-        if self.metrics is not None:
-            found.append(self.metrics.requests)
+        """Return who gets each exchange; None where nobody wants any."""
+        line = None
         if self.logs is not None and self._declaration.inbound.access_log:
-            found.append(AccessLine(self.logs, route_of))
-        if not found:
+            line = AccessLine(self.logs, route_of)
+        requests = None if self.metrics is None else self.metrics.requests
+        traces = None if self.tracing is None else self.tracing.traces
+        if line is None and requests is None and traces is None:
             return None
-        return found[0] if len(found) == 1 else _Each(found)
+        return Ending(traces=traces, requests=requests, line=line)
 
     def join(self) -> None:
         """Let every line of this process go to the logs, whoever says it."""
@@ -180,17 +179,3 @@ class Telemetry:
         self.close()
         if self._joined is not None:
             self._joined.leave()
-
-
-class _Each:
-    """Several observers as one."""
-
-    __slots__ = ("_tell",)
-
-    def __init__(self, observers: list[Observer]) -> None:
-        self._tell = tuple(one.ended for one in observers)
-
-    def ended(self, exchange: Exchange, ended_s: float) -> None:
-        """Tell each."""
-        for tell in self._tell:
-            tell(exchange, ended_s)

@@ -9,6 +9,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from mainstay.service.inbound.exchange import LEFT_STATUS, Exchange
 from mainstay.telemetry.logs.levels import ERROR, INFO, NAMES, WARNING
 from mainstay.telemetry.logs.logs import Logs
+from mainstay.telemetry.logs.stamp import Stamp
 
 LOGGER = "mainstay.access"
 EVENT = "request"
@@ -32,15 +33,18 @@ class AccessLine:
     Args:
         logs: Where they go; their level holds.
         route: Says which route a request took, as a template.
+
+    Attributes:
+        logs: As given.
     """
 
-    __slots__ = ("_end", "_heads", "_logs", "_route")
+    __slots__ = ("_end", "_heads", "_route", "_stamp", "logs")
 
     def __init__(self, logs: Logs, route: Callable[[Exchange], str]) -> None:
-        self._logs = logs
+        self.logs = logs
         self._route = route
-        self._end = logs.tail + b"}\n"
-        # The part of a line that all requests of one route share.
+        self._stamp = Stamp(b'{"timestamp":"')
+        self._end = f"{logs.tail.decode()}}}\n"
         self._heads: dict[tuple[int, str, str], str] = {}
 
     def ended(self, exchange: Exchange, ended_s: float) -> None:
@@ -49,41 +53,58 @@ class AccessLine:
         A server's error is an error. A request that a guard turned away is a warning: unexpected,
         and the system goes on.
         """
-        logs, status, refusal = self._logs, exchange.status or LEFT_STATUS, exchange.refusal
+        logs, status, refusal = self.logs, exchange.status or LEFT_STATUS, exchange.refusal
         level = INFO if refusal is None else WARNING
         if status >= _SERVER_ERRORS_FROM:
             level = ERROR
         if level < logs.level:
             return
-        trace, client = exchange.trace, exchange.client
+        trace = exchange.trace
+        more = ""
+        if refusal is not None:
+            more = f',"problem":"{refusal.kind}"'
+        if exchange.error is not None:
+            more += f',"error":{quoted(exchange.error[:200])}'
         key = (level, exchange.method, self._route(exchange))
+        head = self._heads.get(key) or self.head(*key)
+        self.put(head, exchange, ended_s, trace.trace_id, trace.span_id, more=more)
+
+    def put(
+        self,
+        head: str,
+        exchange: Exchange,
+        ended_s: float,
+        trace_id: str,
+        span_id: str,
+        *,
+        more: str = "",
+    ) -> None:
+        """Write a line, put together by hand.
+
+        Args:
+            head: What ``head`` returned.
+            exchange: The request.
+            ended_s: Monotonic.
+            trace_id: Of its trace.
+            span_id: Of itself.
+            more: Further fields, behind a comma.
+        """
+        logs, client = self.logs, exchange.client
         path = quoted(logs.masker.text(exchange.path))
         if len(path) > _PATH_CHARS_MAX:
             path = quoted(logs.masker.text(exchange.path)[:_PATH_CUT_CHARS] + "...")
         took_us = int((ended_s - exchange.started_s) * 1e6)
         line = (
-            f'{self._heads.get(key) or self._head(*key)}{path},"status":{status},'
+            f'{head}{path},"status":{exchange.status or LEFT_STATUS},'
             f'"duration_ms":{took_us // 1000}.{_THOUSANDTHS[took_us % 1000]},'
             f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client[:64])},'
-            f'"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}",'
-            f'"request_id":"{exchange.request_id}"'
+            f'"trace_id":"{trace_id}","span_id":"{span_id}",'
+            f'"request_id":"{exchange.request_id}"{more}{self._end}'
         )
-        if refusal is not None:
-            line += f',"problem":"{refusal.kind}"'
-        if exchange.error is not None:
-            line += f',"error":{quoted(exchange.error[:200])}'
-        logs.writer.write(
-            b"".join(
-                (
-                    b'{"timestamp":"',
-                    logs.stamp.text(logs.wall_s()),
-                    line.encode("ascii"),
-                    self._end,
-                )
-            )
-        )
+        logs.writer.write(self._stamp.text(logs.wall_s()) + line.encode())
 
-    def _head(self, level: int, method: str, route: str) -> str:
+    def head(self, level: int, method: str, route: str) -> str:
+        """Return the part of a line that all requests of one route share."""
         head = (
             f'","level":"{NAMES[level]}","event":"{EVENT}","logger":"{LOGGER}",'
             f'"method":{quoted(method[:32])},"route":{quoted(route[:_ROUTE_CHARS_MAX])},"path":'

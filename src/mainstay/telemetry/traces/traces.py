@@ -44,6 +44,26 @@ class Traces:
             kept = late_reason(exchange, ended_s, self._slow_s)
             if kept is None:
                 return
+        self._keep(exchange, ended_s, kept)
+
+    def went_well(self, exchange: Exchange, ended_s: float, *, sampled: int) -> None:
+        """Do what ``ended`` does, for a request over HTTP that did not fail.
+
+        Args:
+            exchange: The request.
+            ended_s: Monotonic.
+            sampled: Whether its trace is.
+        """
+        scope = exchange.scope
+        if CONTEXT_KEY in scope:
+            del scope[CONTEXT_KEY]
+        if sampled:
+            self._keep(exchange, ended_s, None)
+        elif (exchange.begun_s or ended_s) - exchange.started_s > self._slow_s:
+            self._keep(exchange, ended_s, "slow")
+
+    def _keep(self, exchange: Exchange, ended_s: float, kept: str | None) -> None:
+        """Make its span; ``kept`` says why, where it was not sampled."""
         notes = notes_in(exchange.scope)
         self._put(
             server_span(

@@ -73,6 +73,15 @@ class RequestMetrics:
         if trace_id is not None:
             cell.exemplify(Exemplar(took_s, trace_id, ended_s))
 
+    def cell(
+        self, method: str, scheme: str | None, route: str | None, status: int
+    ) -> HistogramCell | None:
+        """Return where requests without an error are counted that are all alike.
+
+        None: none was counted yet, or it goes where all go that are beyond the bound.
+        """
+        return self._cells.get((method, scheme, route, status, None))
+
     def _find(self, exchange: Exchange, key: _Key) -> HistogramCell:
         method, scheme, route, status, error = key
         if exchange.kind == "websocket":

@@ -1,0 +1,120 @@
+"""``Ending``: the access line, the metrics and the span of a request, in one pass at its end.
+
+What most requests are (answered by the app, without an error, seen before) is looked up once for
+all three. Any other goes through each of them, which knows all cases by itself.
+"""
+
+from typing import NamedTuple
+
+from mainstay.core.trace import SAMPLED, Trace, new_span_id, parse_traceparent
+from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
+from mainstay.telemetry.logs.access import AccessLine
+from mainstay.telemetry.logs.levels import INFO
+from mainstay.telemetry.metrics.cells import Exemplar, HistogramCell
+from mainstay.telemetry.metrics.counting.requests import RequestMetrics
+from mainstay.telemetry.route import ROUTE_KEY, UNMATCHED, matched_route
+from mainstay.telemetry.traces.keeping import SERVER_ERROR
+from mainstay.telemetry.traces.server import METHODS
+from mainstay.telemetry.traces.traces import Traces
+
+_SORTS_MAX = 4096
+"""Sorts of requests that are remembered."""
+
+
+class _Sort(NamedTuple):
+    """What requests of one method, scheme, route and status share.
+
+    Attributes:
+        cell: Where they are counted; None where nobody counts.
+        head: Of their lines; None where none are written.
+    """
+
+    cell: HistogramCell | None
+    head: str | None
+
+
+class Ending:
+    """Tells a request that has ended to whoever is there. An ``Observer``.
+
+    Args:
+        traces: Makes its span; None: nobody does.
+        requests: Counts it; likewise.
+        line: Writes its line; likewise.
+    """
+
+    __slots__ = ("_each", "_line", "_requests", "_sorts", "_traces")
+
+    def __init__(
+        self,
+        *,
+        traces: Traces | None,
+        requests: RequestMetrics | None,
+        line: AccessLine | None,
+    ) -> None:
+        self._traces = traces
+        self._requests = requests
+        self._line = line
+        # Traces first, since exemplars are of what is kept.
+        self._each = tuple(one.ended for one in (traces, requests, line) if one is not None)
+        self._sorts: dict[tuple[str, str | None, str | None, int], _Sort] = {}
+
+    def ended(self, exchange: Exchange, ended_s: float) -> None:
+        """Write its line, count it, and make its span where that is kept."""
+        scope, status = exchange.scope, exchange.status
+        route: str | None = scope.get(ROUTE_KEY) or matched_route(exchange)
+        scheme = scope.get("scheme") or scope.get("wsgi.url_scheme")
+        sort = self._sorts.get((exchange.method, scheme, route, status))
+        if sort is None or exchange.error is not None or exchange.refusal is not None:
+            for tell in self._each:
+                tell(exchange, ended_s)
+            self._learn(exchange, scheme, route)
+            return
+        trace: Trace | None = scope.get(TRACE_KEY)
+        if trace is None:
+            trace_id, span_id, sampled = self._ids(exchange)
+        else:
+            trace_id, span_id, sampled = trace[0], trace[1], trace[3] & SAMPLED
+        cell, head = sort
+        if self._traces is not None:
+            self._traces.went_well(exchange, ended_s, sampled=sampled)
+        if cell is not None:
+            took_s = ended_s - exchange.started_s
+            cell.observe(took_s)
+            if sampled:
+                cell.exemplify(Exemplar(took_s, trace_id, ended_s))
+        if head is not None and self._line is not None and self._line.logs.level <= INFO:
+            self._line.put(head, exchange, ended_s, trace_id, span_id)
+
+    def _ids(self, exchange: Exchange) -> tuple[str, str, int]:
+        """Return the ids of a trace that nobody has asked for yet, and whether it is sampled.
+
+        Where the caller decided against a sample, as mostly, no more of it is made than these;
+        whoever asks later gets the same.
+        """
+        if self._line is None and self._traces is None:
+            return "", "", 0
+        header = exchange.get(b"traceparent")
+        parsed = None if header is None else parse_traceparent(header)
+        if parsed is None or parsed[2] & SAMPLED:
+            trace = exchange.trace
+            # Only what is kept stands for others.
+            sampled = 0 if self._traces is None else trace.flags & SAMPLED
+            return trace.trace_id, trace.span_id, sampled
+        span_id = exchange.span_id
+        if span_id is None:
+            span_id = exchange.span_id = new_span_id(exchange.rng)
+        return parsed[0], span_id, 0
+
+    def _learn(self, exchange: Exchange, scheme: str | None, route: str | None) -> None:
+        """Remember what such requests share, if they are plain: nothing failed or was refused."""
+        method, status = exchange.method, exchange.status
+        if exchange.error is not None or exchange.refusal is not None:
+            return
+        if method not in METHODS or not 0 < status < SERVER_ERROR:
+            return
+        requests, line = self._requests, self._line
+        cell = None if requests is None else requests.cell(method, scheme, route, status)
+        if (cell is None and requests is not None) or len(self._sorts) >= _SORTS_MAX:
+            return
+        head = None if line is None else line.head(INFO, method, route or UNMATCHED)
+        self._sorts[method, scheme, route, status] = _Sort(cell, head)
