@@ -40,7 +40,7 @@ INBOUND = Inbound(
     cors=CORS,
     errors=Errors(app="problem"),
     rate_limit=(
-        RateLimit(rate=Quota(count=1_000_000, per_s=1), name="address"),
+        RateLimit(rate=Quota(count=1_000_000, per_s=1), name="address", headers="always"),
         RateLimit(rate=Quota(count=1_000_000, per_s=1), name="key", by="header:X-API-Key"),
     ),
     shed=Shed(header="X-Priority"),

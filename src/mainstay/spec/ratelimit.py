@@ -8,7 +8,7 @@ from itertools import takewhile
 from mainstay.spec.dependency import DEPENDENCY_NAME, Dependency
 from mainstay.spec.faults import Fault, fault_at, shown
 from mainstay.spec.kinds.keys import key
-from mainstay.spec.kinds.kinds import Choice, Flag, ListOf, MapOf, Text, Whole
+from mainstay.spec.kinds.kinds import Choice, ListOf, MapOf, Text, Whole
 from mainstay.spec.kinds.quantities import quota
 from mainstay.spec.kinds.units import Quota
 from mainstay.spec.routes import ROUTE
@@ -26,6 +26,7 @@ BY = Text(
     what="client_ip, header:NAME, user, tenant, route or service",
     pattern=r"client_ip|header:[A-Za-z0-9_-]{1,64}|user|tenant|route|service",
 )
+NEAR = "near"
 _KEY = "inbound.rate_limit"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET")
 
@@ -86,12 +87,14 @@ class RateLimit:
         default=(),
         doc="As how many it counts below a path, in place of `cost`; the first that fits.",
     )
-    headers: bool = key(
+    headers: str | None = key(
         "headers",
-        Flag(),
-        default=True,
-        doc="Whether answers tell of it in `RateLimit` and `RateLimit-Policy`. Off where it would "
-        "tell strangers how much the service can take.",
+        Choice((NEAR, "always")),
+        default=NEAR,
+        off=True,
+        doc="When answers tell of it in `RateLimit` and `RateLimit-Policy`. near: as soon as half "
+        "of the burst or less is left, and in refusals. Off where it would tell strangers how much "
+        "the service can take.",
     )
     store: str | None = key(
         "store",

@@ -92,7 +92,7 @@ def test_user_and_tenant_are_told_by_functions() -> None:
 def test_the_policy_is_told_and_never_better_than_it_is(
     rate: str, burst: int | None, quota: int, window_s: int
 ) -> None:
-    declared = limit(rate, burst=burst)
+    declared = limit(rate, burst=burst, headers="always")
     exchange = request()
     assert World(declared).passes(exchange)
     policy = header(exchange, POLICIES)
@@ -101,8 +101,8 @@ def test_the_policy_is_told_and_never_better_than_it_is(
     assert quota / window_s <= declared.rate.count / declared.rate.per_s
 
 
-def test_what_is_left_counts_down_and_is_told_with_each_answer() -> None:
-    world = World(limit("1/s", burst=3))
+def test_what_is_left_counts_down_and_may_be_told_with_each_answer() -> None:
+    world = World(limit("1/s", burst=3, headers="always"))
     told = []
     for _ in range(4):
         exchange = request()
@@ -118,7 +118,7 @@ def test_what_is_left_counts_down_and_is_told_with_each_answer() -> None:
 
 
 def test_told_is_the_limit_of_which_the_least_is_left() -> None:
-    world = World(limit("5/s"), limit("6/h", name="hour"))
+    world = World(limit("5/s", headers="always"), limit("6/h", name="hour", headers="always"))
     told = []
     for _ in range(6):
         exchange = request()
@@ -132,13 +132,67 @@ def test_told_is_the_limit_of_which_the_least_is_left() -> None:
     assert [one["r"] for _, one in told] == [4, 3, 3, 2, 1, 0]
 
 
+@pytest.mark.parametrize("route", ["", "/api"])
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("burst", [1, 2, 3, 7, 100])
+def test_what_is_left_is_told_as_soon_as_it_is_half(
+    burst: int, route: str, *, stored: bool
+) -> None:
+    """Whoever has more has no reason to slow down, and needs no headers."""
+    routes = (route,) if route else ()
+    option = limit("1/h", burst=burst, routes=routes, store="cache" if stored else None)
+    world = World(option, stored=stored)
+    for left in reversed(range(burst)):
+        exchange = request("/api")
+        assert world.passes(exchange)
+        state = header(exchange, STATE)
+        if 2 * left > burst:
+            assert exchange.noted is None
+        else:
+            assert state is not None
+            assert strings(state)[0][1]["r"] == left
+            assert header(exchange, POLICIES) is not None
+    refused = request("/api")
+    assert not world.passes(refused)
+    assert header(refused, STATE) is not None
+
+
+def test_of_several_limits_those_are_told_of_which_half_is_spent() -> None:
+    """The other has fewer calls left, but all of those that it ever had."""
+    world = World(limit("4/s"), limit("9/h", name="hour"))
+    told = []
+    for _ in range(7):
+        exchange = request()
+        assert world.passes(exchange)
+        state = header(exchange, STATE)
+        told.append(None if state is None else strings(state)[0][0])
+        world.clock.advance(1)
+    assert told == [None] * 4 + ["hour"] * 3
+
+
+def test_a_share_of_a_limit_is_told_from_its_own_half() -> None:
+    world = World(limit("1/h", burst=8, store="cache"), stored=True, share=0.5)
+    world.store.away = True
+    told = []
+    for _ in range(4):
+        exchange = request()
+        assert world.passes(exchange)
+        told.append(exchange.noted is not None)
+    assert told == [False, True, True, True]
+
+
 def test_a_limit_may_be_kept_from_answers() -> None:
-    world = World(limit("2/d", headers=False, by="service"), limit("9/d", name="b"))
+    world = World(
+        limit("2/d", headers=None, by="service"), limit("9/d", name="b", headers="always")
+    )
     exchange = request()
     assert world.passes(exchange)
     assert header(exchange, POLICIES) == b'"b";q=9;w=86400'
     assert header(exchange, STATE) == b'"b";r=8;t=9600'
-    for one in (World(limit("2/d", headers=False)), World(*[limit("2/d", headers=False)] * 1)):
+    for one in (
+        World(limit("2/d", headers=None)),
+        World(limit("2/d", headers=None, routes=("/",))),
+    ):
         exchange = request()
         assert one.passes(exchange)
         assert exchange.noted is None

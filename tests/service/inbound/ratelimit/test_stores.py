@@ -29,7 +29,7 @@ def test_a_store_is_asked_only_where_a_limit_names_one() -> None:
 def test_all_limits_with_a_store_are_asked_in_one_call() -> None:
     world = World(
         limit("9/d", store="cache"),
-        limit("8/d", store="cache", name="key", by="header:X-Key"),
+        limit("8/d", store="cache", name="key", by="header:X-Key", headers="always"),
         limit("7/d", store="cache", name="login", routes=("/login",), cost=2),
         stored=True,
     )

@@ -139,9 +139,10 @@ class Limits:
         if held_s < 0.0:
             standing = standing_of(lone, lone.cost, held_s)
             return self._conclude(exchange, self._coverings.of(exchange), [standing])
-        if self._lone_header is not None:
+        if held_s >= lone.told_from_s:
             remaining = int((rule.full_s - held_s) / rule.every_s + SLACK_CALLS)
             state = (STATE, lone.state % (remaining, math.ceil(held_s)))
+            assert self._lone_header is not None, "it is told of"
             if exchange.noted is None:
                 exchange.noted = [self._lone_header, state]
             else:
@@ -224,7 +225,8 @@ class Limits:
             held_s = self._take(rule, key, cost, now_s)
             if held_s < 0.0:
                 return self._conclude(exchange, covering, [standing_of(policy, cost, held_s)])
-            note(exchange, covering.header, policy, rule.remaining(held_s), held_s)
+            if held_s >= policy.told_from_s:
+                note(exchange, covering.header, policy, rule.remaining(held_s), held_s)
             return None
         takes = [one.take(exchange) for one in policies]
         held = self._memory.take_all(takes, now_s)
@@ -233,11 +235,12 @@ class Limits:
         # As `decisive`, without its objects: this is what nearly every request comes to.
         told, remaining, reset_s = None, 0, 0.0
         for policy, held_s in zip(policies, held, strict=True):
-            if policy.advertised is not None:
+            if held_s >= policy.told_from_s:
                 left = policy.rule.remaining(held_s)
                 if told is None or left < remaining:
                     told, remaining, reset_s = policy, left, held_s
-        note(exchange, covering.header, told, remaining, reset_s)
+        if told is not None:
+            note(exchange, covering.header, told, remaining, reset_s)
         return None
 
     def _conclude(

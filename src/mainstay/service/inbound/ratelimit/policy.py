@@ -1,5 +1,6 @@
 """One declared limit, compiled: what it asks of a request, and how answers tell of it."""
 
+import math
 from collections.abc import Mapping
 
 from mainstay.core.limits import Ask
@@ -15,10 +16,13 @@ from mainstay.service.inbound.ratelimit.caller import (
 from mainstay.service.inbound.ratelimit.memory import Rule, Take
 from mainstay.service.inbound.routes import Routes
 from mainstay.spec.kinds.units import Quota
-from mainstay.spec.ratelimit import BY, LIMIT_NAME, RateLimit
+from mainstay.spec.ratelimit import BY, LIMIT_NAME, NEAR, RateLimit
 from mainstay.spec.routes import ROUTE
 
 _HEADER = "header:"
+_NEAR = 0.5
+"""Of the burst: who has more left has no reason to slow down, and two headers cost more than the
+counting does. Which answers have them, the draft leaves to the server."""
 
 
 class Policy:
@@ -45,6 +49,8 @@ class Policy:
         cost: Of a request that has none of its own.
         always: Whether it is for every request, at the same cost.
         advertised: Its member of ``RateLimit-Policy``; None where answers don't tell of it.
+        told_from_s: A request that passes is told of it where its bucket is empty in so many
+            seconds or more; infinite where answers don't tell of it.
         state: Its ``RateLimit``, to be filled with calls that remain and seconds until it is reset.
     """
 
@@ -53,6 +59,7 @@ class Policy:
         "_costs",
         "_dearest",
         "_every_s",
+        "_headers",
         "_methods",
         "_prefix",
         "_route_costs",
@@ -66,6 +73,7 @@ class Policy:
         "rule",
         "shared",
         "state",
+        "told_from_s",
     )
 
     def __init__(
@@ -97,9 +105,11 @@ class Policy:
         self.shared = share is not None
         every_s, burst = self._shared_out(1.0 if share is None else share)
         self.rule = Rule(every_s=every_s, burst=burst, buckets_max=buckets_max)
+        self._headers = option.headers
+        self.told_from_s = self._told_from_s()
         self._prefix = f"{service}:{self.name}:"
         self.state = b'"%s";r=%%d;t=%%d' % self.name.encode()
-        self.advertised = self._member(option.rate) if option.headers else None
+        self.advertised = self._member(option.rate) if option.headers is not None else None
 
     def take_share(self, share: float) -> None:
         """Let through another share from now on. Buckets stay as full as they are.
@@ -109,6 +119,15 @@ class Policy:
         """
         every_s, burst = self._shared_out(share)
         self.rule.change(every_s=every_s, burst=burst)
+        self.told_from_s = self._told_from_s()
+
+    def _told_from_s(self) -> float:
+        if self._headers != NEAR:
+            return math.inf if self._headers is None else 0.0
+        # The same for the share and for the whole, of which the store tells: so the lesser.
+        full_s = min(self.rule.full_s, self._every_s * self._burst)
+        # A sum that was rounded is still the half.
+        return full_s * _NEAR - self.rule.slack_s
 
     def _shared_out(self, share: float) -> tuple[float, int]:
         """Return seconds between two calls, and calls at once, of a share of the limit."""

@@ -34,7 +34,7 @@ def decisive(standings: Iterable[Standing]) -> tuple[Standing | None, Standing |
 
     Returns:
         The limit that keeps the request waiting the longest, or None where it passes; and of those
-        that answers tell of and that let it pass, the one of which the fewest calls are left.
+        that are to be told of and that let it pass, the one of which the fewest calls are left.
     """
     late: Standing | None = None
     least: Standing | None = None
@@ -43,7 +43,7 @@ def decisive(standings: Iterable[Standing]) -> tuple[Standing | None, Standing |
         if not answer.allowed:
             if late is None or answer.retry_after_s > late[1].retry_after_s:
                 late = standing
-        elif policy.advertised is not None and (
+        elif answer.reset_after_s >= policy.told_from_s and (
             least is None or answer.remaining < least[1].remaining
         ):
             least = standing
