@@ -22,6 +22,20 @@ WORKERS = 4
 pytestmark = pytest.mark.system
 
 
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_children_of_multiprocessing_are_counted_however_they_begin(
+    tmp_path: Path, method: str
+) -> None:
+    """Law: what they counted is in their parent's sum when they have ended, and not only later."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "metrics_children.py"), method, "2"],
+        check=True, capture_output=True, text=True, timeout=GENEROUS_S,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    told = [line.partition(" ")[2] for line in done.stdout.splitlines()]
+    assert told == ["1.0", "41.0", "42.0"], done.stderr
+
+
 class Server:
     """A server with several workers, which is asked over connections of their own."""
 

@@ -1,7 +1,8 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
+from mainstay.telemetry.metrics.names import Kind
 from mainstay.telemetry.metrics.registry import (
     BOUNDS_MAX,
     METRICS_MAX,
@@ -10,7 +11,15 @@ from mainstay.telemetry.metrics.registry import (
     Registry,
 )
 from mainstay.telemetry.metrics.snapshot import OTHER, Family, Labels
-from mainstay.telemetry.metrics.table import family
+from mainstay.telemetry.metrics.table import (
+    FAMILIES,
+    ROWS,
+    Row,
+    counter,
+    family,
+    gauge,
+    histogram,
+)
 
 
 def told(registry: Registry, name: str) -> dict[Labels, tuple[float, ...]]:
@@ -187,3 +196,52 @@ def test_gauges_of_several_processes_make_what_was_said() -> None:
     assert made.together((3.0,), (5.0,)) == (5.0,)
     with pytest.raises(ValueError, match="median"):
         registry.gauge("middle", "x", across="median")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_no_program_takes_a_name_of_ours(row: Row) -> None:
+    """Law: no answer has two metrics of one name, whichever of them is made first, or read."""
+    registry = Registry(own=FAMILIES)
+    name = row.family.name
+    for make in (registry.counter, registry.gauge, registry.histogram):
+        with pytest.raises(ValueError, match="a metric of Mainstay's own"):
+            make(name, "mine", unit="")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_what_is_ours_is_made_as_it_is_written_down(row: Row) -> None:
+    registry = Registry(own=FAMILIES)
+    made: dict[Kind, Callable[..., object]] = {
+        Kind.COUNTER: counter, Kind.GAUGE: gauge, Kind.HISTOGRAM: histogram,
+    }  # fmt: skip
+    if row.kind in made:
+        made[row.kind](registry, row.name)
+        assert row.family in registry.snapshot()
+
+
+def test_a_source_that_tells_another_metric_of_a_name_is_passed_over_and_counted() -> None:
+    registry = Registry()
+    registry.gauge("depth", "x").set(3)
+    for doc in ("other", "x"):
+        told_so = Family(name="depth", kind=Kind.GAUGE, help=doc, labels=("a",))
+        registry.read(lambda one=told_so: [(one, ("b",), (1,))])  # type: ignore[misc]  # A default binds it.
+    assert told(registry, "depth") == {(): (3,)}
+    assert [one.name for one in registry.snapshot()].count("depth") == 1
+    assert told(registry, "mainstay_telemetry_unread")[("depth",)] == (6,)
+
+
+def test_a_sentence_that_can_not_be_written_is_mended() -> None:
+    registry = Registry()
+    registry.counter("orders", "what\ud800").inc()
+    [family_told] = [one for one in registry.snapshot() if one.name == "orders"]
+    assert family_told.help == "what?"
+
+
+def test_a_function_that_exits_ends_no_answer() -> None:
+    def leave() -> float:
+        raise SystemExit(3)
+
+    registry = Registry()
+    registry.gauge("depth", "x", read=leave)
+    assert told(registry, "depth") == {(): (0.0,)}
+    assert told(registry, "mainstay_telemetry_unread") == {("depth",): (2,)}

@@ -35,13 +35,16 @@ class Registry:
 
     Args:
         series_max: Of one metric.
+        own: Families of Mainstay's own: nobody makes another metric under their names, also where
+            they are read from elsewhere or made later.
 
     Attributes:
         series_max: As given.
     """
 
-    def __init__(self, *, series_max: int = SERIES_MAX) -> None:
+    def __init__(self, *, series_max: int = SERIES_MAX, own: Iterable[Family] = ()) -> None:
         self.series_max = series_max
+        self._own = {family.name: family for family in own}
         self._lock = RLock()
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
         self._sources: tuple[Source, ...] = ()
@@ -151,9 +154,15 @@ class Registry:
     def snapshot(self) -> Snapshot:
         """Return what all metrics say now. Blocks for as long as their sources do."""
         found: Snapshot = {}
+        with self._lock:
+            known = {name: metric.family for name, metric in self._metrics.items()}
         # First, since some of them write into metrics.
         for source in self._sources:
             for family, labels, values in self._read(source):
+                if known.setdefault(family.name, family) != family:
+                    # Two families of one name: with both, nobody could read the whole answer.
+                    self._unread.labels(family.name).inc()
+                    continue
                 series = found.setdefault(family, {})
                 if len(series) >= self.series_max and labels not in series:
                     self._fold(family.name)
@@ -190,6 +199,9 @@ class Registry:
             return ()
 
     def _metric(self, kind: type[M], family: Family, make: Callable[[], M]) -> M:
+        own = self._own.get(family.name)
+        if own is not None and own != family:
+            raise ValueError(f"{family.name!r} is a metric of Mainstay's own")
         with self._lock:
             there = self._metrics.get(family.name)
             if there is None:
@@ -207,7 +219,7 @@ class Registry:
         def source() -> Iterable[Reading]:
             try:
                 gauge.set(float(read()))
-            except Exception:  # noqa: BLE001  A user's function may raise anything.
+            except (Exception, SystemExit):  # noqa: BLE001  A user's function may raise anything, and exit too.
                 self._unread.labels(gauge.family.name).inc()
             return ()
 
@@ -227,7 +239,8 @@ def _family(
     return Family(
         name=family_name(name, kind, unit),
         kind=kind,
-        help=doc[:HELP_CHARS_MAX],
+        # Half of a surrogate pair can't be written.
+        help=doc[:HELP_CHARS_MAX].encode("utf-8", "replace").decode(),
         unit=unit,
         labels=check_labels(name, labels),
         bounds=bounds,

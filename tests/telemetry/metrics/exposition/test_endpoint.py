@@ -1,11 +1,13 @@
 import asyncio
 import gzip
 import threading
+from collections import Counter
 
+import pytest
 from tests.telemetry.metrics.parsing import parse
 
 from mainstay.telemetry.metrics.cells import Exemplar
-from mainstay.telemetry.metrics.exposition.endpoint import Endpoint, FiguresUnavailable
+from mainstay.telemetry.metrics.exposition.endpoint import ASKING_MAX, Endpoint, FiguresUnavailable
 from mainstay.telemetry.metrics.exposition.negotiation import OPENMETRICS_TYPE, TEXT_TYPE
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.snapshot import Snapshot
@@ -97,8 +99,76 @@ async def test_one_is_answered_after_another() -> None:
     assert most == 1
 
 
+async def test_a_storm_of_scrapers_begins_few_threads() -> None:
+    """Law: strangers choose neither how many threads there are nor how many answers are made."""
+    registry, endpoint = made()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def read() -> float:
+        begun.set()
+        return float(go_on.wait(30))
+
+    def ours() -> int:
+        return sum(one.name == "mainstay-metrics" for one in threading.enumerate())
+
+    before = ours()
+    registry.gauge("x", "x", read=read)
+    asked = [asyncio.create_task(endpoint.answer_async()) for _ in range(800)]
+    await asyncio.to_thread(begun.wait, 30)
+    done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+    assert len(waiting) <= ASKING_MAX
+    assert ours() - before <= ASKING_MAX
+    assert {one.result().status for one in done} == {503}
+    assert endpoint.answer().status == 503, "nor do threads of a WSGI server wait for them"
+    go_on.set()
+    statuses = Counter(one.status for one in await asyncio.gather(*asked))
+    assert statuses == {200: ASKING_MAX, 503: 800 - ASKING_MAX}
+    assert (await endpoint.answer_async()).status == 200
+
+
+async def test_who_leaves_keeps_a_place_until_the_answer_is_made() -> None:
+    """Law: scrapers that hang up at once begin no more threads than others."""
+    registry, endpoint = made()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def read() -> float:
+        begun.set()
+        return float(go_on.wait(30))
+
+    registry.gauge("x", "x", read=read)
+    for _ in range(ASKING_MAX):
+        asked = asyncio.create_task(endpoint.answer_async())
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asyncio.wait([asked])
+    await asyncio.to_thread(begun.wait, 30)
+    assert (await endpoint.answer_async()).status == 503
+    go_on.set()
+    status = 503
+    while status == 503:
+        await asyncio.sleep(0)
+        status = (await endpoint.answer_async()).status
+    assert status == 200
+
+
+async def test_without_a_thread_to_be_had_a_scraper_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    _, endpoint = made()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none_left)
+        for _ in range(ASKING_MAX + 1):
+            assert (await endpoint.answer_async()).status == 503
+    assert (await endpoint.answer_async()).status == 200
+
+
 def test_a_forked_child_waits_for_none_of_its_parents_scrapers() -> None:
     _, endpoint = made()
     assert endpoint._one.acquire(blocking=False)
+    while endpoint._places.acquire(blocking=False):
+        pass
     endpoint.forget()
     assert endpoint.answer().status == 200

@@ -78,13 +78,26 @@ def test_what_one_has_told_stays_when_it_ends(make: Callable[..., Worker]) -> No
 
 
 def test_a_parent_shares_once_it_has_a_child(make: Callable[..., Worker]) -> None:
-    parent, child = make(shared=False), make()
+    parent = make(shared=False)
+    parent.orders.inc(3)
+    parent.sharing.forked()
+    child = make()
     child.orders.inc(5)
     child.sharing.tell()
+    assert parent.asked() == 8
+
+
+def test_a_parent_finds_children_that_nobody_forked(make: Callable[..., Worker]) -> None:
+    """Of those that were spawned nothing tells it but what they left in its folder."""
+    parent = make(shared=False)
     parent.orders.inc(3)
     assert parent.asked() == 3
-    parent.sharing.forked()
+    child = make()
+    child.orders.inc(5)
+    child.sharing.close()
     assert parent.asked() == 8
+    parent.orders.inc(1)
+    assert parent.asked() == 9
 
 
 def test_a_real_child_begins_with_nothing_and_adds_to_its_parent(

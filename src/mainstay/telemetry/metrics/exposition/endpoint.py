@@ -23,6 +23,10 @@ from mainstay.telemetry.metrics.snapshot import Exemplars, Snapshot
 WAIT_S = 5.0
 """Scrapers are answered one after another; who would wait longer is asked to come again."""
 
+ASKING_MAX = 8
+"""Scrapers at once, the one that is answered among them; whoever comes then is asked to come again.
+More than a pair of Prometheus needs, and no more threads than this are begun for strangers."""
+
 _PACKING_LEVEL = 1
 """A fifth of the bytes for a tenth of the time that the usual level takes."""
 
@@ -58,7 +62,7 @@ class Endpoint:
         clock: Where time comes from.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_collect", "_exemplars", "_one")
+    __slots__ = ("__weakref__", "_clock", "_collect", "_exemplars", "_one", "_places")
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Endpoint:
     def forget(self) -> None:
         """Begin anew in a forked process: whoever is being answered is its parent's."""
         self._one = threading.Lock()
+        self._places = threading.BoundedSemaphore(ASKING_MAX)
 
     def answer(self, accept: bytes | None = None, accept_encoding: bytes | None = None) -> Answer:
         """Return the answer to one scraper. Blocks for ``WAIT_S`` at most, and while it is made.
@@ -84,6 +89,45 @@ class Endpoint:
             accept: The header, or None.
             accept_encoding: The header, or None.
         """
+        places = self._places
+        if not places.acquire(blocking=False):
+            return _LATER
+        try:
+            return self._answer_in_turn(accept, accept_encoding)
+        finally:
+            places.release()
+
+    async def answer_async(
+        self, accept: bytes | None = None, accept_encoding: bytes | None = None
+    ) -> Answer:
+        """Do what ``answer`` does in a thread of its own, while the event loop goes on.
+
+        A thread of its own, because those of the loop may all be taken by the app's work. It keeps
+        its place among those who ask until it is done, also where who asked has left.
+        """
+        places = self._places
+        if not places.acquire(blocking=False):
+            return _LATER
+        done: Future[Answer] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(self._answer_in_turn(accept, accept_encoding))
+            except BaseException as error:  # noqa: BLE001  Whatever it is, who asked gets it.
+                done.set_exception(error)
+            finally:
+                places.release()
+
+        done.set_running_or_notify_cancel()
+        try:
+            threading.Thread(target=run, name="mainstay-metrics", daemon=True).start()
+        except RuntimeError:
+            # The system has no threads left, which may be better in a moment.
+            places.release()
+            return _LATER
+        return await asyncio.wrap_future(done)
+
+    def _answer_in_turn(self, accept: bytes | None, accept_encoding: bytes | None) -> Answer:
         # One at a time: many scrapers at once would take each other's time and memory.
         one = self._one
         if not one.acquire(timeout=WAIT_S):
@@ -96,25 +140,6 @@ class Endpoint:
             return _LATER
         finally:
             one.release()
-
-    async def answer_async(
-        self, accept: bytes | None = None, accept_encoding: bytes | None = None
-    ) -> Answer:
-        """Do what ``answer`` does in a thread of its own, while the event loop goes on.
-
-        A thread of its own, because those of the loop may all be taken by the app's work.
-        """
-        done: Future[Answer] = Future()
-
-        def run() -> None:
-            try:
-                done.set_result(self.answer(accept, accept_encoding))
-            except BaseException as error:  # noqa: BLE001  Whatever it is, who asked gets it.
-                done.set_exception(error)
-
-        done.set_running_or_notify_cancel()
-        threading.Thread(target=run, name="mainstay-metrics", daemon=True).start()
-        return await asyncio.wrap_future(done)
 
     def _answer(self, *, openmetrics: bool, packed: bool) -> Answer:
         clock = self._clock

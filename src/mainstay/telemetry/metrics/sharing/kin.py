@@ -71,7 +71,7 @@ def find_kin(proc: Path = _PROC) -> Kin:
         proc: Where the kernel tells about processes.
     """
     own = _stat(proc, "self")
-    spawned_by = _spawned_by()
+    spawned_by = find_spawner()
     if spawned_by is not None:
         head = spawned_by
     elif own is not None and own.forked and _same_program(proc, own.parent):
@@ -131,8 +131,11 @@ def _same_program(proc: Path, parent: int) -> bool:
         return False
 
 
-def _spawned_by() -> int | None:
-    """Return who spawned this process by ``multiprocessing``, as uvicorn does with its workers."""
+def find_spawner() -> int | None:
+    """Return who spawned this process by ``multiprocessing``, as uvicorn does with its workers.
+
+    None: nobody did.
+    """
     # Loaded in every process that was spawned so.
     process = sys.modules.get("multiprocessing.process")
     parent = None if process is None else process.parent_process()

@@ -14,7 +14,13 @@ from mainstay.service.inbound.complaint import complain
 from mainstay.telemetry.metrics.exposition.endpoint import FiguresUnavailable
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.sharing.folder import Folder
-from mainstay.telemetry.metrics.sharing.kin import FOLDER_VARIABLE, find_kin, folder_of, shared_root
+from mainstay.telemetry.metrics.sharing.kin import (
+    FOLDER_VARIABLE,
+    find_kin,
+    find_spawner,
+    folder_of,
+    shared_root,
+)
 from mainstay.telemetry.metrics.sharing.sweep import sweep
 from mainstay.telemetry.metrics.snapshot import Snapshot, merge
 from mainstay.telemetry.metrics.table import counter
@@ -78,6 +84,9 @@ class Sharing:
         Raises:
             FiguresUnavailable: The folder is busy or can't be used, so that sums would go back.
         """
+        if not self._shared:
+            # Of a child that was spawned, and not forked, nothing tells but what it left there.
+            self._shared = self._folder.is_used()
         if not self._shared:
             return self._registry.snapshot()
         try:
@@ -200,6 +209,10 @@ def _heed_forks_and_exit(sharing: Sharing) -> None:
         after_in_child=lambda: tell(Sharing.begin_in_child),
     )
     atexit.register(tell, Sharing.close)
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and find_spawner() is not None:
+        # A child of a fork server ends without what Python does at exit, but not without this.
+        util.Finalize(None, tell, args=(Sharing.close,), exitpriority=0)
 
 
 def _keep_telling(known: "weakref.ref[Sharing]", ended: threading.Event) -> None:

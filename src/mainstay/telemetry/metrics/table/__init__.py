@@ -5,6 +5,6 @@ policies there is no convention, and theirs begin with ``mainstay_``.
 """
 
 from mainstay.telemetry.metrics.table.row import Row
-from mainstay.telemetry.metrics.table.table import ROWS, counter, family, gauge, histogram
+from mainstay.telemetry.metrics.table.table import FAMILIES, ROWS, counter, family, gauge, histogram
 
-__all__ = ["ROWS", "Row", "counter", "family", "gauge", "histogram"]
+__all__ = ["FAMILIES", "ROWS", "Row", "counter", "family", "gauge", "histogram"]

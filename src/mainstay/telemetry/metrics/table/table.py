@@ -13,6 +13,9 @@ from mainstay.telemetry.metrics.table.row import Row
 
 ROWS = requests.ROWS + calls.ROWS + service.ROWS + process.ROWS
 
+FAMILIES = tuple(row.family for row in ROWS)
+"""Of all rows: names that no program gives to others."""
+
 _BY_NAME = {row.name: row for row in ROWS}
 
 
