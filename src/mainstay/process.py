@@ -92,7 +92,7 @@ class Service(service.Service):
                 checks=self._board,
                 admission=self._inbound.admission,
                 policies=self._dependencies.made,
-                lines_lost=None if logs is None else lambda: logs.writer.lost,
+                lines_missing=None if logs is None else lambda: logs.missing,
             )
         self.on_stop(telemetry.close, stage="telemetry")
 

@@ -23,10 +23,20 @@ def trail_of(
         formed = traceback.TracebackException.from_exception(error, limit=-frames_max, compact=True)
         text = "".join(formed.format()).rstrip("\n")
     except Exception as broken:  # noqa: BLE001  An error's own __str__ may raise anything.
-        return f"{type(error).__name__} can't be shown: {type(broken).__name__}"
+        return f"{class_of(error)} can't be shown: {class_of(broken)}"
     if len(text) <= chars_max:
         return text
     half = chars_max // 2
     # Of a line that is cut in front, nobody could tell any more what is secret in it.
     end = text[-half:].partition("\n")[2]
     return f"{text[:half]}\n  ...\n{end}"
+
+
+def class_of(value: object) -> str:
+    """Return the name of a value's class, whatever the class says of itself."""
+    # The descriptor of ``type``: a metaclass may have a ``__name__`` of its own, which may raise.
+    name: str = _NAME.__get__(type(value))
+    return name
+
+
+_NAME = type.__dict__["__name__"]

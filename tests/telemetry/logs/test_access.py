@@ -13,6 +13,7 @@ from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.logs.levels import ERROR, WARNING
 from mainstay.telemetry.logs.logs import Logs
+from mainstay.testing.clock import VirtualClock
 
 TRACE = arrive(Random(7))
 PIPE_BUF = 4096
@@ -127,6 +128,22 @@ def test_the_burst_limit_is_not_for_requests() -> None:
     for _ in range(20):
         write(logs)
     assert len(kept.lines()) == 20
+
+
+def test_what_was_dropped_is_told_though_nothing_but_requests_follows() -> None:
+    kept, clock = Kept(), VirtualClock()
+    logs = logs_into(kept, clock=clock, burst=burst_of(5))
+    for _ in range(100):
+        logs.log(ERROR, "flood", "x", {})
+    for _ in range(50):
+        clock.advance(0.1)
+        write(logs)
+    told = [line for line in kept.lines() if line["logger"] == "mainstay.logs"]
+    assert [line["lines"] for line in told] == [95]
+    assert logs.missing == {"lost": 0, "burst": 95}
+    logs.writer.lost += 3
+    write(logs)
+    assert kept.lines()[-2]["lines"] == 3
 
 
 def test_names_of_the_service_are_escaped() -> None:

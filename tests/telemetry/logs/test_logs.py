@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.telemetry.logs.hostile import VALUES
 from tests.telemetry.logs.sinks import Kept, burst_of, logger_into, logs_into
 
 from mainstay.core.clock import utc_text
@@ -333,3 +334,17 @@ def test_four_threads_keep_their_order_and_their_lines_whole() -> None:
     for thread in range(4):
         said = [line["number"] for line in kept.lines() if line["thread"] == thread]
         assert said == list(range(300))
+
+
+def test_no_line_raises_whatever_it_holds() -> None:
+    """Each is written, with what can be shown of it."""
+    kept = Kept()
+    log = logger_into(kept)
+    for value in VALUES:
+        log.info(value)
+        log.info("a", token=value, other=value)
+        log.info("a", exc_info=value)
+        log.bind(bound=value).error("a", nested={"password": value, "deep": [value]})
+    lines = kept.lines()
+    assert len(lines) == 4 * len(VALUES)
+    assert {line["logger"] for line in lines} == {"shop.orders"}

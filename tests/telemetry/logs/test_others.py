@@ -12,6 +12,7 @@ from mainstay.telemetry.logs import current
 from mainstay.telemetry.logs.levels import WARNING
 from mainstay.telemetry.logs.logger import Door
 from mainstay.telemetry.logs.loguru_messages import join_loguru
+from mainstay.telemetry.logs.standard import Standard
 from mainstay.telemetry.logs.structlog_events import join_structlog
 
 
@@ -132,3 +133,90 @@ def test_loggers_made_before_the_service_is_known_follow_it(
     log.info("after")
     assert [line["service"] for line in first.lines()] == ["unknown"]
     assert [(line["service"], line["event"]) for line in kept.lines()] == [("shop", "after")]
+
+
+STDLIB: dict[str, Any] = {
+    "logger_factory": structlog.stdlib.LoggerFactory(),
+    "wrapper_class": structlog.stdlib.BoundLogger,
+}
+
+
+def text_of(_logger: object, _method: str, event: Any) -> str:
+    """Make a text, as a program's own renderer does, of what processors before it added."""
+    return f"{event.pop('event')} {event['timestamp']} {event}"
+
+
+def pair_of(_logger: object, _method: str, event: Any) -> Any:
+    # Any: structlog's own type of a pair.
+    return (event.pop("event"),), {"extra": event}
+
+
+@pytest.mark.parametrize(
+    ("last", "changed"),
+    [
+        ([structlog.stdlib.ProcessorFormatter.wrap_for_formatter], STDLIB),
+        ([structlog.stdlib.render_to_log_kwargs], STDLIB),
+        ([structlog.stdlib.render_to_log_args_and_kwargs], STDLIB),
+        ([structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer()], {}),
+        ([structlog.processors.EventRenamer("msg", "_event")], {}),
+        ([text_of], {}),
+        ([pair_of], {}),
+        ([lambda _logger, _method, event: str(event).encode()], {}),
+        ([lambda _logger, _method, event: event], {}),
+    ],
+)
+def test_whatever_structlog_ends_with_the_line_is_the_same(
+    last: list[Any], changed: dict[str, Any], kept: Kept
+) -> None:
+    """Its own ways to hand on to the standard library, and renderers that nobody knows."""
+    before = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
+    structlog.configure(processors=[*before, *last], **changed)
+    leave = join_structlog(Door(logs_into(kept)))
+    try:
+        raise ValueError("bad")  # noqa: TRY301  The case.
+    except ValueError:
+        structlog.get_logger("shop").exception("order failed", order=7, password="x")
+    leave()
+    line = kept.last()
+    assert (line["event"], line["logger"], line["level"]) == ("order failed", "shop", "error")
+    assert (line["order"], line["password"]) == (7, "***")
+    assert line["exception"].endswith("ValueError: bad")
+    assert not line.keys() & {"message", "msg", "extra", "exc_info", "level_", "logger_"}
+
+
+def test_an_event_that_structlog_drops_is_no_line(kept: Kept) -> None:
+    def drop(_logger: object, _method: str, _event: Any) -> Any:
+        # Any: structlog's own type.
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[drop])
+    leave = join_structlog(Door(logs_into(kept)))
+    structlog.get_logger("shop").info("a")
+    leave()
+    assert kept.lines() == []
+
+
+@pytest.mark.parametrize("renamed", [[], [structlog.processors.EventRenamer("msg")]])
+def test_a_logger_of_structlog_that_goes_by_the_standard_library_says_the_same(
+    renamed: list[Any], kept: Kept
+) -> None:
+    """One that was used before, and caches; or one that was configured afterwards."""
+    standard = Standard(Door(logs_into(kept)))
+    wrap = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *renamed,
+            wrap,
+        ],
+        **STDLIB,
+    )
+    error = ValueError("bad")
+    structlog.get_logger("shop").error("order failed", order=7, exc_info=error)
+    standard.leave()
+    line = kept.last()
+    assert (line["event"], line["logger"], line["order"]) == ("order failed", "shop", 7)
+    assert line["exception"] == "ValueError: bad"
+    assert not {key for key in line if key.startswith("_") or key.endswith("_")}

@@ -1,3 +1,4 @@
+import gc
 import logging
 import sys
 import threading
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.telemetry.logs.hostile import VALUES
 from tests.telemetry.logs.sinks import Kept, logs_into
 
 from mainstay.telemetry.logs.levels import INFO
 from mainstay.telemetry.logs.logger import Door
-from mainstay.telemetry.logs.standard import SERVER_LOGGERS, Handler, join_standard
+from mainstay.telemetry.logs.logs import UNSHOWN
+from mainstay.telemetry.logs.standard import ACCESS_LOGGERS, Handler, Standard
 from mainstay.telemetry.logs.unhandled import join_unhandled
 
 
@@ -23,9 +26,9 @@ def kept() -> Kept:
 @pytest.fixture
 def joined(kept: Kept) -> Iterator[Door]:
     door = Door(logs_into(kept))
-    leave = join_standard(door)
+    standard = Standard(door)
     yield door
-    leave()
+    standard.leave()
 
 
 @pytest.mark.usefixtures("joined")
@@ -106,13 +109,13 @@ def test_servers_say_each_line_once_and_no_access_lines(
     monkeypatch.setattr(server, "propagate", False)
     monkeypatch.setattr(access, "level", INFO)
     before = [list(logger.handlers) for logger in (server, access, root)]
-    leave = join_standard(Door(logs_into(kept)))
+    standard = Standard(Door(logs_into(kept)))
     server.warning("starting")
     access.info("GET /")
     logging.getLogger("app").warning("mine")
     assert [line["event"] for line in kept.lines()] == ["starting", "mine"]
     assert printed.text == ""
-    leave()
+    standard.leave()
     assert [list(logger.handlers) for logger in (server, access, root)] == before
     assert not server.propagate
     to_file.close()
@@ -133,12 +136,19 @@ class _Stream:
         """Keep nothing back."""
 
 
-def test_known_servers_are_named() -> None:
-    """Granian's loggers are those that it configures itself."""
+def test_access_logs_of_known_servers_are_named() -> None:
+    """Those that they configure themselves."""
+    from django.utils.log import DEFAULT_LOGGING as LOGGING  # type: ignore[import-untyped]
     from granian.log import LOGGING_CONFIG
+    from uvicorn.config import LOGGING_CONFIG as UVICORN
 
-    loggers: Any = LOGGING_CONFIG["loggers"]  # Any: its type says object.
-    assert set(loggers) <= {*SERVER_LOGGERS, "granian.access"}
+    granian: Any = LOGGING_CONFIG["loggers"]  # Any: its type says object.
+    servers: Any = LOGGING["loggers"]  # Any: its type says no more.
+    uvicorn: Any = UVICORN["loggers"]  # Any: as above.
+    of_access = {name for name in (*granian, *uvicorn, *servers) if "access" in name}
+    assert of_access | {"django.server"} <= {*ACCESS_LOGGERS}
+    assert len(of_access) == 2
+    assert "django.server" in servers
 
 
 def test_a_handler_holds_no_lock_across_forks(kept: Kept) -> None:
@@ -171,15 +181,68 @@ def test_errors_that_end_the_program_or_a_thread_are_lines(
 
 def test_httpx_says_no_line_for_each_call_unless_somebody_asked_for_it() -> None:
     kept, logger = Kept(), logging.getLogger("httpx")
-    leave = join_standard(Door(logs_into(kept)))
+    standard = Standard(Door(logs_into(kept)))
     logger.info("HTTP Request: GET http://shop/?q=1")
     logger.warning("odd")
-    leave()
+    standard.leave()
     assert [line["event"] for line in kept.lines()] == ["odd"]
     assert logger.level == logging.NOTSET
     logger.setLevel(logging.DEBUG)
-    leave = join_standard(Door(logs_into(kept)))
+    standard = Standard(Door(logs_into(kept)))
     logger.info("asked for")
-    leave()
+    standard.leave()
     logger.setLevel(logging.NOTSET)
     assert kept.last()["event"] == "asked for"
+
+
+def test_no_record_raises_whatever_it_holds(kept: Kept) -> None:
+    """The standard library's own answer to an error would print the record's arguments."""
+    log = logging.Logger("x")  # noqa: LOG001  Not in the tree, where others would look at it too.
+    log.addHandler(Handler(Door(logs_into(kept))))
+    for value in VALUES:
+        log.info(value)
+        # With a second one, since of one alone LogRecord looks at the class by itself.
+        log.info("%s %s", value, 1)
+        log.info("%(a)s", {"a": value})
+        log.info("a", extra={"b": value, "token": value})
+    log.handle(logging.makeLogRecord({"name": "x", "msg": "a", "levelno": 30.5}))
+    assert len(kept.lines()) == 4 * len(VALUES) + 1
+
+
+def test_a_record_without_a_level_is_a_line_all_the_same(kept: Kept) -> None:
+    record = logging.makeLogRecord({"name": "x", "msg": "a", "levelno": "INFO"})
+    Handler(Door(logs_into(kept))).emit(record)
+    assert (kept.last()["event"], kept.last()["level"]) == (UNSHOWN, "warning")
+
+
+@pytest.mark.usefixtures("joined")
+def test_arguments_are_hidden_by_their_names(kept: Kept) -> None:
+    logging.getLogger("x").info("%(user)s: %(password)s", {"user": 7, "password": "hunter22"})
+    assert kept.last()["event"] == "7: ***"
+    logging.getLogger("x").info("%(pin)d", {"pin": 1234})
+    assert kept.last()["event"] == "%(pin)d"
+    assert "1234" not in str(kept.last())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_errors_that_cannot_be_raised_are_lines(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda args: called.append(args.exc_value))
+    leave = join_unhandled(Door(logs_into(kept)))
+
+    class Ends:
+        def __del__(self) -> None:
+            raise ValueError("api_key=abc1")
+
+    made: list[Ends] = [Ends()]
+    made.clear()
+    gc.collect()
+    leave()
+    line = kept.last()
+    assert (line["level"], line["event"]) == ("error", "an error could not be raised")
+    assert line["exception"].endswith("ValueError: api_key=***")
+    assert line["where"].endswith("Ends.__del__")
+    # A hook that somebody else set is called as well.
+    assert isinstance(called[0], ValueError)

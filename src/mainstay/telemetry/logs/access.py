@@ -90,18 +90,31 @@ class AccessLine:
             more: Further fields, behind a comma.
         """
         logs, client = self.logs, exchange.client
-        path = quoted(logs.masker.text(exchange.path))
+        shown, request_id = exchange.path, exchange.request_id
+        if len(shown) > _PATH_CHARS_MAX:
+            # A stranger's, and as long as one likes: of what isn't shown, little is looked at.
+            shown = logs.masker.beginning(shown, _PATH_CUT_CHARS)
+        else:
+            shown = logs.masker.text(shown)
+        path = quoted(shown)
         if len(path) > _PATH_CHARS_MAX:
-            path = quoted(logs.masker.text(exchange.path)[:_PATH_CUT_CHARS] + "...")
+            path = quoted(shown[:_PATH_CUT_CHARS] + "...")
+        if request_id != span_id:
+            # A stranger's likewise, where no proxy gave it.
+            request_id = logs.masker.identifier(request_id)
         took_us = int((ended_s - exchange.started_s) * 1e6)
         line = (
             f'{head}{path},"status":{exchange.status or LEFT_STATUS},'
             f'"duration_ms":{took_us // 1000}.{_THOUSANDTHS[took_us % 1000]},'
             f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client[:64])},'
             f'"trace_id":"{trace_id}","span_id":"{span_id}",'
-            f'"request_id":"{exchange.request_id}"{more}{self._end}'
+            f'"request_id":"{request_id}"{more}{self._end}'
         )
-        logs.writer.write(self._stamp.text(logs.wall_s()) + line.encode())
+        writer, burst = logs.writer, logs.burst
+        if writer.lost != logs.told_lost or (burst is not None and burst.dropping):
+            # Nobody may say anything else for a long time.
+            logs.tell_when_due()
+        writer.write(self._stamp.text(logs.wall_s()) + line.encode())
 
     def head(self, level: int, method: str, route: str) -> str:
         """Return the part of a line that all requests of one route share."""

@@ -40,9 +40,10 @@ class Burst:
 
     Attributes:
         dropping: Whether something was dropped since ``take``.
+        dropped: How many lines in all.
     """
 
-    __slots__ = ("__weakref__", "_buckets", "_burst", "_every_s", "_lock", "dropping")
+    __slots__ = ("__weakref__", "_buckets", "_burst", "_every_s", "_lock", "dropped", "dropping")
 
     def __init__(self, rate_per_s: float, *, burst: int | None = None) -> None:
         self._every_s = 1 / rate_per_s
@@ -50,6 +51,7 @@ class Burst:
         self._buckets: dict[tuple[str, int], _Bucket] = {}
         self._lock = threading.RLock()
         self.dropping = False
+        self.dropped = 0
         _bursts.add(self)
 
     def lets(self, logger: str, level: int, now_s: float) -> bool:
@@ -70,6 +72,7 @@ class Burst:
         if not answer.allowed:
             with self._lock:
                 bucket.dropped += 1
+                self.dropped += 1
                 self.dropping = True
         return answer.allowed
 
@@ -90,6 +93,7 @@ class Burst:
         """Be as new, as a process that forked off is: what its parent dropped, that will tell."""
         self._lock = threading.RLock()
         self.dropping = False
+        self.dropped = 0
         for bucket in self._buckets.values():
             bucket.dropped = 0
 

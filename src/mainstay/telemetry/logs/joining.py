@@ -12,7 +12,7 @@ from mainstay.telemetry.logs.levels import NUMBERS
 from mainstay.telemetry.logs.logger import Door
 from mainstay.telemetry.logs.logs import Logs
 from mainstay.telemetry.logs.loguru_messages import join_loguru
-from mainstay.telemetry.logs.standard import join_standard
+from mainstay.telemetry.logs.standard import Standard
 from mainstay.telemetry.logs.structlog_events import join_structlog
 from mainstay.telemetry.logs.unhandled import join_unhandled
 from mainstay.telemetry.logs.writer import Writer
@@ -85,10 +85,12 @@ class _Hooks:
     """What hears everybody who logs in this process."""
 
     def __init__(self) -> None:
-        self._undo = [join_standard(door()), join_unhandled(door())]
+        self._standard = Standard(door())
+        self._undo = [self._standard.leave, join_unhandled(door())]
         self._libraries: set[str] = set()
 
     def again(self) -> None:
+        self._standard.again()
         for name, way in _LIBRARIES:
             if name in sys.modules and name not in self._libraries:
                 self._libraries.add(name)

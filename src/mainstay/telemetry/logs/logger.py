@@ -6,6 +6,9 @@ from typing import Self
 from mainstay.telemetry.logs.levels import CRITICAL, DEBUG, ERROR, INFO, WARNING
 from mainstay.telemetry.logs.logs import Logs
 
+_PLAIN = (bool, int, str)
+"""Kinds of which a false one means none."""
+
 
 class Door:
     """Where the lines of a process's loggers go; filled when the service is known.
@@ -96,9 +99,13 @@ def error_of(exc_info: object) -> BaseException | None:
     Args:
         exc_info: An exception, a triple with one, something true for the one that is being handled.
     """
-    if isinstance(exc_info, BaseException):
-        return exc_info
-    if isinstance(exc_info, tuple):
-        error = exc_info[1] if len(exc_info) > 1 else None
-        return error if isinstance(error, BaseException) else None
-    return sys.exception() if exc_info else None
+    # By their types alone: a stranger's own ``__class__`` or ``__bool__`` may raise anything.
+    kind = type(exc_info)
+    if issubclass(kind, BaseException):
+        return exc_info  # type: ignore[return-value]  # The line above says so.
+    if issubclass(kind, tuple):
+        error = exc_info[1] if len(exc_info) > 1 else None  # type: ignore[index,arg-type]  # As above.
+        return error if issubclass(type(error), BaseException) else None
+    if exc_info is None or (kind in _PLAIN and not exc_info):
+        return None
+    return sys.exception()

@@ -15,12 +15,12 @@ from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.trace import Trace, current_trace
 from mainstay.telemetry.logs.burst import LOGGERS_MAX, Burst
 from mainstay.telemetry.logs.encoding import encode
-from mainstay.telemetry.logs.levels import INFO, NAMES, WARNING
+from mainstay.telemetry.logs.levels import INFO, NAMES, WARNING, level_of
 from mainstay.telemetry.logs.stamp import Stamp
 from mainstay.telemetry.logs.writer import Writer, stdout_writer
 from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.masking.plain import ELIDED
-from mainstay.telemetry.trail import trail_of
+from mainstay.telemetry.trail import class_of, trail_of
 
 LINE_BYTES_MAX = 65_536
 """A longer line loses its fields: what a pipe holds by default."""
@@ -49,6 +49,9 @@ _NOTHING: Mapping[str, object] = {}
 OWN = "mainstay.logs"
 """The logger that tells of the logs themselves."""
 
+UNSHOWN = "(a line that can't be shown)"
+"""Stands for the event of a line whose values raise an error when they are looked at."""
+
 
 class Logs:
     """The logs of one process. Safe for threads, tasks, signal handlers and forks.
@@ -67,6 +70,7 @@ class Logs:
 
     Attributes:
         level: As given; may be changed at any time.
+        burst: As given.
         masker: As given.
         writer: As given.
         tail: The fields that all lines of this process have, as JSON behind a comma.
@@ -75,16 +79,16 @@ class Logs:
     """
 
     __slots__ = (
-        "_burst",
         "_loggers",
         "_monotonic_s",
-        "_told_lost",
         "_told_s",
         "_trace",
+        "burst",
         "level",
         "masker",
         "stamp",
         "tail",
+        "told_lost",
         "wall_s",
         "writer",
     )
@@ -105,13 +109,13 @@ class Logs:
     ) -> None:
         self.level = level
         self.masker = Masker() if masker is None else masker
-        self._burst = burst
+        self.burst = burst
         self.writer = stdout_writer() if writer is None else writer
         self._monotonic_s = clock.monotonic_s
         self.wall_s = clock.wall_s
         self._trace = trace
         self.stamp = Stamp()
-        self._told_lost = 0
+        self.told_lost = 0
         self._told_s = -math.inf
         self._loggers: dict[str, bytes] = {}
         self.tail = (
@@ -147,11 +151,11 @@ class Logs:
         """
         if level < self.level:
             return
-        burst = self._burst
+        burst = self.burst
         if burst is not None and not burst.lets(logger, level, self._monotonic_s()):
             return
-        if self.writer.lost != self._told_lost or (burst is not None and burst.dropping):
-            self._tell_when_due()
+        if self.writer.lost != self.told_lost or (burst is not None and burst.dropping):
+            self.tell_when_due()
         self.write(level, logger, event, fields, error)
 
     def write(
@@ -163,15 +167,19 @@ class Logs:
         error: BaseException | None = None,
     ) -> None:
         """Write one line in any case; as ``log`` otherwise."""
-        masker = self.masker
-        if fields and not RESERVED.isdisjoint(fields):
-            fields = {f"{key}_" if key in RESERVED else key: fields[key] for key in fields}
-        shown = masker.mapping(fields) if fields else _NOTHING
-        exception = None if error is None else masker.text(trail_of(error))
-        said = masker.text(event) if type(event) is str else str(masker.shown(event))
-        line = self._line(level, logger, said, shown, exception)
-        if len(line) > LINE_BYTES_MAX:
-            line = self._line(level, logger, *_shortened(said, shown, exception))
+        # In one function, since each frame more would cost a tenth of a line.
+        try:
+            masker = self.masker
+            if fields and not RESERVED.isdisjoint(fields):
+                fields = {f"{key}_" if key in RESERVED else key: fields[key] for key in fields}
+            shown = masker.mapping(fields) if fields else _NOTHING
+            exception = None if error is None else masker.text(trail_of(error))
+            said = masker.text(event) if type(event) is str else str(masker.shown(event))
+            line = self._line(level, logger, said, shown, exception)
+            if len(line) > LINE_BYTES_MAX:
+                line = self._line(level, logger, *_shortened(said, shown, exception))
+        except Exception as broken:  # noqa: BLE001  A stranger's value may raise anything when it is looked at, and a line of a log must not.
+            line = self._line(*unshown(level, logger, broken), None)
         self.writer.write(line)
 
     def _line(
@@ -193,7 +201,7 @@ class Logs:
                 self._loggers.get(logger) or self._named(logger),
                 b"," + encode(fields)[1:-1] if fields else b"",
                 self.tail,
-                b"" if trace is None else _ids(trace),
+                b"" if trace is None else _ids(trace, self.masker),
                 b"" if exception is None else b',"exception":' + encode(exception),
                 b"}\n",
             )
@@ -206,9 +214,14 @@ class Logs:
             self._loggers[logger] = part
         return part
 
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """How many lines nobody will read, by the reason: ``lost``, and ``burst`` for dropped."""
+        return {"lost": self.writer.lost, "burst": 0 if self.burst is None else self.burst.dropped}
+
     def tell(self) -> None:
         """Say how many lines were dropped, and how many lost, since this was last said."""
-        for dropped in () if self._burst is None else self._burst.take():
+        for dropped in () if self.burst is None else self.burst.take():
             self.write(
                 WARNING,
                 OWN,
@@ -219,9 +232,9 @@ class Logs:
                     "of_level": NAMES[dropped.level],
                 },
             )
-        lost, told = self.writer.lost, self._told_lost
+        lost, told = self.writer.lost, self.told_lost
         # Of a process that forked off, nothing is lost yet.
-        self._told_lost = lost
+        self.told_lost = lost
         if lost > told:
             lines = {"lines": lost - told}
             self.write(WARNING, OWN, "lines lost: nobody reads stdout fast enough", lines)
@@ -231,22 +244,44 @@ class Logs:
         self.tell()
         self.writer.close()
 
-    def _tell_when_due(self) -> None:
-        """Tell if the last time is a second ago, and the reader would get it."""
+    def tell_when_due(self) -> None:
+        """Tell what is missing if the last time is a second ago, and the reader would get it."""
         now_s = self._monotonic_s()
         if now_s - self._told_s >= TELL_S and not self.writer.behind:
             self._told_s = now_s
             self.tell()
 
 
-def _ids(trace: Trace) -> bytes:
+def unshown(
+    level: object, logger: object, why: BaseException
+) -> tuple[int, str, str, Mapping[str, object]]:
+    """Return what is logged in place of a line whose values raise when they are looked at.
+
+    Args:
+        level: Its level, or whatever stood in its place.
+        logger: Likewise its logger.
+        why: What was raised; its class alone is told.
+
+    Returns:
+        Level, logger, event and fields.
+    """
+    number = level_of(level) if type(level) is int else WARNING
+    name = logger if type(logger) is str else OWN
+    return number, name, UNSHOWN, {"log_error": class_of(why)}
+
+
+def _ids(trace: Trace, masker: Masker) -> bytes:
     """Return the part of a line that says which request it belongs to.
 
     Ids are hexadecimal or were looked at when they arrived, so that nothing needs to be escaped.
     """
+    request_id = trace.request_id
+    if request_id != trace.span_id:
+        # What a peer called it may be anything, an address of mail too.
+        request_id = masker.identifier(request_id)
     return (
         f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}",'
-        f'"request_id":"{trace.request_id}"'
+        f'"request_id":"{request_id}"'
     ).encode()
 
 

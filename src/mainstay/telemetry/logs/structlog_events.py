@@ -5,24 +5,35 @@ from typing import Any
 
 from mainstay.core.errors import PartMissing
 from mainstay.telemetry.logs.levels import CRITICAL, ERROR, INFO, NUMBERS, WARNING
-from mainstay.telemetry.logs.logger import Door, error_of
+from mainstay.telemetry.logs.logger import Door
+from mainstay.telemetry.logs.mapped import mapped
 
 _LEVELS: Mapping[str, int] = {
     **NUMBERS, "warn": WARNING, "exception": ERROR, "fatal": CRITICAL, "msg": INFO,
 }  # fmt: skip
 """By the method that was called."""
 
-_RENDERERS = frozenset({"JSONRenderer", "ConsoleRenderer", "KeyValueRenderer", "LogfmtRenderer"})
-_OURS = frozenset(
+_RENDERERS = frozenset(
     {
-        "TimeStamper", "add_log_level", "add_logger_name", "dict_tracebacks", "filter_by_level",
-        "format_exc_info", "ExceptionRenderer", "PositionalArgumentsFormatter", "UnicodeDecoder",
+        "JSONRenderer", "ConsoleRenderer", "KeyValueRenderer", "LogfmtRenderer", "EventRenamer",
+        "wrap_for_formatter", "render_to_log_kwargs", "render_to_log_args_and_kwargs",
     }
 )  # fmt: skip
-"""Processors whose work is done here, once for all who log."""
+"""What makes a text of an event, or readies it for the standard library."""
+
+_OURS = frozenset(
+    {
+        "TimeStamper", "dict_tracebacks", "filter_by_level", "format_exc_info", "ExceptionRenderer",
+        "PositionalArgumentsFormatter", "UnicodeDecoder",
+    }
+)  # fmt: skip
+"""Processors whose work is done here, once for all who log. Those that add a name and a level stay,
+since others read what they added."""
 
 EventDict = MutableMapping[str, Any]
 """Any: structlog's own type."""
+
+_Nothing = dict[str, object]
 
 
 class Line:
@@ -42,13 +53,12 @@ class Line:
         if level is None:
             raise AttributeError(method)
 
-        def say(*, event: object = "", **fields: Any) -> None:
-            # Any: fields of an event. Its name and level are ours to say, and its time.
-            name = fields.pop("logger", None) or fields.pop("logger_name", None) or self.name
-            fields.pop("level", None)
-            fields.pop("timestamp", None)
-            error = error_of(fields.pop("exc_info", None))
-            self._door.logs.log(level, str(name), event, fields, error)
+        def say(given: Any = "", /, *_args: object, **_kwargs: object) -> None:
+            # Any: an event, or whatever a wrapper says past all processors.
+            told = mapped(given if isinstance(given, Mapping) else {"event": given})
+            self._door.logs.log(
+                level, told.logger or self.name, told.event, told.fields, told.error
+            )
 
         # The next look finds it without this method.
         setattr(self, method, say)
@@ -70,9 +80,37 @@ class LineFactory:
         return Line(self._door, str(args[0]) if args else "structlog")
 
 
-def hand_on(_logger: object, _method: str, event: EventDict) -> tuple[tuple[()], EventDict]:
+def hand_on(_logger: object, _method: str, event: EventDict) -> tuple[tuple[EventDict], _Nothing]:
     """Hand an event to ``Line`` as it is: the last of structlog's processors."""
-    return (), event
+    return (event,), {}
+
+
+class MaybeRenderer:
+    """The last processor of a program's own, which may be one that makes a text: nobody can tell.
+
+    Args:
+        processor: As it was configured.
+    """
+
+    def __init__(self, processor: Callable[..., Any]) -> None:
+        # Any: structlog's own type.
+        self._processor = processor
+
+    def __call__(self, logger: object, method: str, event: EventDict) -> EventDict:
+        """Return what it makes of an event; of a text, and of an error, the event as it was.
+
+        It may fail for what others did before and is left to the logs now, such as the time.
+        """
+        import structlog  # noqa: PLC0415  An extra, and slow to import.
+
+        before = dict(event)
+        try:
+            made = self._processor(logger, method, event)
+        except structlog.DropEvent:
+            raise
+        except Exception:  # noqa: BLE001  A stranger's function; a line of a log must not raise.
+            return before
+        return made if isinstance(made, MutableMapping) else before
 
 
 def join_structlog(door: Door) -> Callable[[], None]:
@@ -96,6 +134,8 @@ def join_structlog(door: Door) -> Callable[[], None]:
     if structlog.is_configured():
         # Any: structlog's own type of a processor.
         kept = [one for one in before["processors"] if _name(one) not in _RENDERERS | _OURS]
+        if kept and kept[-1] is before["processors"][-1]:
+            kept[-1] = MaybeRenderer(kept[-1])
     structlog.configure(
         processors=[*kept, hand_on],
         wrapper_class=structlog.make_filtering_bound_logger(door.logs.level),

@@ -27,6 +27,7 @@ from mainstay.telemetry.metrics.counting.requests import RequestMetrics
 from mainstay.telemetry.metrics.exposition.endpoint import Endpoint
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.sharing.sharing import sharing_of
+from mainstay.telemetry.metrics.table import FAMILIES
 
 _REPLICA_VARIABLE = "MAINSTAY_REPLICA"
 
@@ -66,7 +67,7 @@ class ServiceMetrics:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.path = declared.path
-        self.registry = registry = Registry(series_max=declared.series_max)
+        self.registry = registry = Registry(series_max=declared.series_max, own=FAMILIES)
         self.requests = RequestMetrics(registry)
         self._sharing = sharing_of(
             registry, service=declaration.service, environ=environ, clock=clock
@@ -100,7 +101,7 @@ class ServiceMetrics:
         checks: Checks,
         admission: Admits | None,
         policies: Callable[[], Iterable[DependencyPolicy]],
-        lines_lost: Callable[[], float] | None = None,
+        lines_missing: Callable[[], Mapping[str, int]] | None = None,
     ) -> None:
         """Have figures read that others keep, whenever somebody asks. To be called once.
 
@@ -109,7 +110,8 @@ class ServiceMetrics:
             checks: The board of health.
             admission: None where it is off.
             policies: Returns those of the dependencies in use.
-            lines_lost: Returns how many lines of the log nobody will read; None: nobody knows.
+            lines_missing: Returns how many lines of the log nobody will read, by the reason; None:
+                nobody knows.
         """
         registry = self.registry
         read_drain(registry, drain)
@@ -117,8 +119,8 @@ class ServiceMetrics:
         registry.read(read_policies(registry, policies))
         if admission is not None:
             registry.read(read_admission(registry, admission))
-        if lines_lost is not None:
-            registry.read(read_lines(registry, lines_lost))
+        if lines_missing is not None:
+            registry.read(read_lines(registry, lines_missing))
 
     def close(self) -> None:
         """Tell the other processes of the replica, if there are any, for the last time."""

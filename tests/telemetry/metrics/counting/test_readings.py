@@ -171,10 +171,13 @@ def test_a_board_tells_what_it_knows_and_runs_nothing_for_it() -> None:
 
 
 def test_lines_that_were_lost_are_counted() -> None:
-    lost, registry = iter([3, 5]), Registry()
-    source = read_lines(registry, lambda: next(lost))
-    assert told(source, registry)["mainstay_telemetry_dropped", "lines", "lost"] == 3
-    assert told(tuple, registry)["mainstay_telemetry_dropped", "lines", "lost"] == 5
+    missing, registry = iter([{"lost": 3, "burst": 0}, {"lost": 5, "burst": 7}]), Registry()
+    source = read_lines(registry, lambda: next(missing))
+    first, second = told(source, registry), told(tuple, registry)
+    assert first["mainstay_telemetry_dropped", "lines", "lost"] == 3
+    assert ("mainstay_telemetry_dropped", "lines", "burst") not in first
+    assert second["mainstay_telemetry_dropped", "lines", "lost"] == 5
+    assert second["mainstay_telemetry_dropped", "lines", "burst"] == 7
 
 
 def test_a_process_tells_what_it_uses(tmp_path: Path) -> None:

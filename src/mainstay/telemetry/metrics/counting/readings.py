@@ -140,17 +140,18 @@ def read_checks(checks: Checks) -> Source:
     return source
 
 
-def read_lines(registry: Registry, lost: Callable[[], float]) -> Source:
+def read_lines(registry: Registry, missing: Callable[[], Mapping[str, int]]) -> Source:
     """Return what counts the lines of the log that nobody will read.
 
     Args:
         registry: Where they are counted.
-        lost: Returns how many so far.
+        missing: Returns how many so far, by the reason.
     """
     dropped = Growth(counter(registry, "mainstay_telemetry_dropped"))
 
     def source() -> Iterable[Reading]:
-        dropped.seen(("lines", "lost"), lost())
+        for reason, lines in missing().items():
+            dropped.seen(("lines", reason), lines)
         return ()
 
     return source
