@@ -34,14 +34,16 @@ _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 """Wider ones no reader of JSON is sure to take; they are written as texts."""
 
 _BITS_MAX = 4096
+_UUID_CHARS, _UUID_BYTES = 36, 16
 HUGE_NUMBER = "(a huge number)"
 
 _WORD = r"[0-9A-Za-z_-]"
 _AHEAD = (
     # One look at a word's first character tells nearly all of them off, whatever follows.
-    r"[-0-9bB](?:[0-9]{3}(?:[ +._\u00a0]|%20)[0-9]|-(?:[A-Za-z]|---[BE])|(?:earer|EARER|asic|ASIC) )"
+    r"[-0-9bB](?:[0-9]{3}(?:[ +._\u00a0]|%20)[0-9]|-(?:[A-Za-z]|---[BE])|"
+    r"(?:earer|EARER|asic|ASIC) )"
 )
-# The last two: PASSWORD '...', IDENTIFIED BY '...', VALUES (...).
+# The last: PASSWORD '...', IDENTIFIED BY '...', VALUES (...).
 _BETWEEN = r"%(?:40|3[ADad])|</|[\"'],| (?:'(?<=[DdYy] ')|\((?<=[Ss] \())"
 _gate = re.compile(
     # Word for word and without a step back, which is twice as fast as to search: to the first long
@@ -108,6 +110,16 @@ class Masker:
             chars_max: Of what is returned, "..." not counted.
         """
         return self._scrubbed(text, chars_max)
+
+    def identifier(self, text: str) -> str:
+        """Return what ``text`` returns; most ids that others give are UUIDs, seen at a tenth."""
+        if len(text) == _UUID_CHARS:
+            try:
+                if len(bytes.fromhex(text.replace("-", ""))) == _UUID_BYTES:
+                    return text
+            except ValueError:
+                pass
+        return self.text(text)
 
     def value(self, key: str, value: object) -> object:
         """Return what may be shown of the value of ``key``: plain values, for any format.

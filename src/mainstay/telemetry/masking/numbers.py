@@ -16,7 +16,7 @@ _CARD = re.compile(
 )
 _IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}(?![0-9A-Za-z])")
 _IBAN_LIKE = re.compile(r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}").search
-_CARD_LIKE = re.compile(rf"[0-9]{{13}}|[0-9]{{4}}(?:{_GAP})[0-9]{{4}}").search
+_CARD_LIKE = re.compile(rf"[0-9]{{4}}(?:[0-9]{{9}}|(?:{_GAP})[0-9]{{4}})").search
 _GAPS = str.maketrans("", "", " -")
 
 

@@ -66,9 +66,12 @@ _CODE = re.compile(r"""([?&](?:code|ticket|key)=)([^&\s"'<>#]{8,})""")
 """Of a query: those of logins look like nothing else does, those of errors and coins do."""
 
 _SCHEMES = ("bearer", "basic", "digest", "negotiate", "apikey", "token")
+_SPELLED = (*(how(one) for one in _SCHEMES for how in (str, str.title, str.upper)), "ApiKey")
+_WORDS = "|".join(rf"{one}(?<!\w{one})" for one in _SPELLED)
 _SCHEME = re.compile(
-    # Each in its three spellings: ignoring case would cost four times as much.
-    rf"\b({'|'.join(f'{one}|{one.title()}|{one.upper()}' for one in _SCHEMES)}|ApiKey)"
+    # Each in its three spellings, and where a word begins: said this way round, the search skips
+    # to their first letters; it costs a quarter of ignoring case, and a half of beginning with \b.
+    rf"({_WORDS})"
     r"([ \t]{1,4}|%20)([\w.~+/-]{8,}=*)"
 )
 _PROSE = re.compile(r"[A-Z]?[a-z]+(?:[_-][a-z]+)*+|\d{4}-\d\d-\d\d(?:T[\d.]*)?").fullmatch
