@@ -6,9 +6,9 @@ always the same (tags, names of attributes) is made once.
 Source: opentelemetry-proto 1.x, ``trace/v1/trace.proto`` and ``common/v1/common.proto``.
 """
 
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from mainstay.core.trace import tracestate_of
 from mainstay.telemetry.traces import wire
@@ -25,17 +25,49 @@ TEXT_CHARS_MAX = 4096
 _NAMES_MAX = 1024
 """Encoded names of attributes that are remembered."""
 
+READY_MAX = 1024
+
+_FEW = frozenset(
+    {
+        "error.type", "http.request.method", "http.response.status_code", "http.route",
+        "network.protocol.version", "url.scheme", "user_agent.original",
+    }
+)  # fmt: skip
+"""Attributes that come again and again. To mask an agent's name costs as much as all the rest."""
+
 _HAS_REMOTE, _REMOTE = 0x100, 0x200
 """Bits of ``Span.flags`` beyond those of the trace: whether the next one is known, and it."""
 
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
-class Masks(NamedTuple):
-    """What hides secrets: of attributes, and of texts without a name."""
+class Masks:
+    """What hides secrets, and what is known of their work.
 
-    mapping: Mask
-    text: MaskText
+    Args:
+        mapping: Of attributes.
+        text: Of texts without a name.
+
+    Attributes:
+        mapping: As given.
+        text: As given.
+        ready: Masked and encoded attributes of few values, and names of spans (without a key);
+            when there are READY_MAX all are forgotten, since strangers choose some of them.
+    """
+
+    __slots__ = ("mapping", "ready", "text")
+
+    def __init__(self, mapping: Mask, text: MaskText) -> None:
+        self.mapping = mapping
+        self.text = text
+        self.ready: dict[tuple[str, str | int], bytes] = {}
+
+    def keep(self, key: str, value: str | int, made: bytes) -> bytes:
+        """Return what was made of an attribute, and have it ready for the next time."""
+        if len(self.ready) >= READY_MAX:
+            self.ready.clear()
+        self.ready[key, value] = made
+        return made
 
 
 def request_of(resource: Attributes, spans: Iterable[bytes], masks: Masks) -> bytes:
@@ -65,31 +97,56 @@ def _scope(scope: Scope) -> bytes:
 
 
 def _span(span: Span, masks: Masks) -> bytes:
-    parts = [
-        b"\x0a\x10",  # trace_id
-        bytes.fromhex(span.trace_id),
-        b"\x12\x08",  # span_id
-        bytes.fromhex(span.span_id),
-    ]
+    # trace_id and span_id, with their tags and lengths.
+    parts = [bytes.fromhex(f"0a10{span.trace_id}1208{span.span_id}")]
     if span.vendors and (vendors := tracestate_of(span.vendors)):
         parts.append(wire.text(3, vendors))
     if span.parent_id is not None:
-        parts += (b"\x22\x08", bytes.fromhex(span.parent_id))
+        parts.append(bytes.fromhex(f"2208{span.parent_id}"))
     start_ns = _nanos(span.start_s)
     parts += (
-        wire.text(5, masks.text(span.name[:TEXT_CHARS_MAX])),
+        masks.ready.get(("", span.name)) or _name_of(span.name, masks),
         wire.number(6, span.kind),
-        wire.fixed64(7, start_ns),
-        wire.fixed64(8, max(start_ns, _nanos(span.end_s))),
-        _attributes(9, span.attributes, masks),
+        _times(_START, start_ns, _END, max(start_ns, _nanos(span.end_s))),
+        _own_attributes(span.attributes, masks),
     )
-    parts += [wire.block(11, _moment(one, masks)) for one in span.moments]
-    parts += [wire.block(13, _link(one, masks)) for one in span.links]
+    if span.moments:
+        parts += [wire.block(11, _moment(one, masks)) for one in span.moments]
+    if span.links:
+        parts += [wire.block(13, _link(one, masks)) for one in span.links]
     if span.status:
         message = masks.text(span.message[:TEXT_CHARS_MAX]) if span.status == ERROR else ""
         told = wire.text(2, message) if message else b""
         parts.append(wire.block(15, told + wire.number(3, span.status)))
     parts.append(wire.fixed32(16, span.flags | _HAS_REMOTE | (_REMOTE if span.remote else 0)))
+    return b"".join(parts)
+
+
+_START, _END = wire.tag(7, wire.FIXED64)[0], wire.tag(8, wire.FIXED64)[0]
+_times = struct.Struct("<BQBQ").pack
+
+
+def _name_of(name: str, masks: Masks) -> bytes:
+    return masks.keep("", name, wire.text(5, masks.text(name[:TEXT_CHARS_MAX])))
+
+
+def _own_attributes(attributes: Attributes, masks: Masks) -> bytes:
+    """Return the attributes of a span: those of few values first, which are ready mostly."""
+    parts: list[bytes] = []
+    rest: dict[str, object] = {}
+    ready = masks.ready
+    for key, value in attributes.items():
+        # No bool, which would be found as the number that it equals.
+        if key in _FEW and (type(value) is str or type(value) is int):
+            made = ready.get((key, value))
+            parts.append(
+                masks.keep(key, value, _attributes(9, {key: value}, masks))
+                if made is None
+                else made
+            )
+        else:
+            rest[key] = value
+    parts.append(_attributes(9, rest, masks))
     return b"".join(parts)
 
 
@@ -104,7 +161,7 @@ def _moment(moment: Moment, masks: Masks) -> bytes:
 def _link(link: Link, masks: Masks) -> bytes:
     out = wire.block(1, bytes.fromhex(link.trace_id)) + wire.block(2, bytes.fromhex(link.span_id))
     if link.tracestate:
-        out += wire.text(3, link.tracestate)
+        out += wire.text(3, masks.text(link.tracestate))
     return out + _attributes(4, link.attributes, masks) + wire.fixed32(6, link.flags | _HAS_REMOTE)
 
 
@@ -117,7 +174,7 @@ _HEADS = tuple(
 """What stands between a name and a text of so many bytes: an ``AnyValue`` with a string in it."""
 
 
-def _attributes(field: int, attributes: Attributes, masks: Masks) -> bytes:
+def _attributes(field: int, attributes: Mapping[str, object], masks: Masks) -> bytes:
     if not attributes:
         return b""
     tag = wire.tag(field, wire.BYTES)
