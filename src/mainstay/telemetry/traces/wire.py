@@ -10,12 +10,15 @@ _pack_fixed64 = struct.Struct("<Q").pack
 _pack_fixed32 = struct.Struct("<I").pack
 _pack_double = struct.Struct("<d").pack
 
-_VARINT, _FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, FIXED64, BYTES, _FIXED32 = 0, 1, 2, 5
 """How a value is on the wire."""
 
 SHORT = 128
 SMALL = tuple(bytes((number,)) for number in range(SHORT))
 """Numbers of one byte, lengths mostly."""
+_LONG = 1024
+_OTHERS = tuple(bytes((number & 0x7F | 0x80, number >> 7)) for number in range(_LONG))
+"""Those of two bytes, by the number: lengths of spans."""
 _UINT64 = (1 << 64) - 1
 
 
@@ -25,8 +28,8 @@ class Truncated(ValueError):
 
 def varint(number: int) -> bytes:
     """Return a number of 64 bits; a negative one as its complement of two, in ten bytes."""
-    if 0 <= number < SHORT:
-        return SMALL[number]
+    if 0 <= number < _LONG:
+        return SMALL[number] if number < SHORT else _OTHERS[number]
     number &= _UINT64
     out = bytearray()
     while number > 0x7F:  # noqa: PLR2004  Seven bits a byte.
@@ -44,7 +47,7 @@ def tag(field: int, form: int) -> bytes:
 _FIELDS_MAX = 64
 _VARINT_TAGS, _FIXED64_TAGS, _BYTES_TAGS, _FIXED32_TAGS = (
     tuple(tag(field, form) for field in range(_FIELDS_MAX))
-    for form in (_VARINT, _FIXED64, BYTES, _FIXED32)
+    for form in (_VARINT, FIXED64, BYTES, _FIXED32)
 )
 """Looked up, and lengths too where they are short: most of what encoding costs is calls."""
 
@@ -101,8 +104,8 @@ def fields_of(message: bytes) -> dict[int, int | bytes]:
             size, at = _varint_at(message, at)
             found[field] = message[at : at + size]
             at += size
-        elif form in {_FIXED64, _FIXED32}:
-            at += 8 if form == _FIXED64 else 4
+        elif form in {FIXED64, _FIXED32}:
+            at += 8 if form == FIXED64 else 4
         else:
             raise Truncated(f"no form {form}")
     if at != len(message):
