@@ -23,6 +23,10 @@ _HEADS_MAX = 4096
 _METHOD_CHARS = 7
 _THOUSANDTHS = tuple(f"{number:03d}" for number in range(1000))
 _SERVER_ERRORS_FROM = 500
+_REFUSED_FROM = 400
+
+_LEFT = frozenset({"CancelledError", "ClientDisconnect", "ClientDisconnected", "RequestAborted"})
+"""Errors that mean that the client is gone, which is nobody's fault here."""
 
 
 class AccessLine:
@@ -50,12 +54,15 @@ class AccessLine:
     def ended(self, exchange: Exchange, ended_s: float) -> None:
         """Write the line of one request; of its path without the query, which may hold secrets.
 
-        A server's error is an error. A request that a guard turned away is a warning: unexpected,
-        and the system goes on.
+        A server's error is an error, also one that broke off an answer which had begun well. A
+        request that a guard turned away is a warning: unexpected, and the system goes on.
         """
         logs, status, refusal = self.logs, exchange.status or LEFT_STATUS, exchange.refusal
         level = INFO if refusal is None else WARNING
-        if status >= _SERVER_ERRORS_FROM:
+        error = exchange.error
+        if status >= _SERVER_ERRORS_FROM or (
+            error is not None and error not in _LEFT and status < _REFUSED_FROM
+        ):
             level = ERROR
         if level < logs.level:
             return
@@ -63,8 +70,8 @@ class AccessLine:
         more = ""
         if refusal is not None:
             more = f',"problem":"{refusal.kind}"'
-        if exchange.error is not None:
-            more += f',"error":{quoted(exchange.error[:200])}'
+        if error is not None:
+            more += f',"error":{quoted(error[:200])}'
         key = (level, exchange.method, self._route(exchange))
         head = self._heads.get(key) or self.head(*key)
         self.put(head, exchange, ended_s, trace.trace_id, trace.span_id, more=more)

@@ -280,8 +280,7 @@ def _ids(trace: Trace, masker: Masker) -> bytes:
         # What a peer called it may be anything, an address of mail too.
         request_id = masker.identifier(request_id)
     return (
-        f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}",'
-        f'"request_id":"{request_id}"'
+        f',"trace_id":"{trace.trace_id}","span_id":"{trace.span_id}","request_id":"{request_id}"'
     ).encode()
 
 

@@ -137,6 +137,10 @@ class Masker:
             return "" if (kind is str or kind is bytes) and not value else MASKED
         return self.shown(value)
 
+    def label(self, key: str, value: str) -> str:
+        """Return what may be shown of a text, as ``value``; a text likewise."""
+        return self.text(value) if not value or not self.hides(key) else MASKED
+
     def shown(self, value: object) -> object:
         """Return what may be shown of a value that has no key; as ``value``."""
         kind = type(value)
