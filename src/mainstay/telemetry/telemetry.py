@@ -30,6 +30,7 @@ from mainstay.telemetry.logs.writer import Writer
 from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.service_metrics import ServiceMetrics
+from mainstay.telemetry.metrics.table import FAMILIES
 from mainstay.telemetry.reports import reports_of, watch_errors
 from mainstay.telemetry.route import route_of, watch_routes
 from mainstay.telemetry.traces.frameworks import spare_spans
@@ -88,11 +89,14 @@ class Telemetry:
         self.metrics: ServiceMetrics | None = None
         if declared.metrics is not None:
             self.metrics = ServiceMetrics(
-                declaration, declared.metrics, environ=environ, clock=clock
+                declaration, declared.metrics, environ=environ, clock=clock, mask=masker.label
             )
             events.add(self.metrics.heard)
             events.calls = True
-        self.registry = Registry() if self.metrics is None else self.metrics.registry
+        metrics = self.metrics
+        self.registry = (
+            Registry(own=FAMILIES, mask=masker.label) if metrics is None else metrics.registry
+        )
         self.tracing = tracing_of(
             declaration, environ=environ, clock=clock, events=events, masker=masker
         )

@@ -24,6 +24,9 @@ from mainstay.telemetry.metrics.snapshot import Family, Labels, Values
 LABEL_CHARS_MAX = 256
 """Of a value; what is longer is cut."""
 
+Mask = Callable[[str, str], str]
+"""Returns what may be shown of the value of a label, by the label's name."""
+
 C = TypeVar("C", bound=Cell)
 
 
@@ -35,12 +38,13 @@ class Metric(Generic[C]):
         make: Makes a cell.
         series_max: Labels beyond so many series are folded into one.
         folded: Told the metric's name each time that happens.
+        mask: Hides secrets in the values of labels; None: they are shown as they are.
 
     Attributes:
         family: As given.
     """
 
-    __slots__ = ("_cells", "_folded", "_lock", "_make", "_max", "family")
+    __slots__ = ("_cells", "_folded", "_lock", "_make", "_mask", "_max", "family")
 
     def __init__(
         self,
@@ -49,11 +53,13 @@ class Metric(Generic[C]):
         *,
         series_max: int,
         folded: Callable[[str], object],
+        mask: Mask | None = None,
     ) -> None:
         self.family = family
         self._make = make
         self._max = series_max
         self._folded = folded
+        self._mask = mask
         self._lock = RLock()
         self._cells: dict[Labels, C] = {}
         if not family.labels:
@@ -120,7 +126,10 @@ class Metric(Generic[C]):
             values = tuple(named[name] for name in names)
         if len(values) != len(names):
             raise ValueError(f"{self.family.name} has {len(names)} labels, not {len(values)}")
-        return tuple(map(_text, values))
+        if self._mask is None:
+            return tuple(map(_text, values))
+        # Once for each series, unless something was hidden: such labels are known by their mask.
+        return tuple(map(self._mask, names, map(_text, values)))
 
     def _only(self) -> C:
         """Return the cell of a metric that has no labels."""

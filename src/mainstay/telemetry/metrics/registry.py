@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.metrics.cells import CounterCell, GaugeCell, HistogramCell
-from mainstay.telemetry.metrics.metric import Counter, Gauge, Histogram
+from mainstay.telemetry.metrics.metric import Counter, Gauge, Histogram, Mask
 from mainstay.telemetry.metrics.names import HELP_CHARS_MAX, Kind, check_labels, family_name
 from mainstay.telemetry.metrics.snapshot import Across, Exemplars, Family, Labels, Snapshot, Values
 
@@ -37,13 +37,21 @@ class Registry:
         series_max: Of one metric.
         own: Families of Mainstay's own: nobody makes another metric under their names, also where
             they are read from elsewhere or made later.
+        mask: Hides secrets in the values of labels; None: they are shown as they are.
 
     Attributes:
         series_max: As given.
     """
 
-    def __init__(self, *, series_max: int = SERIES_MAX, own: Iterable[Family] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        series_max: int = SERIES_MAX,
+        own: Iterable[Family] = (),
+        mask: Mask | None = None,
+    ) -> None:
         self.series_max = series_max
+        self._mask = mask
         self._own = {family.name: family for family in own}
         self._lock = RLock()
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
@@ -75,7 +83,8 @@ class Registry:
         """
         family = _family(name, Kind.COUNTER, doc, labels, unit)
         return self._metric(Counter, family, lambda: Counter(
-            family, CounterCell, series_max=self.series_max, folded=self._fold))  # fmt: skip
+            family, CounterCell, series_max=self.series_max, folded=self._fold,
+            mask=self._mask))  # fmt: skip
 
     def gauge(
         self,
@@ -105,7 +114,8 @@ class Registry:
         if read is not None and labels:
             raise ValueError(f"{name}: a function can tell one figure, and no labels")
         gauge = self._metric(Gauge, family, lambda: Gauge(
-            family, GaugeCell, series_max=self.series_max, folded=self._fold))  # fmt: skip
+            family, GaugeCell, series_max=self.series_max, folded=self._fold,
+            mask=self._mask))  # fmt: skip
         if read is not None:
             self.read(self._told(gauge, read))
         return gauge
@@ -138,6 +148,7 @@ class Registry:
         family = _family(name, Kind.HISTOGRAM, doc, labels, unit, bounds=edges)
         return self._metric(Histogram, family, lambda: Histogram(
             family, lambda: HistogramCell(edges), series_max=self.series_max, folded=self._fold,
+            mask=self._mask,
         ))  # fmt: skip
 
     def read(self, source: Source) -> None:

@@ -25,6 +25,7 @@ from mainstay.telemetry.metrics.counting.readings import (
 )
 from mainstay.telemetry.metrics.counting.requests import RequestMetrics
 from mainstay.telemetry.metrics.exposition.endpoint import Endpoint
+from mainstay.telemetry.metrics.metric import Mask
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.sharing.sharing import sharing_of
 from mainstay.telemetry.metrics.table import FAMILIES
@@ -50,6 +51,7 @@ class ServiceMetrics:
         declared: ``telemetry.metrics``.
         environ: Where the engine's words are found.
         clock: Where time comes from.
+        mask: Hides secrets in the values of labels; None: they are shown as they are.
 
     Attributes:
         path: Where the endpoint is asked.
@@ -65,9 +67,10 @@ class ServiceMetrics:
         *,
         environ: Mapping[str, str],
         clock: Clock = SYSTEM_CLOCK,
+        mask: Mask | None = None,
     ) -> None:
         self.path = declared.path
-        self.registry = registry = Registry(series_max=declared.series_max, own=FAMILIES)
+        self.registry = registry = Registry(series_max=declared.series_max, own=FAMILIES, mask=mask)
         self.requests = RequestMetrics(registry)
         self._sharing = sharing_of(
             registry, service=declaration.service, environ=environ, clock=clock
