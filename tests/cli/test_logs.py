@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.cli.log_text import LogText
-from mainstay.cli.logs import about, as_object, pattern_of, since_of
+from mainstay.cli.logs import about, as_object, json_text, pattern_of, since_of
 from mainstay.cli.main import main
 from mainstay.cli.plain_text import plain
 from mainstay.control.engines.local.folder import prepare
@@ -138,6 +138,26 @@ def test_nothing_that_was_written_is_lost_to_the_name_of_the_log() -> None:
     first, second = (as_object(entry(text, "edge")) for text in (access, own))
     assert first == {"log": "edge", "status": 200, "replica": "127.0.0.1:41873"}
     assert second == {"log": "edge", "message": own}
+
+
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "1e999", "-1e999", "NaN", "1" * 5000])
+def test_a_number_that_is_none_ends_nothing(number: str) -> None:
+    """Not the pictures, and not the JSON of those who read it by a program."""
+    text = json.dumps(REQUEST).replace("12.345", number)
+    line = shown(text)[0]
+    assert "/items/7" in line
+    strict = json.loads(json_text(entry(text)), parse_constant=pytest.fail)
+    assert strict["log"] == "web-1"
+    assert number[:20] in json.dumps(strict)
+
+
+def test_a_programs_own_line_about_a_request_keeps_its_event() -> None:
+    own = {**ORDER, "event": "own", "method": "POST", "path": "/charge", "status": "declined"}
+    line = shown(own)[0]
+    assert "  own  " in line
+    assert "path=/charge" in line
+    assert "status=declined" in line
+    assert "logger=shop.orders" in line
 
 
 def test_since_is_a_time_or_how_long_ago() -> None:

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from tests.control.traces.spans import BEGAN_NS, MS, TRACE, span
 
 from mainstay.cli.main import COMMANDS, main
+from mainstay.cli.plain_text import short_text
 from mainstay.cli.trace import WHOLE_S, TraceAmbiguous, TraceNotKept, may_grow
 from mainstay.cli.waterfall import ROWS_MAX, duration, waterfall
 from mainstay.control.engines.local.folder import prepare
@@ -163,6 +164,14 @@ def test_what_is_not_kept_is_one_sentence_that_says_why_and_what_to_do(site: Pat
     assert "\n" not in str(done.exception)
 
 
+@pytest.mark.parametrize("ident", ["4", "abc", "4BF"])
+def test_too_few_digits_are_said_to_be_too_few(site: Path, ident: str) -> None:
+    said = str(run(site, ident).exception)
+    assert f"'{ident}'" in said
+    assert "4 digits at least" in said
+    assert "sampled" not in said
+
+
 def test_an_id_that_could_command_a_terminal_is_only_shown(site: Path) -> None:
     assert str(run(site, "\x1b[2J").exception).isprintable()
 
@@ -194,6 +203,24 @@ def test_lines_that_can_t_be_read_are_told(site: Path) -> None:
 )
 def test_durations(ms: float, text: str) -> None:
     assert duration(round(ms * MS)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.034523452345234523, "0.0345235"), (2.5, "2.5"), (100.0, "100"), (1e-9, "1e-09"),
+        (1234567.891, "1234567.891"), (7, "7"), (True, "true"), ("a b", '"a b"'),
+        (float("inf"), "Infinity"),
+    ],
+)  # fmt: skip
+def test_numbers_have_as_many_digits_as_people_read(value: object, text: str) -> None:
+    assert short_text(value) == text
+
+
+def test_an_attribute_of_a_span_is_short() -> None:
+    moment = KeptMoment(name="retried", at_ns=BEGAN_NS, attributes={"delay_s": 0.034523452345})
+    found = Found(trace_id=TRACE, spans=(replace(ROOT, moments=(moment,)),))
+    assert any(line.endswith("delay_s=0.0345235") for line in map(click.unstyle, waterfall(found)))
 
 
 def test_a_trace_of_thousands_of_spans_is_cut_with_a_word() -> None:

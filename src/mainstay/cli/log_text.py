@@ -25,6 +25,7 @@ _SAID_ELSEWHERE: Final = frozenset(
 
 _OF_A_REQUEST: Final = frozenset({"method", "path", "status", "duration_ms", "event", "logger"})
 
+_ACCESS: Final = "mainstay.access"
 _SAME_AS_PATH: Final = "route"
 _ID_DIGITS: Final = 12
 """Of a trace id: `mainstay trace` and `logs --trace` take them for the whole."""
@@ -32,6 +33,8 @@ _ID_DIGITS: Final = 12
 _TIME_CHARS: Final = 12
 _NAME_CHARS_MAX: Final = 24
 _BAD_FROM: Final = 500
+_BRIEF_MAX: Final = 1e12
+"""Milliseconds: thirty years. What is larger took no such time, and may be no float at all."""
 _REFUSED_FROM: Final = 400
 
 
@@ -79,7 +82,7 @@ class LogText:
 def _what(entry: Entry) -> str:
     """Return what happened: the event, or the request in short."""
     fields = entry.fields or {}
-    if not _is_request(fields):
+    if not _is_request(entry):
         event = entry.first(EVENT_KEYS)
         return click.style(value_text(event, quote=False), bold=True) if event is not None else ""
     status, took = fields.get("status"), fields.get("duration_ms")
@@ -89,7 +92,7 @@ def _what(entry: Entry) -> str:
     words = [
         f"{plain(str(fields['method']))} {plain(str(fields['path']))}",
         click.style(value_text(status), fg=colour),
-        f"{took:.1f} ms" if isinstance(took, int | float) else "",
+        f"{_brief(took)} ms" if isinstance(took, int | float) else "",
     ]
     return " ".join(word for word in words if word)
 
@@ -97,7 +100,7 @@ def _what(entry: Entry) -> str:
 def _rest(entry: Entry) -> Iterator[str]:
     """Yield the other fields; the trace last, since it is what one takes along."""
     fields = entry.fields or {}
-    hidden = _OF_A_REQUEST if _is_request(fields) else _used_event(fields)
+    hidden = _OF_A_REQUEST if _is_request(entry) else _used_event(fields)
     for name, value in fields.items():
         if (
             value is None
@@ -123,8 +126,17 @@ def _trace_id(fields: Mapping[str, Any]) -> str:
     return said if isinstance(said, str) else ""
 
 
-def _is_request(fields: Mapping[str, Any]) -> bool:
-    return "method" in fields and "path" in fields and "status" in fields
+def _is_request(entry: Entry) -> bool:
+    """Return whether a line is one of ours or the proxy's about a request; others have events."""
+    fields = entry.fields or {}
+    if "method" not in fields or "path" not in fields or "status" not in fields:
+        return False
+    return fields.get("logger") == _ACCESS or entry.first(EVENT_KEYS) is None
+
+
+def _brief(number: float) -> str:
+    """Return a number with one digit behind the point, or as it was written: any may be there."""
+    return f"{number:.1f}" if -_BRIEF_MAX < number < _BRIEF_MAX else value_text(number)
 
 
 def _used_event(fields: Mapping[str, Any]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import Final, TextIO
 import click
 
 from mainstay.cli import place
+from mainstay.cli.edge_lines import masked
 from mainstay.cli.log_text import LogText
 from mainstay.cli.outcome import outputs
 from mainstay.control.logs.entry import LEVELS, Entry, time_of
@@ -18,6 +19,7 @@ from mainstay.control.logs.wanted import EDGE, Wanted
 from mainstay.core.clock import SYSTEM_CLOCK, pause
 from mainstay.core.errors import EngineRefused
 from mainstay.spec.kinds.units import UnitError, duration_s
+from mainstay.telemetry.masking import Masker
 
 LOOK_S: Final = 0.2
 """Between two looks while following."""
@@ -139,11 +141,13 @@ def showing(*, as_json: bool) -> Callable[[Sequence[Entry]], None]:
     on_terminal = stdout is not None and stdout.isatty()
     text = LogText(brief=on_terminal)
 
+    masker = Masker()
+
     def show(entries: Sequence[Entry]) -> None:
         text.widen(entries)
-        for entry in entries:
+        for entry in (masked(one, masker) for one in entries):
             if as_json:
-                click.echo(json.dumps(as_object(entry)))
+                click.echo(json_text(entry))
             else:
                 for line in text.lines(entry):
                     click.echo(writable(line, stdout))
@@ -155,6 +159,14 @@ def writable(line: str, stdout: TextIO | None) -> str:
     """Return a line with escapes for what the stream's encoding has no bytes for."""
     encoding = getattr(stdout, "encoding", None) or "utf-8"
     return line.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def json_text(entry: Entry) -> str:
+    """Return a line as JSON; one with a number that JSON has no word for (NaN) as a text."""
+    try:
+        return json.dumps(as_object(entry), allow_nan=False)
+    except ValueError:
+        return json.dumps({"log": entry.replica, "message": entry.text})
 
 
 def as_object(entry: Entry) -> dict[str, object]:

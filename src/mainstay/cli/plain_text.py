@@ -8,6 +8,8 @@ _COLOURS: Final = (
     "cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green",
 )  # fmt: skip
 
+_WHOLE_FROM: Final = 1e6
+
 # Colours and the like of programs that believed in a terminal: dropped, since nothing is lost.
 _STYLES = re.compile(r"\x1b\[[0-9;:]{0,64}m")
 
@@ -36,6 +38,18 @@ def value_text(value: Any, *, quote: bool = True) -> str:
     if isinstance(value, str) and not (quote and (" " in value or not value)):
         return plain(value)
     return plain(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def short_text(value: Any) -> str:
+    """Return a value on one line, a number with as many digits as people read. Any: what JSON has.
+
+    Args:
+        value: Of an attribute.
+    """
+    # Six digits say as much as anybody can compare; whole numbers are shown whole.
+    if isinstance(value, float) and abs(value) < _WHOLE_FROM:
+        return f"{value:.6g}"
+    return value_text(value)
 
 
 def colour_of(name: str) -> str:

@@ -33,7 +33,11 @@ WHOLE_S: Final = 1.5
 
 LOOK_S: Final = 0.25
 
-_HEX = re.compile(r"[0-9a-f]{4,32}")
+DIGITS_MIN: Final = 4
+"""Of a trace's id: fewer would mean most of what is kept."""
+
+_HEX = re.compile(rf"[0-9a-f]{{{DIGITS_MIN},32}}")
+_SHORT = re.compile(rf"[0-9a-f]{{0,{DIGITS_MIN - 1}}}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -103,7 +107,8 @@ def wait_for(folder: Path, ident: str, *, daemon: int | None) -> Found:
         TraceNotKept: There is none, and where a daemon runs none came in ARRIVE_S.
         TraceAmbiguous: There are several.
     """
-    tries = int(ARRIVE_S / LOOK_S) if daemon is not None else 0
+    is_short = _SHORT.fullmatch(ident.lower()) is not None
+    tries = int(ARRIVE_S / LOOK_S) if daemon is not None and not is_short else 0
     for left in range(tries, -1, -1):
         ids = meant(folder, ident)
         if ids:
@@ -112,6 +117,11 @@ def wait_for(folder: Path, ident: str, *, daemon: int | None) -> Found:
                 return found
         if left:
             pause(LOOK_S)
+    if is_short:
+        raise TraceNotKept(
+            f"no span of a request {ident!r} is kept here; of a trace's id, {DIGITS_MIN} digits at "
+            "least are needed"
+        )
     raise TraceNotKept(
         f"no span of {ident!r} is kept here: by default nine of ten requests are sampled out "
         "unless they fail or are slow. To keep all, say `telemetry: {traces: {sample: 100%}}` in "

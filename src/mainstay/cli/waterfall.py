@@ -7,7 +7,7 @@ from typing import Final
 import click
 from rich.cells import cell_len, set_cell_size
 
-from mainstay.cli.plain_text import colour_of, plain, value_text
+from mainstay.cli.plain_text import colour_of, plain, short_text
 from mainstay.control.traces.kept import Found
 from mainstay.control.traces.span import KeptMoment, KeptSpan
 from mainstay.control.traces.summary import KEPT, STATUS
@@ -104,12 +104,12 @@ def _label(row: Row) -> str:
     parts = [_branch(row) + plain(span.service), plain(span.name)]
     status = span.attributes.get(STATUS)
     if status is not None:
-        parts.append(value_text(status))
+        parts.append(short_text(status))
     for attribute, name in _SHOWN:
         value = span.attributes.get(attribute)
         # The type of an error that is only the status says nothing more.
         if value is not None and str(value) != str(status):
-            parts.append(f"{name}={value_text(value)}")
+            parts.append(f"{name}={short_text(value)}")
     if span.message:
         parts.append(f"({plain(span.message)})")
     if row.orphan and row.depth == 0 and span.kind != "server":
@@ -154,7 +154,7 @@ def _told(moment: KeptMoment) -> str:
     if moment.name == "exception":
         kind, said = (found.get(f"exception.{name}", "") for name in ("type", "message"))
         return plain(f"{kind}: {said}".rstrip(": "))
-    pairs = (f"{plain(name)}={value_text(value)}" for name, value in found.items())
+    pairs = (f"{plain(name)}={short_text(value)}" for name, value in found.items())
     return "  ".join((plain(moment.name), *pairs))
 
 

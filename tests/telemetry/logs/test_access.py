@@ -108,6 +108,16 @@ def test_levels_are_those_of_the_reference() -> None:
     assert lines[3]["error"] == "KeyError"
 
 
+def test_an_answer_that_breaks_off_is_an_error_unless_the_client_left() -> None:
+    """As its line with the traceback is."""
+    kept = Kept()
+    logs = logs_into(kept)
+    write(logs, status=200, error="KeyError")
+    write(logs, status=200, error="CancelledError")
+    write(logs, status=413, error="TooLarge")
+    assert [line["level"] for line in kept.lines()] == ["error", "info", "info"]
+
+
 def test_the_declared_level_holds() -> None:
     kept = Kept()
     for level in (WARNING, ERROR):
