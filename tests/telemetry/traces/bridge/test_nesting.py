@@ -2,9 +2,10 @@
 
 import asyncio
 import contextvars
+import multiprocessing
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from opentelemetry import context as context_api
 from opentelemetry.sdk.trace import TracerProvider as SdkProvider
 from tests.telemetry.traces.kit import exchange
 
+from mainstay.core.carrying import CarryingExecutor
 from mainstay.core.trace import SAMPLED, arrive, current_trace, enter_trace, leave_trace
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.traces.notes import notes_in
@@ -206,17 +208,48 @@ async def test_threads_and_executors_see_the_request_that_sent_them(world: "Worl
     with within(exchange()) as one:
         await asyncio.to_thread(work, "to_thread")
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1) as pool:
+        with CarryingExecutor(1) as pool:
+            await loop.run_in_executor(pool, work, "executor")
+            pool.submit(work, "submitted").result(30)
+            list(pool.map(work, ["mapped"]))
+        with ThreadPoolExecutor(1) as foreign:
+            await loop.run_in_executor(foreign, work, "foreign")
             copied = contextvars.copy_context()
-            await loop.run_in_executor(pool, copied.run, work, "executor")
+            await loop.run_in_executor(foreign, copied.run, work, "copied")
         alone = threading.Thread(target=work, args=("alone",))
         alone.start()
         alone.join()
+        taken = threading.Thread(target=contextvars.copy_context().run, args=(work, "taken"))
+        taken.start()
+        taken.join()
         task = asyncio.create_task(asyncio.to_thread(work, "task"))
     await task
     parents = {span.name: span.parent_id for span in world.spans}
     mine = one.trace.span_id
-    assert parents == {"to_thread": mine, "executor": mine, "task": mine, "alone": None}
+    # Without a pool of ours, and for a thread of one's own, the guide says what to do.
+    assert parents == {
+        "to_thread": mine, "executor": mine, "submitted": mine, "mapped": mine, "copied": mine,
+        "task": mine, "taken": mine, "foreign": None, "alone": None,
+    }  # fmt: skip
+
+
+def continued(traceparent: str) -> tuple[int, int]:
+    """Return whose child a span would be that begins in another process, as the guide says it."""
+    arrived = propagate.extract({"traceparent": traceparent})
+    who = trace.get_current_span(arrived).get_span_context()
+    return who.trace_id, who.span_id
+
+
+def test_a_process_goes_on_with_what_it_is_given(world: "World") -> None:
+    with within(exchange()) as one:
+        with world.tracer.start_as_current_span("report"):
+            seen = current_trace()
+            assert seen is not None
+            # Begun anew, since a test has threads that a fork would not take along.
+            spawning = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=spawning) as pool:
+                found = pool.submit(continued, seen.traceparent).result(60)
+        assert found == (int(one.trace.trace_id, 16), int(world.one("report").span_id, 16))
 
 
 def test_a_span_without_a_sample_is_current_and_notes_nothing(world: "World") -> None:

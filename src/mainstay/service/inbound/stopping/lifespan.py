@@ -2,6 +2,7 @@
 
 import asyncio
 
+from mainstay.core.carrying import carry_here
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.stop import chain_sigterm, leave_alone
@@ -42,6 +43,8 @@ class Lifespan:
 
     async def run(self, app: AsgiApp, scope: Scope) -> None:
         """Let the app live its lifespan, or live it in its place."""
+        # Here, and not with a request: the app's own code has set no executor in this loop yet.
+        carry_here()
         try:
             await self._live(app, scope)
         finally:
