@@ -21,13 +21,14 @@ from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
-from mainstay.service.inbound.messages import send_whole
+from mainstay.service.inbound.messages import send_whole, without_body
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.failure import NO_TIME
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 from mainstay.service.inbound.stopping.websockets import serve_websocket
+from mainstay.service.inbound.unanswered import expect_left, is_own
 
 _TRY_AGAIN_LATER = 1013
 
@@ -102,10 +103,11 @@ class AsgiShell:
             if refusal is not None:
                 await self._turn_away(flight, refusal)
                 return
-            if (
-                flight.method != "GET" or flight.has_chunks or scope["http_version"] > "1.1"
-            ) and perimeter.must_count(flight):
-                receive = flight.counted(receive)
+            if flight.method != "GET" or flight.has_chunks or scope["http_version"] > "1.1":
+                if flight.method == "HEAD" and scope["http_version"] > "1.1":
+                    flight.deliver = without_body(flight.deliver)
+                if perimeter.must_count(flight):
+                    receive = flight.counted(receive)
             inbound.lane.arm(flight, now_s)
             flight.armed = True
             if flight.method in keyed:
@@ -113,14 +115,21 @@ class AsgiShell:
             await app(scope, receive, flight.send)
             if flight.held is not None:
                 await flight.let_go()
+            elif flight.status == 0 and not flight.is_cut:
+                await expect_left(receive)
         except asyncio.CancelledError as error:
             if not flight.silence(error):
+                if is_own(error):
+                    await flight.fail(error)
+                    return
                 flight.error = "CancelledError"
                 if not self.outermost:
                     raise
         except Refused as error:
             await flight.refuse(error.refusal)
         except Exception as error:  # noqa: BLE001  Whatever the app raises, its client gets an answer.
+            await flight.fail(error)
+        except (SystemExit, BaseExceptionGroup) as error:
             await flight.fail(error)
         except BaseException as error:
             flight.error = type(error).__name__

@@ -16,6 +16,7 @@ from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.encoded import decoded
 from mainstay.service.inbound.problems.failure import FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
+from mainstay.service.inbound.unanswered import HandlerEnded
 
 HELD_BYTES_MAX = 65_536
 """So much of an error's body is kept back until it is known what becomes of it."""
@@ -84,6 +85,10 @@ class Flight(Exchange):
         kind = message["type"]
         if kind == "http.response.start":
             self.status = status = message["status"]
+            if status >= _ERRORS_FROM and self._is_held(message):
+                # Its client has nothing yet, and so its deadline holds on.
+                self.held = [message]
+                return NOTHING
             now = self.inbound.now_s
             self.begun_s = now()
             if self.armed and self.parked is not RANG:
@@ -92,9 +97,6 @@ class Flight(Exchange):
                 self.parked.pop(self, None)
                 self.expires_s = math.inf
                 self.armed = False
-            if status >= _ERRORS_FROM and self._is_held(message):
-                self.held = [message]
-                return NOTHING
             message = self._dress(message)
         elif kind == "http.response.body":
             self.size += len(message.get("body", b""))
@@ -189,6 +191,7 @@ class Flight(Exchange):
         """Send what was held as it is."""
         held, self.held = self.held, None
         assert held is not None
+        self._begin()
         held[0] = self._dress(held[0])
         for message in held:
             await self.deliver(message)
@@ -223,6 +226,15 @@ class Flight(Exchange):
             self.size = len(document)
         await self._release()
 
+    def _begin(self) -> None:
+        """Note that an answer which was held, or is the wrapper's own, leaves now."""
+        now = self.inbound.now_s
+        self.begun_s = now()
+        if self.armed and not self.is_cut:
+            self.parked.pop(self, None)
+            self.expires_s = math.inf
+            self.armed = False
+
     def leave(self, now_s: float) -> None:
         """Give the place of admission back; it holds one."""
         self.admitted = False
@@ -251,6 +263,7 @@ class Flight(Exchange):
     def cut(self) -> None:
         """Answer in the app's place: its time is up, and its answer has not begun."""
         self.is_cut = True
+        self.held = None
         self._late = asyncio.get_running_loop().create_task(self._answer(OVERRAN))
 
     async def settle(self) -> None:
@@ -277,13 +290,17 @@ class Flight(Exchange):
         elif not self.finished:
             raise Refused(refusal)
 
-    async def fail(self, error: Exception) -> None:
+    async def fail(self, error: BaseException) -> None:
         """Answer for an app that raised.
 
         With an answer that is whole, or not begun, the error ends here: it is told once, with its
         trace id, and a server that were told too would tell it again. An answer that has begun
         and isn't whole must be torn off, so that the client sees it is not; that is the server's
         work, and the error goes on to it.
+
+        Raises:
+            HandlerEnded: For what is no ``Exception``: with such a one a server ends, or takes it
+                for a client that has left.
         """
         self.error = type(error).__name__
         if self.is_cut:
@@ -294,11 +311,13 @@ class Flight(Exchange):
             self.held, self.status = None, 0
             return
         if self.begun and not self.finished:
-            self.inbound.failed(self, error)
-            raise error
+            self.inbound.report(self, error)
+            if isinstance(error, Exception):
+                raise error
+            raise HandlerEnded(f"the handler ended by {self.error}") from error
         refusal = refusal_of(error)
         if refusal is FAILED:
-            self.inbound.failed(self, error)
+            self.inbound.report(self, error)
         if not self.begun:
             await self._answer(refusal)
 
@@ -326,7 +345,7 @@ class Flight(Exchange):
         self.held, self.size = None, 0
         document, headers = self._problem(refusal)
         self.status = refusal.status
-        self.begun_s = self.inbound.clock.monotonic_s()
+        self._begin()
         start = {"type": "http.response.start", "status": refusal.status, "headers": headers}
         await self.deliver(self._dress(start))
         self.size, self.finished = len(document), True

@@ -96,14 +96,17 @@ class Inbound:
 
     def failed(self, exchange: Exchange, error: BaseException) -> None:
         """Tell of an error that nobody handled. Cancellation is none."""
-        if not isinstance(error, Exception):
-            return
+        if isinstance(error, Exception):
+            self.report(exchange, error)
+
+    def report(self, exchange: Exchange, error: BaseException) -> None:
+        """Tell of what ended a handler, whatever it is."""
         if self.telling.failed is not None:
             self.telling.failed(exchange, error)
         else:
             self.complain_of(exchange, error)
 
-    def complain_of(self, exchange: Exchange, error: Exception) -> None:
+    def complain_of(self, exchange: Exchange, error: BaseException) -> None:
         """Tell whoever reads that a request failed."""
         self.telling.complain(
             f"mainstay: {exchange.method} {exchange.path!r} failed, "

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import Any
 
-from mainstay.service.inbound.asgi_types import Message
+from mainstay.service.inbound.asgi_types import Message, Send
 from mainstay.service.inbound.problems.problem import VARY
 from mainstay.service.inbound.problems.refusal import RawHeaders
 
@@ -58,3 +58,17 @@ async def send_whole(
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body if with_body else b""})
+
+
+def without_body(send: Send) -> Send:
+    """Return a ``send`` that drops bodies: over HTTP/2 a server sends what an app says to HEAD."""
+
+    def bare(message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.body":
+            return send({**message, "body": b""})
+        if kind == "http.response.pathsend":
+            return send({"type": "http.response.body", "body": b""})
+        return send(message)
+
+    return bare

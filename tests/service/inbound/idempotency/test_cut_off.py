@@ -112,7 +112,7 @@ def test_a_file_is_sent_in_parts_so_that_it_can_be_kept() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["extensions"])
 
-    extensions = {"http.response.pathsend": {}, "http.response.zerocopysend": {}, "tls": {}}
+    extensions: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}, "tls": {}}
     scope: dict[str, Any] = {"type": "http", "query_string": b"", "extensions": extensions}
     scope["mainstay.exchange"] = exchange_of(scope, Request())
 
@@ -122,6 +122,9 @@ def test_a_file_is_sent_in_parts_so_that_it_can_be_kept() -> None:
     async def send(message: Any) -> None:
         raise AssertionError(message)
 
-    asyncio.run(AsgiKeyed(kind.idempotency, app)(scope, receive, send))
+    async def asked() -> None:
+        await AsgiKeyed(kind.idempotency, app)(scope, receive, send)
+
+    asyncio.run(asked())
     assert seen == [{"tls": {}}]
     assert len(extensions) == 3, "the server's own stay as they are"

@@ -25,7 +25,7 @@ FAILED = Refusal.of(
 )
 
 
-def refusal_of(error: Exception) -> Refusal:
+def refusal_of(error: BaseException) -> Refusal:
     """Return what the client is told about an error that the app let through.
 
     A call that its policy rejected, or that took too long, is no fault of the app: the client may
