@@ -12,6 +12,7 @@ from tests.telemetry.traces.kit import MASKS, RESOURCE, span
 from tests.telemetry.traces.receiver import attributes_of
 
 from mainstay.telemetry.traces.otlp import (
+    READY_MAX,
     TEXT_CHARS_MAX,
     Masks,
     encoded,
@@ -120,6 +121,35 @@ def test_secrets_stay_in_the_process() -> None:
     assert "hunter2" not in told
     assert mail not in told
     assert "/users/" in told
+
+
+AGENT = "user_agent.original"
+
+
+def test_what_is_ready_is_as_masked_as_what_is_new() -> None:
+    mail = "jane" + "@" + "example.com"
+    masks = Masks(MASKS.mapping, MASKS.text)
+    one = span(name=f"call {mail}", attributes={AGENT: f"bot {mail}"}, vendors=f"a={mail}".encode())
+    first, again = parsed(one, masks), parsed(one, masks)
+    assert first == again
+    assert mail not in str(again)
+    assert attributes_of(again)[AGENT].startswith("bot ")
+
+
+def test_numbers_and_truths_that_are_equal_stay_apart() -> None:
+    masks = Masks(MASKS.mapping, MASKS.text)
+    for value in (1, True, 1.0, 1):
+        [found] = attributes_of(
+            parsed(span(attributes={"http.response.status_code": value}), masks)
+        ).values()
+        assert (type(found), found) == (type(value), value)
+
+
+def test_strangers_fill_no_memory() -> None:
+    masks = Masks(MASKS.mapping, MASKS.text)
+    for number in range(READY_MAX + 10):
+        encoded(span(attributes={AGENT: f"bot {number}"}), masks)
+    assert 0 < len(masks.ready) <= READY_MAX
 
 
 @given(st.integers(0, 2**63 - 1), st.text(max_size=40))

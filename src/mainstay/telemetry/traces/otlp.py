@@ -100,7 +100,7 @@ def _span(span: Span, masks: Masks) -> bytes:
     # trace_id and span_id, with their tags and lengths.
     parts = [bytes.fromhex(f"0a10{span.trace_id}1208{span.span_id}")]
     if span.vendors and (vendors := tracestate_of(span.vendors)):
-        parts.append(wire.text(3, vendors))
+        parts.append(wire.text(3, masks.text(vendors)))
     if span.parent_id is not None:
         parts.append(bytes.fromhex(f"2208{span.parent_id}"))
     start_ns = _nanos(span.start_s)
