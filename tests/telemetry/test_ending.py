@@ -96,8 +96,9 @@ def test_one_pass_says_what_the_parts_say(case: dict[str, Any]) -> None:
     one, each = World(), World()
     for changed in ({}, case, case, {}):
         one.ending.ended(*arrived(**changed))
+        exchange, ended_s = arrived(**changed)
         for part in (each.traces, each.requests, each.line):
-            part.ended(*arrived(**changed))
+            part.ended(exchange, ended_s)
     assert one.told() == each.told()
     assert len(one.kept.lines()) == 4
 
