@@ -6,7 +6,8 @@ Run this file as a program to write the golden file anew, and read the differenc
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from tests.telemetry.logs.sinks import Kept, burst_of, logs_into
@@ -51,6 +52,9 @@ def lines() -> dict[str, dict[str, Any]]:
 
 
 def _unhandled(door: Door, kept: Kept) -> dict[str, dict[str, Any]]:
+    before = sys.unraisablehook
+    # Another one's would be called as well, and looks at more than is there.
+    sys.unraisablehook = sys.__unraisablehook__
     leave = join_unhandled(door)
     try:
         thread = threading.Thread(target=lambda: 1 / 0)
@@ -58,9 +62,17 @@ def _unhandled(door: Door, kept: Kept) -> dict[str, dict[str, Any]]:
         thread.join()
         ended = kept.last()
         sys.excepthook(LookupError, LookupError(), None)
-        return {"a thread that ended by an error": ended, "the program's end": kept.last()}
+        end = kept.last()
+        told = SimpleNamespace(exc_type=LookupError, exc_value=LookupError(), object=_unhandled)
+        sys.unraisablehook(cast("sys.UnraisableHookArgs", told))
+        return {
+            "a thread that ended by an error": ended,
+            "the program's end": end,
+            "an error of a destructor": kept.last(),
+        }
     finally:
         leave()
+        sys.unraisablehook = before
 
 
 def page() -> str:
