@@ -273,10 +273,11 @@ def serve_granian_asgi(app: Any, drain: Drain, options: Options) -> None:
     if isinstance(app, AsgiShell):
         app.outermost = True
 
+    # What it is called by: to find that again for each request costs more than the call.
+    call = _drainable(app, drain).__call__
+
     async def serve() -> None:
-        server = Server(
-            _drainable(app, drain), interface=_asgi_interface(), **_granian_settings(options)
-        )
+        server = Server(call, interface=_asgi_interface(), **_granian_settings(options))
         loop = asyncio.get_running_loop()
         _take_signals(drain, functools.partial(loop.call_soon_threadsafe, server.stop))
         _open_probe_door(app, options, loop)
