@@ -47,6 +47,58 @@ def test_each_error_is_told_once_to_everybody() -> None:
     assert len(first) == 4
 
 
+class HidesDict(Exception):
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]  # What a program may do.
+        raise RuntimeError
+
+
+class LiesAboutDict(Exception):
+    __dict__ = property(lambda _: ().__iter__())
+
+
+class HidesAll(Exception):
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("kind", [HidesDict, LiesAboutDict, HidesAll])
+def test_an_error_whose_class_hides_everything_is_told_once(kind: type[Exception]) -> None:
+    told: list[Any] = []
+    lines = Lines()
+    failures = Failures(lambda *one: told.append(one), line=lines)
+    error = kind()
+    failures.unhandled(error, is_logged=False)
+    failures.unhandled(error, is_logged=False)
+    assert len(told) == 1
+    assert len(lines.told) == 1
+
+
+class Liar(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]  # As above.
+        raise RuntimeError
+
+
+class Nameless(Exception, metaclass=Liar):
+    pass
+
+
+def test_one_that_can_not_tell_takes_nothing_from_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Law: what is known of an error is told by whoever can; who can't is said on stderr."""
+
+    def raises(*_: object) -> None:
+        raise Nameless
+
+    lines = Lines()
+    Failures(raises, line=lines).unhandled(KeyError("hunter2"), is_logged=False)
+    assert len(lines.told) == 1
+    said = capsys.readouterr().err
+    assert said == "mainstay: a KeyError can't be told of: Nameless\n"
+
+
 def test_an_error_that_forbids_attributes_is_told_once_too() -> None:
     class Frozen(Exception):
         def __setattr__(self, name: str, value: object) -> None:

@@ -2,16 +2,20 @@
 
 import traceback
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from mainstay.core.trace import current_traced
 from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.telemetry.trail import class_of
 
 Told = Callable[[Exchange | None, BaseException, str], object]
 """Takes an error with its request, or None outside of one, and the name of background work."""
 
 _SEEN = "mainstay_told"
+
+# Any: a descriptor of C, which has no types. It does not ask the class.
+_DICT: Any = BaseException.__dict__["__dict__"]
 
 
 class Line(Protocol):
@@ -43,7 +47,7 @@ class Failures:
     The same error may come by a framework's signal and then from the shell.
 
     Args:
-        told: Who is told, in this order; none of them raises.
+        told: Who is told, in this order. One that raises takes nothing from the others.
         line: Told last, and not of what a framework has said a line about by itself.
     """
 
@@ -75,10 +79,13 @@ class Failures:
     ) -> None:
         if not is_news(error, _SEEN, exchange):
             return
-        for told in self._told:
-            told(exchange, error, work)
-        if not is_logged:
-            self._line.failed(exchange, error, work)
+        tells = self._told if is_logged else (*self._told, self._line.failed)
+        for told in tells:
+            try:
+                told(exchange, error, work)
+            except Exception as broken:  # noqa: BLE001  An error's own class may raise wherever it is looked at.
+                # By names that no class can lie about: the rest of it may raise again.
+                complain(f"mainstay: a {class_of(error)} can't be told of: {class_of(broken)}\n")
 
 
 def is_news(error: BaseException, mark: str, exchange: Exchange | None) -> bool:
@@ -93,11 +100,14 @@ def is_news(error: BaseException, mark: str, exchange: Exchange | None) -> bool:
     """
     # Its id, since the error must not hold the request.
     here = "" if exchange is None else exchange.trace.span_id
-    # Not through setattr, which a class may forbid.
-    seen = vars(error)
-    known = seen.get(mark) == here
-    seen[mark] = here
-    return not known
+    try:
+        # Not through setattr, which a class may forbid; nor through its own idea of its dict.
+        seen = _DICT.__get__(error)
+        known = seen.get(mark) == here
+        seen[mark] = here
+    except Exception:  # noqa: BLE001  Rather told twice than never.
+        return True
+    return bool(not known)
 
 
 def exchange_here() -> Exchange | None:

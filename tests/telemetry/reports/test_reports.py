@@ -306,9 +306,16 @@ def test_no_declaration_no_reports() -> None:
     assert made is None
 
 
-def test_a_dsn_that_is_none_stops_the_start_and_is_not_shown() -> None:
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "http://hunter2", "http://hunter2@h:hunter2/1", "http://hunter2@h:99999/1",
+        "http://hunter2@[::1/1", "hunter2",
+    ],
+)  # fmt: skip
+def test_a_dsn_that_is_none_stops_the_start_and_is_not_shown(dsn: str) -> None:
     with pytest.raises(ConfigInvalid) as raised_error:
-        make("http://hunter2")
+        make(dsn)
     assert "hunter2" not in str(raised_error.value)
     assert raised_error.value.__cause__ is None
 

@@ -69,6 +69,7 @@ def client_of(sender: Sender, hide: Callable[[Any], Any], lost: Callable[[str], 
             shutdown_timeout=SHUTDOWN_S,
             debug=False,
         )
-    except BadDsn:
+    except (BadDsn, ValueError):
+        # The second one is of urlsplit, about ports and brackets.
         # Without the cause, which repeats the DSN.
         raise ConfigInvalid(("`telemetry.errors.dsn` is no DSN of Sentry's",)) from None
