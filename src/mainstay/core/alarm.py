@@ -292,6 +292,9 @@ class Lane:
         if outer is not None and covered(outer, alarm.expires_s, alarm.task, self._clock):
             alarm.parked = NOWHERE
             return
+        if alarm.expires_s == math.inf:
+            alarm.parked = NOWHERE
+            return
         left_s = alarm.expires_s - began_s
         loop = get_running_loop()
         alarms, width_s = alarms_of(loop, self._clock), self._width_s

@@ -78,6 +78,8 @@ class Arriving:
         flight.is_reading = True
         flight.watch(self._watch)
         first = _read(flight, stream, wanted)
+        # How slowly its client sends is no latency of the service.
+        flight.ready_s = self._inbound.clock.monotonic_s()
         if not flight.claim() or flight.is_late():
             return BODY_LATE
         is_whole = len(first) < wanted if length is None else len(first) == length

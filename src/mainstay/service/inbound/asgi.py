@@ -14,6 +14,7 @@ from mainstay.core.trace import enter_trace, entered_trace, leave_trace
 from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.boarding import board
 from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
+from mainstay.service.inbound.early_body import Arrivals, EarlyBody
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, lookup
 from mainstay.service.inbound.flight import Flight
 from mainstay.service.inbound.handshake import DENIAL, spare_denial
@@ -62,6 +63,7 @@ class AsgiShell:
         # attribute, since CPython then leaves it as it is.
         self._plan = (inbound, inbound.probes.routes, keyed, keyed_app, self._app)
         self._has_lifespan = False
+        self._arrivals = Arrivals()
 
     def __getattr__(self, name: str) -> Any:
         # Any: it is the wrapped app's attribute. Reached only for names that the shell lacks.
@@ -95,6 +97,13 @@ class AsgiShell:
                 refusal = await limits.aask(flight) if limits.waits else limits.ask(flight, now_s)
             if refusal is None and flight.expires_s <= now_s:
                 refusal = NO_TIME
+            if refusal is None and (
+                flight.method != "GET"
+                or flight.has_length
+                or flight.has_chunks
+                or scope["http_version"] > "1.1"
+            ):
+                receive = await self._take_in(flight, receive)
             if refusal is None and admission is not None:
                 flight.admitted = admission.enter(flight)
                 if not flight.admitted:
@@ -103,13 +112,9 @@ class AsgiShell:
             if refusal is not None:
                 await self._turn_away(flight, refusal)
                 return
-            if flight.method != "GET" or flight.has_chunks or scope["http_version"] > "1.1":
-                if flight.method == "HEAD" and scope["http_version"] > "1.1":
-                    flight.deliver = without_body(flight.deliver)
-                if perimeter.must_count(flight):
-                    receive = flight.counted(receive)
-            inbound.lane.arm(flight, now_s)
-            flight.armed = True
+            if not flight.armed:
+                inbound.lane.arm(flight, now_s)
+                flight.armed = True
             if flight.method in keyed:
                 app = keyed_app
             await app(scope, receive, flight.send)
@@ -155,6 +160,29 @@ class AsgiShell:
             # The scope leads to the flight and the flight to the scope: a circle for the collector
             # in every request, with all that the framework hung on it.
             scope.pop(EXCHANGE_KEY, None)
+
+    async def _take_in(self, flight: Flight, receive: Receive) -> Receive:
+        """Wait for the beginning of a body; return what gives the app all of it.
+
+        Raises:
+            Refused: It is longer than it may be.
+        """
+        inbound = self.inbound
+        if flight.method == "HEAD" and flight.scope["http_version"] > "1.1":
+            flight.deliver = without_body(flight.deliver)
+        if inbound.perimeter.must_count(flight):
+            receive = flight.counted(receive)
+        if not (flight.has_length or flight.has_chunks) and (
+            flight.method == "GET" or flight.scope["http_version"] <= "1.1"
+        ):
+            return receive
+        inbound.lane.arm(flight, flight.started_s)
+        flight.armed = True
+        early = EarlyBody(flight, receive)
+        await early.arrive(self._arrivals)
+        # How slowly its client sends is no latency of the service.
+        flight.ready_s = inbound.now_s()
+        return early
 
     async def _turn_away(self, flight: Flight, said: Refusal | Preflight) -> None:
         if isinstance(said, Preflight):

@@ -37,7 +37,8 @@ def board(inbound: Inbound, scope: Scope, send: Send) -> Flight:  # noqa: PLR091
     flight.begun_s = 0.0
     flight.status = flight.size = flight.priority = 0
     flight.noted = flight.error = flight.refusal = flight.held = flight.bounded = None
-    flight.admitted = flight.armed = flight.finished = flight.is_cut = False
+    flight.admitted = flight.armed = flight.finished = False
+    flight.is_cut = flight.is_reading = False
     client, trust, named = scope.get("client"), inbound.trust, None
     flight.peer = flight.client = peer = client[0] if client else None
     trusted = trust.known.get(peer)
@@ -66,7 +67,7 @@ def board(inbound: Inbound, scope: Scope, send: Send) -> Flight:  # noqa: PLR091
     flight.retrying = ()
     flight.outer = current()
     now = inbound.now_s
-    flight.started_s = now_s = now()
+    flight.started_s = flight.ready_s = now_s = now()
     deadline_s = inbound.deadline_s
     if (
         b"x-envoy-expected-rq-timeout-ms" in headers

@@ -48,6 +48,8 @@ class Exchange(Alarm):
         span_id: This request's own part of its trace, where it has one already.
         priority: 0 is critical, 3 is low; see ``admission``.
         started_s: Monotonic.
+        ready_s: Monotonic: when nothing but the service was in its way any more: the beginning of
+            its body was there, and a place of admission.
         begun_s: Monotonic: when the answer began; 0 before that.
         expires_s: Monotonic: when the answer must have begun; infinite where nothing says so.
         noted: Headers for the answer that parts ask for; None while there are none.
@@ -69,6 +71,7 @@ class Exchange(Alarm):
         "path",
         "peer",
         "priority",
+        "ready_s",
         "refusal",
         "request_id",
         "rng",
@@ -95,6 +98,7 @@ class Exchange(Alarm):
     span_id: str | None
     priority: int
     started_s: float
+    ready_s: float
     begun_s: float
     noted: list[tuple[bytes, bytes]] | None
     status: int

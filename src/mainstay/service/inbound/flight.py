@@ -14,8 +14,9 @@ from mainstay.service.inbound.perimeter.body import BoundedReceive
 from mainstay.service.inbound.perimeter.outfit import CONTENT_TYPE, EVENTS, REQUEST_ID, Outfit
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.encoded import decoded
-from mainstay.service.inbound.problems.failure import FAILED, OVERRAN, refusal_of
+from mainstay.service.inbound.problems.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
+from mainstay.service.inbound.readers import READER_S
 from mainstay.service.inbound.unanswered import HandlerEnded
 
 HELD_BYTES_MAX = 65_536
@@ -46,11 +47,12 @@ class Flight(Exchange):
         held: Messages of an error that are kept back; None where none is.
         is_cut: Whether it was answered in the app's place since its time was up: what the app says
             from then on goes nowhere.
+        is_reading: Whether it waits for more of its client's body.
     """
 
     __slots__ = (
         "_late", "admitted", "armed", "bounded", "deliver", "finished", "has_chunks", "has_length",
-        "held", "inbound", "is_cut", "is_secure",
+        "held", "inbound", "is_cut", "is_reading", "is_secure",
     )  # fmt: skip
 
     inbound: Inbound
@@ -64,6 +66,7 @@ class Flight(Exchange):
     finished: bool
     held: list[Message] | None
     is_cut: bool
+    is_reading: bool
     _late: asyncio.Task[None]
 
     @property
@@ -103,19 +106,40 @@ class Flight(Exchange):
             self.finished = finished = not message.get("more_body")
             if self.held is not None:
                 return self._hold(message)
-            if finished and self.admitted:
+            if self.admitted:
+                if not finished:
+                    return self._hand_over(message)
                 # What an app does when it has answered is background work, and holds no place.
                 self.admitted = False
                 inbound = self.inbound
                 now = inbound.now_s
                 inbound.admission.leave(self, now())  # type: ignore[union-attr]  # It admitted it.
         elif kind == "http.response.pathsend":
-            self.finished = True
-            if self.held is not None:
-                self.held.append(message)
-                return self._release()
+            return self._send_file(message)
         send = self.deliver
         return send(message)
+
+    def _send_file(self, message: Message) -> Awaitable[None]:
+        """Hand on a file that the server sends by itself, as fast as its client reads."""
+        self.finished = True
+        if self.held is not None:
+            self.held.append(message)
+            return self._release()
+        if self.admitted:
+            self.leave(self.begun_s)
+        return self.deliver(message)
+
+    async def _hand_over(self, message: Message) -> None:
+        """Send a part of a stream; a client that doesn't read it holds no place for long."""
+        timer = asyncio.get_running_loop().call_later(READER_S, self._make_room)
+        try:
+            await self.deliver(message)
+        finally:
+            timer.cancel()
+
+    def _make_room(self) -> None:
+        if self.admitted:
+            self.leave(self.inbound.now_s())
 
     def _is_held(self, start: Message) -> bool:
         """Return whether an error of the app is kept back until it is known what becomes of it."""
@@ -264,7 +288,9 @@ class Flight(Exchange):
         """Answer in the app's place: its time is up, and its answer has not begun."""
         self.is_cut = True
         self.held = None
-        self._late = asyncio.get_running_loop().create_task(self._answer(OVERRAN))
+        # Of a client that sends too slowly, the service can't be said to be late.
+        refusal = BODY_LATE if self.is_reading else OVERRAN
+        self._late = asyncio.get_running_loop().create_task(self._answer(refusal))
 
     async def settle(self) -> None:
         """Wait until the answer in the app's place is sent; a client that has left is no matter."""

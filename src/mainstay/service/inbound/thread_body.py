@@ -1,9 +1,12 @@
 """Bodies of answers over WSGI: what is sent while it is made, and what was read already."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from itertools import chain
 from typing import Protocol
+
+
+TEXT = "an app over WSGI answers with parts that are bytes"
 
 
 class Underway(Protocol):
@@ -11,9 +14,11 @@ class Underway(Protocol):
 
     Attributes:
         size: Bytes of the body so far.
+        given_s: Monotonic: when its last part was given away; 0 while the next is made.
     """
 
     size: int
+    given_s: float
 
     def end(self, error: str | None) -> None:
         """Note that the answer has ended; once."""
@@ -29,12 +34,18 @@ class StreamedBody:
 
     Each step runs in the context of the app's call: its trace, its deadline, and whatever context
     variables the app has set.
+
+    Args:
+        body: The app's.
+        flight: The request.
+        now: Returns the monotonic time.
     """
 
-    __slots__ = ("_body", "_flight", "_next", "_run")
+    __slots__ = ("_body", "_flight", "_next", "_now", "_run")
 
-    def __init__(self, body: Iterable[bytes], flight: Underway) -> None:
+    def __init__(self, body: Iterable[bytes], flight: Underway, now: Callable[[], float]) -> None:
         self._body = body
+        self._now = now
         self._flight = flight
         self._next = iter(body).__next__
         self._run = copy_context().run
@@ -44,8 +55,11 @@ class StreamedBody:
 
     def __next__(self) -> bytes:
         flight = self._flight
+        flight.given_s = 0.0
         try:
             part = self._run(self._next)
+            if type(part) is str:
+                raise TypeError(TEXT)
         except StopIteration:
             flight.end(None)
             raise
@@ -54,6 +68,8 @@ class StreamedBody:
             flight.broke(error)
             raise
         flight.size += len(part)
+        now = self._now
+        flight.given_s = now()
         return part
 
     def close(self) -> None:

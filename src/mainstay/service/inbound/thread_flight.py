@@ -29,7 +29,9 @@ from mainstay.service.inbound.problems.encoded import decoded
 from mainstay.service.inbound.problems.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.problems.problem import VARY
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
-from mainstay.service.inbound.thread_body import JoinedBody, StreamedBody, close_body
+from mainstay.service.inbound.thread_body import TEXT, JoinedBody, StreamedBody, close_body
+from mainstay.service.inbound.thread_error import HELD_BYTES_MAX, gathered
+from mainstay.service.inbound.unanswered import HandlerEnded
 from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
 from mainstay.service.inbound.wsgi_types import Environ, StartResponse
 
@@ -37,9 +39,7 @@ if TYPE_CHECKING:
     from collections import deque
 
     from mainstay.core.scope import Scope
-
-HELD_BYTES_MAX = 65_536
-"""So much of an error's body is read to make a problem document of it."""
+    from mainstay.service.inbound.readers import Readers
 
 _CLOSE = ("Connection", "close")
 _ERRORS_FROM = 400
@@ -57,6 +57,8 @@ class ThreadFlight(Exchange):
             from then on goes nowhere.
         is_reading: Whether its thread waits for the client's body.
         turns: Where its turn to send a body goes back to; None without one.
+        given_s: When the last part of a stream was given to the server; 0 while the next is made.
+        readers: Who is told of a stream that holds a place; None where nobody is.
     """
 
     __slots__ = (
@@ -67,12 +69,16 @@ class ThreadFlight(Exchange):
         "_inbound",
         "_said",
         "_start_response",
+        "_streams",
+        "_vacated",
         "_watch",
         "_written",
         "admitted",
         "deadline",
+        "given_s",
         "is_cut",
         "is_reading",
+        "readers",
         "turns",
     )
 
@@ -86,6 +92,7 @@ class ThreadFlight(Exchange):
         self._headers: TextHeaders = []
         self._answer: Answer | None = environ.pop(ANSWER_KEY, None)
         self._watch: Watch | None = None
+        self._vacated = False
         self.scope = environ
         self.kind = "http"
         self.method = environ["REQUEST_METHOD"]
@@ -102,6 +109,9 @@ class ThreadFlight(Exchange):
         self.is_cut = False
         self.is_reading = False
         self.turns: deque[None] | None = None
+        self.given_s = 0.0
+        self.readers: Readers | None = None
+        self._streams: Readers | None = None
 
     def count_input(self) -> None:
         """Have the body counted, whose length no header says, where there is a bound for it."""
@@ -130,17 +140,29 @@ class ThreadFlight(Exchange):
         is_reading = self.is_reading
         token = enter_trace(self)
         try:
-            refusal = BODY_LATE if is_reading else OVERRAN
-            document, headers = self._problem(refusal)
+            self.refusal = refusal = BODY_LATE if is_reading else OVERRAN
+            document, headers = self._document(refusal)
             self.begun_s = self._inbound.clock.monotonic_s()
             if is_reading:
                 # It waits for its client and works for nobody: neither a place is for that, nor
                 # the time of the drain.
                 self._inbound.drain.flights.discard(self)
-                self._leave(self.begun_s)
+                self._vacated, self.admitted = self.admitted, False
             assert self._answer is not None, "only such are watched"
             # By what is at hand here: the app may say another in this very moment.
             self._answer(refusal.status, self._dressed(headers), document)
+        finally:
+            leave_trace(token)
+
+    def after_cut(self) -> None:
+        """Give back what the answer in the app's place made free, and tell who listens."""
+        refusal, admission = self.refusal, self._inbound.admission
+        token = enter_trace(self)
+        try:
+            if self._vacated and admission is not None:
+                admission.leave(self, self.begun_s)
+            if refusal is not None:
+                self._inbound.refused(self, refusal)
         finally:
             leave_trace(token)
 
@@ -165,8 +187,16 @@ class ThreadFlight(Exchange):
         if not self._said:
             # A generator says how its answer begins when its first part is asked for.
             body = JoinedBody(list(islice(rest := iter(body), 1)), rest, body)
+            if not self._said and not self.is_cut:
+                raise HandlerEnded("the app answered without a call of start_response")
         if self._written is not None:
             body = JoinedBody(self._written, iter(body), body)
+        is_error = self.status >= _ERRORS_FROM and (
+            self._inbound.problem_errors or self.status == FAILED.status
+        )
+        if is_error and not self.is_cut:
+            # Its client has nothing yet, and so its deadline holds on.
+            body = self._gathered(body)
         late = self.is_late()
         if not self.claim():
             close_body(body)
@@ -174,16 +204,18 @@ class ThreadFlight(Exchange):
         if late or (self._counted is not None and self._counted.exceeded):
             close_body(body)
             return self.refuse(OVERRAN if late or self._counted is None else self._counted.refusal)
-        if self.status >= _ERRORS_FROM and (
-            self._inbound.problem_errors or self.status == FAILED.status
-        ):
+        if is_error and type(body) is list:
             body = self._converted(body)
         if type(body) is list or type(body) is tuple:
             for part in body:
+                if type(part) is str:
+                    raise TypeError(TEXT)
                 self.size += len(part)
             self.begin()
             self.end(None)
             return body
+        if body is None or type(body) is bytes or type(body) is str:
+            raise TypeError(TEXT)
         file_wrapper = self.scope.get("wsgi.file_wrapper")
         if isinstance(file_wrapper, type) and isinstance(body, file_wrapper):
             # The server sends its own file wrapper without Python; a wrapper around it would undo
@@ -192,14 +224,17 @@ class ThreadFlight(Exchange):
             self.end(None)
             return body
         self.begin()
-        return StreamedBody(body, self)
+        if self.admitted and self.readers is not None:
+            self._streams = self.readers
+            self._streams.add(self)
+        return StreamedBody(body, self, self._inbound.clock.monotonic_s)
 
     def begin(self) -> None:
         """Tell the server how the answer begins, once."""
         self.begun_s = self._inbound.clock.monotonic_s()
         if self.deadline is not None:
             # From here on a stream may take as long as it likes, and so may calls that it makes.
-            self.deadline.expires_s = math.inf
+            self.deadline.expires_s = self.expires_s = math.inf
         self._start_response(self._said, self._dressed(self._headers))
 
     def turn_away(self, said: Refusal | Preflight) -> Iterable[bytes]:
@@ -232,29 +267,38 @@ class ThreadFlight(Exchange):
             self.end(self.error)
         return [document]
 
-    def fail(self, error: Exception) -> Iterable[bytes]:
+    def drop(self, body: Iterable[bytes]) -> None:
+        """Close what an app gave and nobody gets; where that fails, it is told."""
+        try:
+            close_body(body)
+        except Exception as error:  # noqa: BLE001  The app's, beside what its client is told.
+            self._inbound.failed(self, error)
+
+    def fail(self, error: BaseException) -> Iterable[bytes]:
         """Answer for an app that raised; the error ends here unless an answer has begun."""
         self.error = type(error).__name__
         refusal = refusal_of(error)
         if not self.claim():
             if refusal is FAILED:
-                self._inbound.failed(self, error)
+                self._inbound.report(self, error)
             return self._nowhere()
         if self.begun_s:
-            self._inbound.failed(self, error)
+            self._inbound.report(self, error)
             self.end(self.error)
-            raise error
+            if isinstance(error, Exception):
+                raise error
+            raise HandlerEnded(f"the handler ended by {self.error}") from error
         if self.is_late():
             refusal = OVERRAN
         if refusal is FAILED:
-            self._inbound.failed(self, error)
+            self._inbound.report(self, error)
         elif refusal is OVERRAN:
             self._inbound.complain_of(self, error)
         return self.refuse(refusal)
 
     def broke(self, error: BaseException) -> None:
         """End with an answer of which the rest can't be made."""
-        self._inbound.failed(self, error)
+        self._inbound.report(self, error)
         self.end(type(error).__name__)
 
     def end(self, error: str | None) -> None:
@@ -280,9 +324,19 @@ class ThreadFlight(Exchange):
 
     def _leave(self, now_s: float) -> None:
         """Give the place of admission back, if it has one."""
+        streams, self._streams = self._streams, None
+        if streams is not None and not streams.take(self):
+            # Somebody who needed it has taken it.
+            self.admitted = False
         if self.admitted and self._inbound.admission is not None:
             self.admitted = False
             self._inbound.admission.leave(self, now_s)
+
+    def make_room(self) -> None:
+        """Give the place back, in another thread, which has taken it."""
+        admission = self._inbound.admission
+        assert admission is not None, "a place is of admission"
+        admission.leave(self, self._inbound.clock.monotonic_s())
 
     def _nowhere(self) -> Iterable[bytes]:
         """End without an answer: the client has had one."""
@@ -292,6 +346,10 @@ class ThreadFlight(Exchange):
     def _problem(self, refusal: Refusal) -> tuple[bytes, TextHeaders]:
         """Note that it ends with a refusal, and return the body and the headers for it."""
         self._inbound.refused(self, refusal)
+        return self._document(refusal)
+
+    def _document(self, refusal: Refusal) -> tuple[bytes, TextHeaders]:
+        """As ``_problem``, and tell nobody."""
         kind, document = self._inbound.told(self, refusal)
         self.status, self.size = refusal.status, len(document)
         headers = [
@@ -330,27 +388,19 @@ class ThreadFlight(Exchange):
             headers.append(_CLOSE)
         return headers
 
-    def _converted(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """Return an error of the app as a problem document, or as it is where it stays so."""
+    def _gathered(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """Return the parts of an error of the app as a list, if they may be put in other words."""
         kind = self._header("content-type")
         if kind is not None and kind.startswith(_EVENTS):
-            return body
-        # A second part without a length is a stream's, whose reader waits for each. Nobody can
-        # tell from the first alone, since whole bodies of one part often come without, too.
-        is_whole = type(body) is list or type(body) is tuple or self._header("content-length")
-        parts: list[bytes] = []
-        size = 0
-        rest = iter(body)
-        for part in rest:
-            is_second = size > 0 and part
-            parts.append(part)
-            size += len(part)
-            if size > HELD_BYTES_MAX or (is_second and not is_whole):
-                return JoinedBody(parts, rest, body)
+            return JoinedBody([], iter(body), body)
+        is_list = type(body) is list or type(body) is tuple
+        return gathered(body, is_whole=is_list or self._header("content-length") is not None)
+
+    def _converted(self, parts: list[bytes]) -> list[bytes]:
+        """Return an error of the app as a problem document, or as it is where it stays so."""
         encoding = self._header("content-encoding") or ""
         plain = decoded(b"".join(parts), encoding, bytes_max=HELD_BYTES_MAX)
-        told = self._inbound.document_of(self, kind, plain)
-        close_body(body)
+        told = self._inbound.document_of(self, self._header("content-type"), plain)
         if told is None:
             return parts
         kind_told, document = told

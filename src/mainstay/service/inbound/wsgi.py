@@ -16,6 +16,7 @@ from mainstay.service.inbound.idempotency.wsgi import WsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.problems.failure import NO_TIME
 from mainstay.service.inbound.problems.refusal import Refused
+from mainstay.service.inbound.readers import Readers
 from mainstay.service.inbound.sessions.wsgi import WsgiSessions
 from mainstay.service.inbound.thread_flight import ThreadFlight
 from mainstay.service.inbound.watch import Watch
@@ -52,6 +53,7 @@ class WsgiShell:
         self._routes = inbound.probes.routes
         self._watch = Watch(inbound.clock)
         self._arriving = Arriving(inbound, self._watch)
+        self._readers = Readers()
         # WSGI has no lifespan: an app that could be made has started.
         inbound.drain.started = True
 
@@ -74,6 +76,7 @@ class WsgiShell:
         inbound.drain.flights.add(flight)
         trace_token = enter_trace(flight)
         scope_token = None
+        body: Iterable[bytes] = ()
         try:
             # What a header shows is asked first, and nobody waits in a queue without time left.
             refusal = inbound.perimeter.ask(flight)
@@ -90,24 +93,29 @@ class WsgiShell:
             if refusal is None and admission is not None:
                 flight.admitted = admission.enter(flight)
                 if not flight.admitted:
+                    self._readers.make_room(inbound.clock.monotonic_s())
                     refusal = admission.wait_in_thread(flight)
                     flight.admitted = refusal is None
             if refusal is not None:
                 return flight.turn_away(refusal)
+            flight.readers = self._readers
             flight.watch(self._watch)
             scope = new_scope(inbound.clock, flight.expires_s, (), current())
             flight.deadline = scope
             scope_token = enter(scope)
             app = self._keyed_app if method in self._keyed else self._app
-            return flight.answer(app(environ, flight.start_response))
+            body = app(environ, flight.start_response)
+            return flight.answer(body)
         except Refused as error:
+            flight.drop(body)
             return flight.refuse(error.refusal)
-        except Exception as error:  # noqa: BLE001  Whatever the app raises, its client gets an answer.
-            return flight.fail(error)
-        except BaseException as error:
+        except KeyboardInterrupt as error:
             flight.claim()
             flight.end(type(error).__name__)
             raise
+        except BaseException as error:  # noqa: BLE001  Whatever the app raises, its client gets an answer.
+            flight.drop(body)
+            return flight.fail(error)
         finally:
             if scope_token is not None:
                 back(scope_token)
@@ -134,7 +142,7 @@ class WsgiShell:
             request_id = flight.span_id = new_span_id(rng)
         flight.request_id = request_id
         environ[EXCHANGE_KEY] = flight
-        now_s = flight.started_s = inbound.clock.monotonic_s()
+        now_s = flight.started_s = flight.ready_s = inbound.clock.monotonic_s()
         if (
             "HTTP_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS" in environ
             or "HTTP_X_REQUEST_TIMEOUT" in environ

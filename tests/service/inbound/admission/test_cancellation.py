@@ -18,7 +18,7 @@ HUGE_S = 50.0
 
 def is_idle(gate: Admission) -> bool:
     stats = gate.stats()
-    return stats.in_flight == stats.waiting == 0 and gate._waited == {}
+    return stats.in_flight == stats.waiting == 0
 
 
 async def request(gate: Admission, clock: VirtualClock, priority: int = 2) -> bool:

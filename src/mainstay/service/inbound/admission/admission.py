@@ -52,7 +52,7 @@ class Admission:
     __slots__ = (
         "_acquire", "_bounds", "_calm_s", "_clock", "_events", "_in_flight", "_limiter", "_lock",
         "_news", "_options", "_overload", "_pressure", "_priorities", "_queue", "_refused",
-        "_release", "_rng", "_told", "_waited", "fixed_priority", "priority_of",
+        "_release", "_rng", "_told", "fixed_priority", "priority_of",
     )  # fmt: skip
 
     def __init__(
@@ -74,8 +74,6 @@ class Admission:
         self._in_flight = 0
         self._calm_s = 0.0
         self._begin()
-        # When those were admitted that had to wait for it: so their wait is no latency.
-        self._waited: dict[Exchange, float] = {}
         self._refused = [0] * NOBODY
         # (since when, refused before) while overload is told; events to tell outside the lock.
         self._overload: tuple[float, int] | None = None
@@ -171,7 +169,7 @@ class Admission:
     def leave(self, exchange: Exchange, now_s: float) -> None:
         """Give the place of an admitted request back, exactly once.
 
-        Its latency counts from its admission until its answer began, if it was answered: not
+        Its latency counts from when it was ready until its answer began, if it was answered: not
         where its client left, where it failed or where it was refused after all. Where its time
         was up, it counts as at least as long as that.
         """
@@ -182,9 +180,7 @@ class Admission:
             in_flight = self._in_flight
             assert in_flight > 0, "each leave has its enter"
             self._in_flight = in_flight - 1
-            since_s = exchange.started_s
-            if self._waited:
-                since_s = self._waited.pop(exchange, since_s)
+            since_s = exchange.ready_s
             if limiter is not None:
                 limiter.done += 1
                 if exchange.refusal is None:
@@ -253,7 +249,8 @@ class Admission:
         is_late = now_s >= exchange.expires_s
         with self._lock:
             if waiter.granted and not is_late:
-                self._waited[exchange] = now_s
+                # Its wait is no latency.
+                exchange.ready_s = now_s
                 return None
             self._withdraw(waiter, now_s)
             self._refused[waiter.priority] += 1
