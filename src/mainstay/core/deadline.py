@@ -10,7 +10,7 @@ from types import TracebackType
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.errors import DeadlineExceeded
-from mainstay.core.scope import CURRENT, Scope, expiry_s, leave, region_scope
+from mainstay.core.scope import CURRENT, Scope, enter_region, expiry_s, leave, region_scope
 
 
 def remaining_s() -> float | None:
@@ -47,7 +47,7 @@ class DeadlineRegion:
         return min(own_s, expiry_s(outer, self._clock))
 
     def __enter__(self) -> None:
-        CURRENT.set(region_scope(self._expires_s(CURRENT.get()), self._clock, self))
+        enter_region(region_scope(self._expires_s(CURRENT.get()), self._clock, self))
 
     def __exit__(
         self,
@@ -64,7 +64,7 @@ class DeadlineRegion:
         outer = CURRENT.get()
         retrying = () if outer is None else outer.retrying
         expires_s = self._expires_s(outer)
-        CURRENT.set(region_alarm(self._clock, expires_s, retrying, outer, self))
+        enter_region(region_alarm(self._clock, expires_s, retrying, outer, self))
 
     async def __aexit__(
         self,
@@ -82,7 +82,7 @@ class DetachedRegion:
     __slots__ = ()
 
     def __enter__(self) -> None:
-        CURRENT.set(region_scope(math.inf, SYSTEM_CLOCK, self, free=True))
+        enter_region(region_scope(math.inf, SYSTEM_CLOCK, self, free=True))
 
     def __exit__(
         self,

@@ -20,17 +20,19 @@ class Scope:
         expires_s: Monotonic seconds of the clock; infinite where nothing bounds the time.
         retrying: Names of the policies that try this code again when it fails, outer first.
         outer: The scope around this one, or None.
+        home: Of a region's alone: tells the context in which it is current; None once it was left.
         traced: Whether scopes of this class have a trace, which is that of what runs within; see
             ``core.trace``.
     """
 
-    __slots__ = ("clock", "expires_s", "outer", "retrying")
+    __slots__ = ("clock", "expires_s", "home", "outer", "retrying")
 
     traced: ClassVar[bool] = False
     clock: Clock
     expires_s: float
     retrying: tuple[str, ...]
     outer: "Scope | None"
+    home: "Token[Scope | None] | None"
 
     def silence(self, error: BaseException | None) -> bool:  # noqa: ARG002  What an alarm needs.
         """End what was to happen when it expires; see ``Alarm``.
@@ -112,6 +114,33 @@ def expiry_s(scope: Scope | None, clock: Clock) -> float:
     return scope.expires_s - scope.clock.monotonic_s() + clock.monotonic_s()
 
 
+def enter_region(scope: Scope) -> None:
+    """Make the scope of a region current."""
+    scope.home = CURRENT.set(scope)
+
+
+def leave_region(scope: Scope, around: Scope | None) -> None:
+    """Make the scope around that of a region current.
+
+    In a copy of the context in which it began, as where a generator is closed from elsewhere, it
+    stays the current one there; so it bounds nothing any more.
+
+    Args:
+        scope: The current one, which ``enter_region`` made current.
+        around: What is current from now on.
+    """
+    home, scope.home = scope.home, None
+    if home is not None:
+        try:
+            CURRENT.reset(home)
+        except ValueError:
+            scope.expires_s = expiry_s(scope.outer, scope.clock)
+        else:
+            if around is scope.outer:
+                return
+    CURRENT.set(around)
+
+
 def leave(region: object) -> Scope:
     """Make the scope around that of ``region`` current again, and return the one that was left.
 
@@ -121,5 +150,5 @@ def leave(region: object) -> Scope:
     scope = CURRENT.get()
     if scope is None or getattr(scope, "region", None) is not region:
         raise PolicyMisused("regions must be left in the reverse order, and where they were begun")
-    CURRENT.set(scope.outer)
+    leave_region(scope, scope.outer)
     return scope

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import contextvars
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -183,3 +184,72 @@ def test_a_region_that_its_deadline_ended_says_so() -> None:
                 await asyncio.sleep(9)
 
     run_virtual(scenario())
+
+
+def test_a_generator_that_is_left_early_bounds_nothing_any_more() -> None:
+    """Asyncio closes it in a task of its own, whose context is a copy of ours."""
+    policy = Policy(name="db", deadline=Deadline("300ms"))
+    regions: list[Any] = [policy, deadline("300ms")]
+
+    async def rows(region: Any) -> AsyncIterator[int]:
+        async with region:
+            yield 1
+            yield 2
+
+    async def main(region: Any) -> float | None:
+        async for _ in rows(region):
+            break
+        gc.collect()
+        await asyncio.sleep(0.5)
+        return remaining_s()
+
+    for region in regions:
+        assert run_virtual(main(region)) is None
+
+
+def test_a_generator_that_is_closed_in_a_copy_of_its_context_bounds_nothing_any_more() -> None:
+    clock = VirtualClock()
+    policy = Policy(name="db", deadline=Deadline("300ms"), clock=clock)
+    regions: list[Any] = [policy, deadline("300ms", clock=clock)]
+
+    def rows(region: Any) -> Generator[int, None, None]:
+        with region:
+            yield 1
+
+    def check(region: Any) -> None:
+        generator = rows(region)
+        next(generator)
+        assert remaining_s() == pytest.approx(0.3)
+        elsewhere(generator.close)
+        assert remaining_s() is None
+
+    for region in regions:
+        elsewhere(partial(check, region))
+
+
+def test_a_stack_that_is_closed_in_another_task_ends_no_region_that_goes_on() -> None:
+    clock = VirtualClock()
+    policy = Policy(deadline=Deadline("300ms"), bulkhead=Bulkhead(limit=5), clock=clock)
+
+    async def begin() -> AsyncExitStack:
+        stack = AsyncExitStack()
+        await stack.enter_async_context(policy)
+        return stack
+
+    async def going_on() -> float:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        with pytest.raises(DeadlineExceeded):
+            async with policy:
+                await asyncio.sleep(1.0)
+        return loop.time() - began_s
+
+    async def main() -> float:
+        innocent = asyncio.ensure_future(going_on())
+        await asyncio.sleep(0.01)
+        stack = await asyncio.ensure_future(begin())
+        await asyncio.ensure_future(stack.aclose())
+        return await innocent
+
+    assert run_virtual(main(), clock=clock) == pytest.approx(0.3)
+    assert policy.stats().in_flight == 0

@@ -8,7 +8,7 @@ from asyncio import current_task
 
 from mainstay.core.alarm import Alarm, region_alarm
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
-from mainstay.core.scope import CURRENT, Scope, expiry_s, region_scope
+from mainstay.core.scope import CURRENT, Scope, enter_region, expiry_s, leave_region, region_scope
 from mainstay.service.outbound.course import (
     INFINITE,
     Course,
@@ -103,9 +103,14 @@ class Entry:
         finally:
             self._give_slot()
 
+    def is_going_on(self) -> bool:
+        """Return whether the task in which the region began may still end it."""
+        scope = self.scope
+        return isinstance(scope, Alarm) and not scope.task.done()
+
     def _set(self, scope: Scope) -> None:
         self.scope = scope
-        CURRENT.set(scope)
+        enter_region(scope)
 
     def _unset(self, error: BaseException | None) -> bool:
         """Make the scope around the region current again; return whether its alarm ended it."""
@@ -113,7 +118,7 @@ class Entry:
         assert scope is not None, "a region that is left was entered"
         now = CURRENT.get()
         if now is scope:
-            CURRENT.set(around(scope))
+            leave_region(scope, around(scope))
         else:
             # It ends elsewhere than it began, or before one within it: where its scope is still
             # the current one, it bounds nothing any more.
@@ -207,7 +212,8 @@ class Entries:
         for one in list(self._open):
             if one.place == place and self._close(one):
                 return one
-        for one in list(self._open):
+        # Those first whose task is over, which can't end their region any more.
+        for one in sorted(self._open, key=Entry.is_going_on):
             if self._close(one):
                 return one
         raise PolicyMisused("a region ends that was not begun, or is over already")
