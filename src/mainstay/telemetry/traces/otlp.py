@@ -35,6 +35,8 @@ _FEW = frozenset(
 )  # fmt: skip
 """Attributes that come again and again. To mask an agent's name costs as much as all the rest."""
 
+_REQUEST_ID = "mainstay.request_id"
+
 _HAS_REMOTE, _REMOTE = 0x100, 0x200
 """Bits of ``Span.flags`` beyond those of the trace: whether the next one is known, and it."""
 
@@ -108,7 +110,7 @@ def _span(span: Span, masks: Masks) -> bytes:
         masks.ready.get(("", span.name)) or _name_of(span.name, masks),
         wire.number(6, span.kind),
         _times(_START, start_ns, _END, max(start_ns, _nanos(span.end_s))),
-        _own_attributes(span.attributes, masks),
+        _own_attributes(span, masks),
     )
     if span.moments:
         parts += [wire.block(11, _moment(one, masks)) for one in span.moments]
@@ -130,12 +132,12 @@ def _name_of(name: str, masks: Masks) -> bytes:
     return masks.keep("", name, wire.text(5, masks.text(name[:TEXT_CHARS_MAX])))
 
 
-def _own_attributes(attributes: Attributes, masks: Masks) -> bytes:
+def _own_attributes(span: Span, masks: Masks) -> bytes:
     """Return the attributes of a span: those of few values first, which are ready mostly."""
     parts: list[bytes] = []
     rest: dict[str, object] = {}
     ready = masks.ready
-    for key, value in attributes.items():
+    for key, value in span.attributes.items():
         # No bool, which would be found as the number that it equals.
         if key in _FEW and (type(value) is str or type(value) is int):
             made = ready.get((key, value))
@@ -144,6 +146,9 @@ def _own_attributes(attributes: Attributes, masks: Masks) -> bytes:
                 if made is None
                 else made
             )
+        elif value == span.span_id and type(value) is str and key == _REQUEST_ID:
+            # Of our own making, so that there is nothing to hide.
+            parts.append(wire.block(9, _name(key) + wire.block(2, wire.text(1, value))))
         else:
             rest[key] = value
     parts.append(_attributes(9, rest, masks))
