@@ -12,7 +12,7 @@ from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.trace import arrive, enter_trace, leave_trace
 from mainstay.telemetry.logs import Logger, Logs
 from mainstay.telemetry.logs.logger import Door
-from mainstay.telemetry.logs.standard import join_standard
+from mainstay.telemetry.logs.standard import Standard
 from mainstay.telemetry.logs.unhandled import join_unhandled
 from mainstay.telemetry.logs.writer import stdout_writer
 
@@ -92,7 +92,7 @@ def main() -> None:
     way = sys.argv[1]
     door = Door(Logs(service="program", version="v1"))
     log = Logger("program", door)
-    join_standard(door)
+    Standard(door)
     join_unhandled(door)
     if way in {"forked", "stuck", "endless", "mixed"}:
         {"forked": forked, "stuck": stuck, "endless": endless, "mixed": mixed}[way](log)
