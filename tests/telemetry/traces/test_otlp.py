@@ -145,6 +145,14 @@ def test_numbers_and_truths_that_are_equal_stay_apart() -> None:
         assert (type(found), found) == (type(value), value)
 
 
+def test_a_request_s_id_of_our_own_is_sent_as_it_is_and_a_stranger_s_is_masked() -> None:
+    mail = "jane" + "@" + "example.com"
+    key = "mainstay.request_id"
+    for said, own in ((mail, False), ("b" * 16, True)):
+        found = attributes_of(parsed(span(attributes={key: said}), MASKS))
+        assert (found[key] == said) == own
+
+
 def test_strangers_fill_no_memory() -> None:
     masks = Masks(MASKS.mapping, MASKS.text)
     for number in range(READY_MAX + 10):
