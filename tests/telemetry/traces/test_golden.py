@@ -3,19 +3,26 @@
 Run this file as a program to write the golden file anew, and read the difference.
 """
 
+import re
 from pathlib import Path
+from random import Random
 from typing import Any
 
+from tests.telemetry.happened import kinds_of, one_of
 from tests.telemetry.traces.kit import exchange
 
+from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.problems.failure import FAILED
 from mainstay.service.inbound.stopping.background import BackgroundEnded
-from mainstay.service.outbound.events import Attempted, CallEnded
+from mainstay.service.outbound.events import Attempted, CallEnded, PolicyEvent
+from mainstay.telemetry.traces.bridge.spans import RequestSpan
+from mainstay.telemetry.traces.calls import Calls
 from mainstay.telemetry.traces.client import attempt_span, client_span, work_span
 from mainstay.telemetry.traces.endpoint import resource_of
-from mainstay.telemetry.traces.notes import Notes
+from mainstay.telemetry.traces.notes import Notes, notes_of
 from mainstay.telemetry.traces.server import server_span
-from mainstay.telemetry.traces.span import Span
+from mainstay.telemetry.traces.span import Moment, Span
+from mainstay.testing.clock import VirtualClock
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "spans.txt"
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "traces.md"
@@ -64,11 +71,27 @@ def spans() -> dict[str, Span]:
     }
 
 
+def moments() -> list[Moment]:
+    """Return what may be noted on a span, one of each: what policies decide, and errors."""
+    one = exchange()
+    calls = Calls(put=lambda _: None, rng=Random(1), slow_s=1.0, spans=False)
+    token = enter_trace(one)
+    for kind in kinds_of(PolicyEvent):
+        calls.heard(one_of(kind))
+    # As the API notes it, and traces by themselves.
+    RequestSpan(one.trace, notes_of(one.scope), VirtualClock()).record_exception(LookupError())
+    leave_trace(token)
+    return notes_of(one.scope).moments
+
+
 def page() -> str:
     lines = []
     for what, span in spans().items():
         lines.append(f"{what}: {KINDS[span.kind]} {span.name!r}")
         lines += [f"  {name}" for name in sorted(span.attributes)]
+    for moment in sorted(moments(), key=lambda one: one.name):
+        lines.append(f"on a span, where it happened: event {moment.name!r}")
+        lines += [f"  {name}" for name in sorted(moment.attributes)]
     resource = resource_of(
         service="a", version="b", environment="c", instance="d", environ={}, library_version="e"
     )
@@ -83,6 +106,14 @@ def test_the_guide_has_every_attribute() -> None:
     guide = GUIDE.read_text("utf-8")
     names = {name for span in spans().values() for name in span.attributes}
     assert sorted(name for name in names if f"`{name}`" not in guide) == []
+
+
+def test_the_guide_names_no_event_that_there_is_not() -> None:
+    guide = GUIDE.read_text("utf-8")
+    [said] = re.findall(r"^Events of a span: .*?$\n(?:.+\n)*", guide, re.MULTILINE)
+    named = set(re.findall(r"`([a-z_.]+)`", said))
+    assert named - {one.name for one in moments()} == set()
+    assert "mainstay.retried" in named
 
 
 if __name__ == "__main__":

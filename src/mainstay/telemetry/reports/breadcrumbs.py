@@ -9,8 +9,16 @@ from typing import Any
 
 from mainstay.core.events import Event
 from mainstay.core.trace import current_traced
-from mainstay.service.outbound.events import Attempted, CircuitChanged, PolicyEvent, Probed
+from mainstay.service.inbound.stopping.background import BackgroundEnded
+from mainstay.service.outbound.events import (
+    Attempted,
+    CallEnded,
+    CircuitChanged,
+    PolicyEvent,
+    Probed,
+)
 from mainstay.telemetry.happening import fields_of, name_of
+from mainstay.telemetry.traces.client import is_failed
 
 CRUMBS_KEY = "mainstay.breadcrumbs"
 
@@ -33,6 +41,10 @@ class Breadcrumbs:
         """Keep an event, unless it says that all is well."""
         kind = type(event)
         if kind is Attempted and event.outcome in _QUIET:  # type: ignore[attr-defined]  # An Attempted has one.
+            return
+        if kind is CallEnded and not is_failed(event):  # type: ignore[arg-type]  # It is one.
+            return
+        if kind is BackgroundEnded and event.error is None:  # type: ignore[attr-defined]  # As above.
             return
         if kind is Probed:
             return
