@@ -5,12 +5,8 @@ from typing import Any, NamedTuple
 
 from mainstay.telemetry.logs.logger import error_of
 
-_EVENTS = ("event", "message", "msg")
-"""What the event is called, the usual name first; ``EventRenamer`` gives it the others."""
-
-_NAMES = ("logger", "logger_name")
-_PLACED = frozenset({*_NAMES, "level", "timestamp", "exc_info"})
-"""Fields that have a place of their own in a line, or are the line's to say."""
+_RENAMED = ("message", "msg")
+"""What the event is called where it isn't called so; ``EventRenamer`` does that."""
 
 
 class Mapped(NamedTuple):
@@ -31,11 +27,17 @@ class Mapped(NamedTuple):
 
 def mapped(event: Mapping[Any, Any]) -> Mapped:
     """Return the parts of an event. Any: what structlog and its users put there."""
-    said = next((name for name in _EVENTS if name in event), "event")
-    names = (event.get(name) for name in _NAMES)
-    return Mapped(
-        event.get(said, ""),
-        next((name for name in names if type(name) is str and name), None),
-        {str(key): event[key] for key in event if key != said and key not in _PLACED},
-        error_of(event.get("exc_info")),
-    )
+    # Taken out one by one, which costs less than to look at each field.
+    fields = dict(event)
+    take = fields.pop
+    name, other = take("logger", None), take("logger_name", None)
+    # These are the line's to say.
+    take("level", None)
+    take("timestamp", None)
+    error = error_of(take("exc_info", None))
+    said = "event"
+    if said not in fields:
+        said = next((one for one in _RENAMED if one in fields), said)
+    if type(name) is not str or not name:
+        name = other if type(other) is str and other else None
+    return Mapped(take(said, ""), name, fields, error)

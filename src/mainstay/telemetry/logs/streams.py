@@ -95,11 +95,14 @@ class StandIn:
         record = self._factory(*args, **kwargs)
         if self._is_on:
             logger = self._loggers.get(record.name)
-            here: logging.Logger | None = logging.root
+            root, ours = logging.root, self._handler
+            here: logging.Logger | None = root
             if isinstance(logger, logging.Logger):
                 here = logger
             while here is not None:
-                if here.handlers or here is logging.root:
+                handlers = here.handlers
+                # Nearly all have none, and the root has ours alone.
+                if len(handlers) > 1 or (handlers[0] is not ours if handlers else here is root):
                     self._stand_in(here)
                 here = here.parent if here.propagate else None
         return record
