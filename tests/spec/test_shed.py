@@ -84,7 +84,10 @@ inbound:
         (
             "{header: Host}",
             "inbound.shed.header",
-            "Host says something else; take one of its own: X-Request-Priority",
+            (
+                "Host is taken: it says how the request is to be read, and the edge would remove what "
+                "clients write there; take a header of its own: X-Request-Priority"
+            ),
         ),
         (
             "{header: X_Priority}",
@@ -110,3 +113,23 @@ def test_a_fixed_limit_may_be_anything(load: Load) -> None:
     found = shed(load(f"{HEAD}inbound: {{shed: {{mode: fixed, limit: 1}}}}\n"))
     assert found is not None
     assert found.limit == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Authorization", "Cookie", "Content-Type", "Accept", "Idempotency-Key", "X-Request-Id",
+     "X-Request-Timeout", "Origin", "traceparent", "X-Forwarded-For", "Sec-Fetch-Site",
+     "Access-Control-Request-Method", "X-Mainstay-Service"],
+)  # fmt: skip
+def test_a_header_that_means_something_says_no_priority(complain: Complain, header: str) -> None:
+    """The edge removes it from all that comes from outside: nobody could log in any more."""
+    (fault,) = complain(f"{HEAD}inbound: {{shed: {{header: {header}}}}}\n")
+    assert fault.path == "inbound.shed.header"
+    assert f"{header} is taken: " in fault.sentence
+
+
+@pytest.mark.parametrize("header", ["X-Request-Priority", "X-Prio", "importance", "X-B", "section"])
+def test_a_header_of_its_own_does(load: Load, header: str) -> None:
+    found = shed(load(f"{HEAD}inbound: {{shed: {{header: {header}}}}}\n"))
+    assert found is not None
+    assert found.header == header

@@ -14,11 +14,41 @@ from mainstay.spec.sources import Declared
 PRIORITIES = ("critical", "high", "medium", "low")
 """The first goes last. A request's priority is its place in this row."""
 
-_OTHERS = frozenset(
-    ("connection", "content-length", "expect", "host", "te", "transfer-encoding", "upgrade")
+_TAKEN = (
+    (
+        "it says how the request is to be read",
+        "connection", "content-encoding", "content-length", "content-range", "content-type",
+        "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+    ),
+    (
+        "it says who asks",
+        "authorization", "cookie", "cookie2", "dpop", "forwarded", "from", "origin",
+        "proxy-authorization", "referer", "signature", "signature-input", "user-agent", "via",
+        "x-api-key", "x-csrf-token", "x-csrftoken", "x-real-ip", "x-requested-with",
+        "x-xsrf-token",
+    ),
+    (
+        "it says what is asked for",
+        "accept", "accept-charset", "accept-encoding", "accept-language", "cache-control", "date",
+        "dnt", "if-match", "if-modified-since", "if-none-match", "if-range",
+        "if-unmodified-since", "max-forwards", "pragma", "prefer", "priority", "range",
+        "x-http-method-override",
+    ),
+    (
+        "it says which request this is",
+        "b3", "baggage", "idempotency-key", "traceparent", "tracestate", "x-correlation-id",
+        "x-request-id",
+    ),
+    ("it says by when an answer is needed", "grpc-timeout", "x-request-timeout"),
+)  # fmt: skip
+_TAKEN_FAMILIES = (
+    ("it is for browsers to say", ("access-control-", "sec-")),
+    ("proxies tell each other by it", ("x-b3-", "x-envoy-", "x-forwarded-", "x-mainstay-")),
 )
-"""Headers by which a request is read at all: the edge removes a client's word on its priority, and
-can't do without these."""
+"""Headers that mean something else: the edge removes a client's word on its priority, and nobody
+can do without these. First why, then which."""
+
+_WHY = {name: why for why, *names in _TAKEN for name in names}
 
 _ROUTES = ListOf(ROUTE, maximum=64, single=True)
 
@@ -134,6 +164,14 @@ def shed_faults(shed: Shed, declared: Declared) -> Iterator[Fault]:
         yield fault_at(declared.place(of_key), of_key, sentence)
 
 
+def _taken(header: str) -> str | None:
+    """Return what a header, in lower case, means by itself; None where nobody else uses it."""
+    for why, beginnings in _TAKEN_FAMILIES:
+        if header.startswith(beginnings):
+            return why
+    return _WHY.get(header)
+
+
 def _own_faults(shed: Shed, *, is_limited: bool) -> Iterator[tuple[str, str]]:
     low, high = shed.limit_min, shed.limit_max
     if low > high:
@@ -141,10 +179,14 @@ def _own_faults(shed: Shed, *, is_limited: bool) -> Iterator[tuple[str, str]]:
     elif is_limited and shed.mode == "adaptive" and not low <= shed.limit <= high:
         yield "limit", f"the limit begins at {shed.limit}, which is not within {low} and {high}"
     header = (shed.header or "").lower()
-    if header in _OTHERS:
+    why = _taken(header)
+    if why is not None:
         yield (
             "header",
-            f"{shed.header} says something else; take one of its own: X-Request-Priority",
+            (
+                f"{shed.header} is taken: {why}, and the edge would remove what clients write there; "
+                "take a header of its own: X-Request-Priority"
+            ),
         )
     elif "_" in header:
         yield (
