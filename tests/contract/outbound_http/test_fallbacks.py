@@ -1,10 +1,15 @@
 """What stands in for an answer: the last good one, or what the user says."""
 
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import httpx
 import pytest
 import requests
 from tests.contract.outbound_http.conftest import Connect
-from tests.contract.outbound_http.drivers import DRIVERS, Aiohttp
+from tests.contract.outbound_http.drivers import DRIVERS, Aiohttp, HttpxAsync, HttpxSync, Requests
 from tests.contract.outbound_http.server import Act, Server, answer, chunks, reset
 
 from mainstay import Breaker, Bulkhead, Fallback, Policy
@@ -58,6 +63,84 @@ def test_it_answers_the_same_question_alone(connect: Connect, server: Server) ->
         with pytest.raises(ConnectionLost):
             client.request(method, path, headers=headers)
     assert client.request("GET", "/a", headers={**ann, "X-Request-Id": "2"}).body == b"good"
+
+
+def asking(driver: Any, **options: Any) -> bytes:
+    """Return the body of an answer to a GET of /a with options of the client's own."""
+    if isinstance(driver, Requests):
+        return driver.session.request("GET", "/a", **options).content
+    if isinstance(driver, HttpxSync):
+        return driver.client.request("GET", "/a", **options).content
+    answer: bytes = driver.run(driver._request("GET", "/a", **options)).body
+    return answer
+
+
+def others(driver: Any, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield options each of which makes the caller or the peer another, in the client's words."""
+    if isinstance(driver, HttpxSync | HttpxAsync):
+        yield {"extensions": {"sni_hostname": "catalog.internal"}}
+        yield {"extensions": {"target": b"/b"}}
+        return
+    if isinstance(driver, Aiohttp):
+        yield {"ssl": ssl.create_default_context()}
+        yield {"ssl": False}
+        yield {"server_hostname": "catalog.internal"}
+        return
+    for name in ("ann.pem", "bob.pem"):
+        (folder / name).touch()
+        yield {"cert": str(folder / name)}
+        yield {"cert": (str(folder / name), str(folder / name))}
+    yield {"verify": False}
+    yield {"proxies": {"ftp": "http://127.0.0.1:1"}}
+
+
+def test_certificates_and_what_else_is_no_header_are_part_of_the_question(
+    connect: Connect, server: Server, tmp_path: Path
+) -> None:
+    """Nobody gets the answer to who has another certificate, nor that of another peer."""
+    server.on("/a", answer(200, b"good"), reset)
+    server.on("/b", reset)
+    client = connect(falling(LAST), server.url)
+    assert asking(client) == b"good"
+    for options in others(client, tmp_path):
+        with pytest.raises(ConnectionLost):
+            asking(client, **options)
+        assert asking(client) == b"good"
+
+
+def test_an_answer_to_a_certificate_stands_in_for_the_same_one(
+    connect: Connect, server: Server, tmp_path: Path
+) -> None:
+    client = connect(falling(LAST), server.url)
+    for options in others(client, tmp_path):
+        if "target" not in options.get("extensions", {}):
+            server.on("/a", answer(200, b"good"), reset)
+            assert [asking(client, **options) for _ in range(2)] == [b"good"] * 2
+
+
+def test_what_nobody_can_compare_is_not_kept(connect: Connect, server: Server) -> None:
+    server.on("/a", answer(200, b"good"), reset)
+    client = connect(falling(LAST), server.url)
+    if isinstance(client, HttpxSync | HttpxAsync):
+        odd: Any = {"extensions": {"own": bytearray(b"who knows")}}
+        assert asking(client, **odd) == b"good"
+        with pytest.raises(ConnectionLost):
+            asking(client, **odd)
+
+
+def test_sessions_of_one_middleware_have_answers_of_their_own(server: Server) -> None:
+    """The certificate of a session of aiohttp is its connector's."""
+    server.on("/a", answer(200, b"good"), reset)
+    one = Aiohttp(falling(LAST), Http(base_url=server.url))
+    two = Aiohttp(falling(LAST), Http(base_url=server.url))
+    two.session._middlewares = one.session._middlewares
+    try:
+        assert asking(one) == b"good"
+        with pytest.raises(ConnectionLost):
+            asking(two)
+    finally:
+        one.close()
+        two.close()
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

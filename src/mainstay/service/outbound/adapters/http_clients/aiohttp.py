@@ -76,7 +76,7 @@ class PolicyMiddleware:
         )
         answer: aiohttp.ClientResponse | None = None
         try:
-            send = call.asking(partial(self._attempt, call, handler), request)
+            send = call.asking(partial(self._attempt, call, handler), request, *_between(request))
             answer = await call.policy.acall(send, request)
         except BadAnswer as bad:
             answer = bad.answer
@@ -220,6 +220,12 @@ def aiohttp_session(
     return aiohttp.ClientSession(
         http.base_url or None, middlewares=middlewares, **{**defaults, **options}
     )
+
+
+def _between(request: aiohttp.ClientRequest) -> tuple[object, ...]:
+    """Return what says who asks whom: the session's certificate is its connector's."""
+    proxy = (request.proxy, request.proxy_auth, request.proxy_headers)
+    return request.session.connector, request.ssl, request.server_hostname, *proxy
 
 
 def _outgoing(

@@ -27,6 +27,7 @@ from mainstay.service.outbound.adapters.http_clients.stand_in import (
     asks_safely,
     is_kept,
     stand_in,
+    told_apart,
 )
 from mainstay.service.outbound.adapters.http_clients.turn import Turn
 from mainstay.service.outbound.adapters.place import Lost, Place
@@ -127,10 +128,16 @@ class HttpCall:
         balancer = self._http.balancer
         return _NO_TURN if balancer is None else Turn(balancer, self._tried, self._given_up)
 
-    def asking(self, send: Callable[..., Any], request: Request) -> Callable[..., Any]:
+    def asking(
+        self, send: Callable[..., Any], request: Request, *between: object
+    ) -> Callable[..., Any]:
         """Return what the policy calls: ``send``, or where there is a fallback, what it knows by.
 
-        Any: an attempt is the client's.
+        Args:
+            send: Makes an attempt. Any: it is the client's.
+            request: What is asked.
+            between: What says who asks whom, and is not in the request: certificates, proxies.
+                Part of the question, whatever key the user's fallback has.
         """
         plan = self.policy.plan
         if plan.fallback is None:
@@ -138,7 +145,7 @@ class HttpCall:
         self._answers = []
         if plan.last_good is None:
             return send
-        self._asked = Asked(send, "" if asks_safely(request) else None)
+        self._asked = Asked(send, told_apart(between) if asks_safely(request) else None)
         return self._asked
 
     @property

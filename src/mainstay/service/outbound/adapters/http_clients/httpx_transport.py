@@ -20,6 +20,7 @@ from mainstay.service.outbound.adapters.http_clients.httpx_stream import (
 )
 from mainstay.service.outbound.adapters.http_clients.httpx_words import (
     as_httpx,
+    between,
     call_of,
     outgoing,
     shown,
@@ -73,7 +74,7 @@ class AsyncPolicyTransport(httpx.AsyncBaseTransport):
         send = partial(self._attempt, call)
         answer: httpx.Response | None = None  # Or whatever a fallback says.
         try:
-            answer = await call.policy.acall(call.asking(send, request), request)
+            answer = await call.policy.acall(call.asking(send, request, between(request)), request)
         except BadAnswer as bad:
             answer = bad.answer
         except MainstayError as error:
@@ -141,7 +142,7 @@ class PolicyTransport(httpx.BaseTransport):
         send = partial(self._attempt, call)
         answer: httpx.Response
         try:
-            answer = call.policy.call(call.asking(send, request), request)
+            answer = call.policy.call(call.asking(send, request, between(request)), request)
         except BadAnswer as bad:
             answer = bad.answer
         except MainstayError as error:

@@ -19,8 +19,17 @@ WHOLE = "mainstay_whole"
 _SENT = "mainstay_sent"
 """The key of a response's extensions under which its body is, as it was sent."""
 
+_OF_NO_MATTER = frozenset({"timeout", "trace", WHOLE})
+"""Keys of a request's extensions that make no other question of it."""
+
 Waits = dict[str, float | None]
 """Timeouts in seconds by kind, as httpx has them: connect, read, write and pool."""
+
+
+def between(request: httpx.Request) -> dict[str, object]:
+    """Return what says whom a request asks, and is not in its URL: ``sni_hostname``, ``target``."""
+    found = request.extensions.items()
+    return {name: value for name, value in found if name not in _OF_NO_MATTER}
 
 
 def call_of(request: httpx.Request, policy: Policy, http: Http, lost: Lost) -> HttpCall:

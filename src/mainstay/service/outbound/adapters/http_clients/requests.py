@@ -83,7 +83,9 @@ class PolicyAdapter(HTTPAdapter):
         )
         send = partial(self._attempt, call, timeout, partial(super().send, *args, **options))
         try:
-            answer: requests.Response = call.policy.call(call.asking(send, request), request)
+            # One adapter serves whoever has a certificate: the options say who.
+            asking = call.asking(send, request, *args, options)
+            answer: requests.Response = call.policy.call(asking, request)
         except BadAnswer as bad:
             answer = bad.answer
         except MainstayError as error:

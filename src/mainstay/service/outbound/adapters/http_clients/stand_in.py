@@ -31,6 +31,27 @@ def question_of(request: Request) -> Hashable:
     return str(request.method).upper(), str(request.url), own
 
 
+def told_apart(between: tuple[object, ...]) -> Hashable | None:
+    """Return what is between a caller and a peer, as part of a question.
+
+    Returns:
+        None: there is something by which nobody can say whether it is the same, so that no answer
+        may be kept.
+    """
+    try:
+        parts = tuple(_told_apart(part) for part in between)
+        hash(parts)
+    except TypeError:
+        return None
+    return parts
+
+
+def _told_apart(part: object) -> object:
+    if isinstance(part, Mapping):
+        return frozenset((name, _told_apart(value)) for name, value in part.items())
+    return part
+
+
 def asks_safely(request: Request) -> bool:
     """Return whether the answer to a request may stand in for a later one: it only reads.
 
