@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.service.inbound.polling import until
 from tests.service.inbound.threaded import Server, World
 
 from mainstay.service.inbound.arriving import FIRST_BYTES, Arriving
@@ -135,6 +136,8 @@ class Stalled:
         self.held.append(self.world.in_flight)
         self.was_in_time = self.was_in_time or not self.server.answered.is_set()
         assert self.server.answered.wait(60)
+        # What it held is given back after that, by a thread of its own.
+        until(lambda: self.world.in_flight[0] == 0)
         self.held.append(self.world.in_flight)
 
 

@@ -66,6 +66,7 @@ def test_the_client_is_answered_at_once_and_what_the_app_says_goes_nowhere() -> 
     assert server.begun == []
     assert app.left_s == [0.0]
     assert world.told == [(504, len(body), "deadline-exceeded")]
+    until(lambda: RequestRefused in map(type, world.events))
     refused = [one for one in world.events if isinstance(one, RequestRefused)]
     assert [(one.status, one.trace_id) for one in refused] == [(504, problem["trace_id"])]
 

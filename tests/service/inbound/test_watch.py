@@ -30,10 +30,15 @@ class Request:
         self.expires_s = expires_s
         self.cuts = 0
         self.answered = threading.Event()
+        self.told = threading.Event()
 
     def cut(self) -> None:
         self.cuts += 1
         self.answered.set()
+
+    def after_cut(self) -> None:
+        assert self.answered.is_set()
+        self.told.set()
 
 
 def quiet(clock: Clock) -> Watch:
@@ -81,6 +86,7 @@ def test_who_comes_too_late_to_take_waits_until_the_answer_is_given() -> None:
             cutting.set()
             may_end.wait(60)
             order.append("answered")
+            super().cut()
 
     one = Slow(100.0)
     watch.add(one)
@@ -133,6 +139,44 @@ def test_of_many_threads_exactly_one_side_answers_for_each() -> None:
     assert len(requests) == 800
     assert len(watch) == 0
     assert all(one.cuts + (one in taken) == 1 for one in requests)
+
+
+def test_who_tells_holds_up_nobody() -> None:
+    """A listener may take its time, and ask another machine."""
+    watch, may_end = Watch(SYSTEM_CLOCK), threading.Event()
+
+    class Tells(Request):
+        def after_cut(self) -> None:
+            super().after_cut()
+            may_end.wait(60)
+
+    first = Tells(0.0)
+    watch.add(first)
+    assert first.told.wait(60)
+    second = Request(0.0)
+    watch.add(second)
+    assert second.answered.wait(60)
+    # Nor whose thread asks who gives its answer.
+    assert not watch.take(second)
+    assert not second.told.is_set()
+    may_end.set()
+    assert second.told.wait(60)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_who_ends_the_thread_that_tells_keeps_nothing_from_others() -> None:
+    watch = Watch(SYSTEM_CLOCK)
+
+    class Ends(Request):
+        def after_cut(self) -> None:
+            super().after_cut()
+            raise SystemExit
+
+    requests = [Ends(0.0) for _ in range(20)]
+    for one in requests:
+        watch.add(one)
+    for one in requests:
+        assert one.told.wait(60)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -6,9 +6,6 @@ from itertools import chain
 from typing import Protocol
 
 
-TEXT = "an app over WSGI answers with parts that are bytes"
-
-
 class Underway(Protocol):
     """A request whose answer is on its way out.
 
@@ -58,8 +55,8 @@ class StreamedBody:
         flight.given_s = 0.0
         try:
             part = self._run(self._next)
-            if type(part) is str:
-                raise TypeError(TEXT)
+            if type(part) is not bytes:
+                expect_bytes(part)
         except StopIteration:
             flight.end(None)
             raise
@@ -100,3 +97,37 @@ def close_body(body: Iterable[bytes]) -> None:
     close = getattr(body, "close", None)
     if close is not None:
         close()
+
+
+def size_of(parts: list[bytes] | tuple[bytes, ...]) -> int:
+    """Return how long a body is of which all parts are there.
+
+    Raises:
+        TypeError: A part is a text.
+    """
+    size = 0
+    for part in parts:
+        if type(part) is not bytes:
+            expect_bytes(part)
+        size += len(part)
+    return size
+
+
+def expect_parts(body: object) -> None:
+    """Refuse what is no body.
+
+    Raises:
+        TypeError: It is none, or a single piece, whose parts would be numbers or letters.
+    """
+    if body is None or type(body) is bytes or type(body) is str:
+        raise TypeError(f"an app over WSGI answers with parts, and not with {type(body).__name__}")
+
+
+def expect_bytes(part: object) -> None:
+    """Refuse a part that is a text; what has bytes is the server's to judge.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if isinstance(part, str):
+        raise TypeError("an app over WSGI answers with bytes, and not with str")

@@ -25,12 +25,16 @@ from mainstay.service.inbound.header_text import (
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedInput
 from mainstay.service.inbound.perimeter.preflight import Preflight
-from mainstay.service.inbound.problems.encoded import decoded
 from mainstay.service.inbound.problems.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
-from mainstay.service.inbound.problems.problem import VARY
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
-from mainstay.service.inbound.thread_body import TEXT, JoinedBody, StreamedBody, close_body
-from mainstay.service.inbound.thread_error import HELD_BYTES_MAX, gathered
+from mainstay.service.inbound.thread_body import (
+    JoinedBody,
+    StreamedBody,
+    close_body,
+    expect_parts,
+    size_of,
+)
+from mainstay.service.inbound.thread_error import described, gathered, may_be_reworded, reworded
 from mainstay.service.inbound.unanswered import HandlerEnded
 from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
 from mainstay.service.inbound.wsgi_types import Environ, StartResponse
@@ -43,8 +47,6 @@ if TYPE_CHECKING:
 
 _CLOSE = ("Connection", "close")
 _ERRORS_FROM = 400
-_EVENTS = "text/event-stream"
-_NOT_KEPT = frozenset({"content-type", "content-length", "content-encoding"})
 
 
 class ThreadFlight(Exchange):
@@ -182,21 +184,23 @@ class ThreadFlight(Exchange):
         self.status = int(status[:3])
         return self._write
 
+    # With many branches, since each frame more is paid by each request.
     def answer(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Return the body as the server may have it; the flight ends with it."""
         if not self._said:
             # A generator says how its answer begins when its first part is asked for.
             body = JoinedBody(list(islice(rest := iter(body), 1)), rest, body)
-            if not self._said and not self.is_cut:
-                raise HandlerEnded("the app answered without a call of start_response")
+            self._expect_said()
         if self._written is not None:
             body = JoinedBody(self._written, iter(body), body)
-        is_error = self.status >= _ERRORS_FROM and (
-            self._inbound.problem_errors or self.status == FAILED.status
+        is_error = (
+            self.status >= _ERRORS_FROM
+            and may_be_reworded(self._inbound, self.status, self._headers)
+            and not self.is_cut
         )
-        if is_error and not self.is_cut:
+        if is_error:
             # Its client has nothing yet, and so its deadline holds on.
-            body = self._gathered(body)
+            body = gathered(body, self._headers)
         late = self.is_late()
         if not self.claim():
             close_body(body)
@@ -205,17 +209,13 @@ class ThreadFlight(Exchange):
             close_body(body)
             return self.refuse(OVERRAN if late or self._counted is None else self._counted.refusal)
         if is_error and type(body) is list:
-            body = self._converted(body)
+            self._headers, body = reworded(self._inbound, self, self._headers, body)
         if type(body) is list or type(body) is tuple:
-            for part in body:
-                if type(part) is str:
-                    raise TypeError(TEXT)
-                self.size += len(part)
+            self.size = size_of(body)
             self.begin()
             self.end(None)
             return body
-        if body is None or type(body) is bytes or type(body) is str:
-            raise TypeError(TEXT)
+        expect_parts(body)
         file_wrapper = self.scope.get("wsgi.file_wrapper")
         if isinstance(file_wrapper, type) and isinstance(body, file_wrapper):
             # The server sends its own file wrapper without Python; a wrapper around it would undo
@@ -228,6 +228,10 @@ class ThreadFlight(Exchange):
             self._streams = self.readers
             self._streams.add(self)
         return StreamedBody(body, self, self._inbound.clock.monotonic_s)
+
+    def _expect_said(self) -> None:
+        if not self._said and not self.is_cut:
+            raise HandlerEnded("the app answered without a call of start_response")
 
     def begin(self) -> None:
         """Tell the server how the answer begins, once."""
@@ -353,7 +357,7 @@ class ThreadFlight(Exchange):
         kind, document = self._inbound.told(self, refusal)
         self.status, self.size = refusal.status, len(document)
         headers = [
-            *_described(kind, document),
+            *described(kind, document),
             *(pair_of(name, value) for name, value in refusal.headers),
         ]
         return b"" if self.method == "HEAD" else document, headers
@@ -364,9 +368,6 @@ class ThreadFlight(Exchange):
         if self._written is None:
             self._written = []
         self._written.append(data)
-
-    def _header(self, wanted: str) -> str | None:
-        return next((value for name, value in self._headers if name.lower() == wanted), None)
 
     def _dressed(self, headers: TextHeaders) -> TextHeaders:
         """Return the headers of the answer with everything that parts add to them."""
@@ -387,33 +388,6 @@ class ThreadFlight(Exchange):
             # The client opens its next connection elsewhere.
             headers.append(_CLOSE)
         return headers
-
-    def _gathered(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """Return the parts of an error of the app as a list, if they may be put in other words."""
-        kind = self._header("content-type")
-        if kind is not None and kind.startswith(_EVENTS):
-            return JoinedBody([], iter(body), body)
-        is_list = type(body) is list or type(body) is tuple
-        return gathered(body, is_whole=is_list or self._header("content-length") is not None)
-
-    def _converted(self, parts: list[bytes]) -> list[bytes]:
-        """Return an error of the app as a problem document, or as it is where it stays so."""
-        encoding = self._header("content-encoding") or ""
-        plain = decoded(b"".join(parts), encoding, bytes_max=HELD_BYTES_MAX)
-        told = self._inbound.document_of(self, self._header("content-type"), plain)
-        if told is None:
-            return parts
-        kind_told, document = told
-        self._headers = [
-            *_described(kind_told, document),
-            *(pair for pair in self._headers if pair[0].lower() not in _NOT_KEPT),
-        ]
-        return [b"" if self.method == "HEAD" else document]
-
-
-def _described(kind: str, document: bytes) -> TextHeaders:
-    """Return the headers that say what a document of ours is."""
-    return [("Content-Type", kind), ("Content-Length", str(len(document))), pair_of(*VARY)]
 
 
 def _as_utf8(path: str) -> str:

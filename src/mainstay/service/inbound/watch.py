@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mainstay.core.clock import Clock
+from mainstay.service.inbound.afterwards import Afterwards
 from mainstay.service.inbound.header_text import TextHeaders
 
 ANSWER_KEY = "mainstay.answer"
@@ -37,7 +38,11 @@ class Watched(Protocol):
     expires_s: float
 
     def cut(self) -> None:
-        """Answer in the app's place."""
+        """Answer in the app's place; nobody listens meanwhile."""
+        ...
+
+    def after_cut(self) -> None:
+        """Do what comes after that, in whatever time it takes."""
         ...
 
 
@@ -48,10 +53,11 @@ class Watch:
         clock: The time, of requests as well.
     """
 
-    __slots__ = ("_clock", "_lock", "_looks_s", "_news", "_thread", "_waiting")
+    __slots__ = ("_afterwards", "_clock", "_lock", "_looks_s", "_news", "_thread", "_waiting")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._afterwards = Afterwards()
         self._waiting: set[Watched] = set()
         # When the thread looks next: who expires earlier has to say so.
         self._looks_s = math.inf
@@ -90,8 +96,11 @@ class Watch:
                 next_s = min(next_s, request.expires_s)
             else:
                 with self._lock:
-                    if self._remove(request):
+                    is_ours = self._remove(request)
+                    if is_ours:
                         request.cut()
+                if is_ours:
+                    self._afterwards.put(request.after_cut)
         return next_s
 
     def _remove(self, request: Watched) -> bool:

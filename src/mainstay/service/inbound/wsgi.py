@@ -171,7 +171,10 @@ class WsgiShell:
                 _look_up(environ, b"accept"), _look_up(environ, b"accept-encoding")
             )
         else:
-            status, document = self.inbound.probes.answer(probe)
+            trusted = self.inbound.trust.is_inside(
+                environ.get("REMOTE_ADDR"), _look_up(environ, b"x-forwarded-for")
+            )
+            status, document = self.inbound.probes.answer(probe, trusted=trusted)
             headers = _PROBE_HEADERS
         start_response(
             f"{status} {HTTPStatus(status).phrase}",
