@@ -38,7 +38,8 @@ def test_import_mainstay_loads_next_to_nothing() -> None:
 
 
 def test_the_service_plane_stands_on_the_standard_library() -> None:
+    """But for orjson, which log lines take where it is installed."""
     loaded = loaded_by("from mainstay import Service, current_trace")
     assert "mainstay.service.service" in loaded
-    assert third_party(loaded) == set()
+    assert {name.partition(".")[0] for name in third_party(loaded)} <= {"orjson"}
     assert "yaml" not in loaded

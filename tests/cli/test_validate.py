@@ -32,7 +32,7 @@ def test_a_valid_service(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert call("validate") == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [
-        "note: mainstay.yaml:4:1: rollout: read and checked; nothing acts on it in this version",
+        "note: mainstay.yaml:4:10: rollout: read and checked; nothing acts on it in this version",
         "valid: shop: 1 service (shop), 1 note",
     ]
     assert err == ""
