@@ -27,9 +27,14 @@ class Seen:
 
 
 class Kind:
-    """One of the two shells around an app that does as the path says."""
+    """One of the two shells around an app that does as the path says.
+
+    Attributes:
+        peer: Who asks.
+    """
 
     name = ""
+    peer = "192.0.2.7"
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -78,7 +83,7 @@ class Asgi(Kind):
             "method": method,
             "path": path,
             "http_version": "1.1",
-            "client": ("192.0.2.7", 5),
+            "client": (self.peer, 5),
             "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
         }
         asyncio.run(self.shell(scope, receive, send))
@@ -114,8 +119,10 @@ class Wsgi(Kind):
         def start_response(status: str, head: Any, exc_info: Any = None) -> None:
             heads.append((status, head))
 
-        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "REMOTE_ADDR": "192.0.2.7"}
-        environ.update({f"HTTP_{key.upper()}": value for key, value in headers.items()})
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "REMOTE_ADDR": self.peer}
+        environ.update(
+            {f"HTTP_{key.upper().replace('-', '_')}": value for key, value in headers.items()}
+        )
         result = self.shell(environ, start_response)
         try:
             body = b"".join(result)

@@ -92,6 +92,7 @@ def test_a_request_is_in_flight_until_its_body_ends(kind: Kind) -> None:
 
 
 def test_a_drain_closes_connections_and_turns_unready(kind: Kind) -> None:
+    kind.peer = "127.0.0.1"
     kind.service._inbound.drain.started = True
     assert kind.ask("/health/ready").status == 200
     assert "connection" not in kind.ask("/orders").headers
@@ -131,6 +132,8 @@ def test_probes_by_other_methods(kind: Kind, lines: "Lines") -> None:
 
 
 def test_a_critical_check_takes_the_service_out_and_another_does_not(kind: Kind) -> None:
+    kind.peer = "127.0.0.1"
+
     @kind.service.check("queue", critical=False)
     def queue() -> bool:
         return False
@@ -148,6 +151,23 @@ def test_a_critical_check_takes_the_service_out_and_another_does_not(kind: Kind)
     assert ready.status == 503
     assert json.loads(ready.body)["checks"]["ledger"][0]["output"] == "ConnectionError"
     assert kind.ask("/health/live").status == 200
+
+
+def test_who_asks_from_outside_learns_the_status_alone(kind: Kind) -> None:
+    """Also through a proxy that is trusted: it is not who asks."""
+
+    @kind.service.check("ledger")
+    def ledger() -> None:
+        raise ConnectionError("postgresql://u:p@h")
+
+    for path in ("/health", "/health/ready"):
+        assert (kind.ask(path).status, kind.ask(path).body) == (503, b'{"status": "fail"}')
+    kind.peer = "127.0.0.1"
+    through: Any = {"x-forwarded-for": "192.0.2.7"}
+    assert kind.ask("/health/ready", **through).body == b'{"status": "fail"}'
+    inside: Any = {"x-forwarded-for": "127.0.0.2"}
+    for answer in (kind.ask("/health/ready"), kind.ask("/health/ready", **inside)):
+        assert list(json.loads(answer.body)["checks"]) == ["ledger"]
 
 
 def test_health_can_live_elsewhere_and_the_line_can_be_off(

@@ -270,7 +270,11 @@ class AsgiShell:
         if scope["method"] not in ALLOWED_METHODS:
             await self._no_probe(scope, send)
             return
-        status, document = await self.inbound.probes.answer_async(probe)
+        client, get = scope.get("client"), lookup(scope["headers"])
+        trusted = self.inbound.trust.is_inside(
+            client[0] if client else None, get(b"x-forwarded-for")
+        )
+        status, document = await self.inbound.probes.answer_async(probe, trusted=trusted)
         headers = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
         await send_whole(send, status, document, headers, with_body=scope["method"] != "HEAD")
 

@@ -75,6 +75,17 @@ class Trust:
                 self.clients[forwarded] = client
         return client
 
+    def is_inside(self, peer: str | None, forwarded: bytes | None) -> bool:
+        """Return whether who asks is in ``inbound.trust``, and not only the proxy before it.
+
+        Args:
+            peer: Address of the other end of the connection.
+            forwarded: ``X-Forwarded-For``; None where there is none.
+        """
+        if peer not in self:
+            return False
+        return forwarded is None or self.client(peer, forwarded) in self
+
     def _read(self, forwarded: bytes) -> str | None:
         """Return the last stranger of a list, or its last address that could be read, or None."""
         client = None

@@ -152,6 +152,11 @@ def body(
     return json.dumps(document).encode()
 
 
+def status_alone(status: Status) -> bytes:
+    """Return the body of a health answer for who is to know no more."""
+    return json.dumps({"status": status.value}).encode()
+
+
 def _entry(outcome: Outcome) -> dict[str, object]:
     finding = outcome.finding
     entry: dict[str, object] = {

@@ -13,8 +13,7 @@ from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.spec.health import Health
 
-_OK = 200
-_UNAVAILABLE = 503
+_CODES = {Status.PASS: 200, Status.WARN: 200, Status.FAIL: 503}
 ALLOWED_METHODS = frozenset({"GET", "HEAD"})
 WRONG_METHOD = Refusal.of(
     "method-not-allowed", "This is asked for by GET or HEAD.", ((b"allow", b"GET, HEAD"),)
@@ -140,21 +139,27 @@ class Probes:
     def _route_group(self, probe: Probe) -> None:
         self.routes[self._root + Question.GROUP.value + probe.group] = probe
 
-    def answer(self, probe: Probe) -> tuple[int, bytes]:
-        """Return status code and body. Blocks for at most the longest timeout of a check."""
+    def answer(self, probe: Probe, *, trusted: bool = True) -> tuple[int, bytes]:
+        """Return status code and body. Blocks for at most the longest timeout of a check.
+
+        Args:
+            probe: Which endpoint is asked.
+            trusted: Whether who asks is told what the checks found. Which dependencies there are,
+                and how they fail, is nobody's business outside.
+        """
         if probe.question is Question.LIVE:
             return self._live
         wanted = self._wanted(probe)
         outcomes = {} if wanted is None else self._board.ask(wanted)
-        return self._answer(probe, outcomes)
+        return self._answer(probe, outcomes, trusted=trusted)
 
-    async def answer_async(self, probe: Probe) -> tuple[int, bytes]:
+    async def answer_async(self, probe: Probe, *, trusted: bool = True) -> tuple[int, bytes]:
         """Do what ``answer`` does, without blocking the event loop."""
         if probe.question is Question.LIVE:
             return self._live
         wanted = self._wanted(probe)
         outcomes = {} if wanted is None else await self._board.ask_async(wanted)
-        return self._answer(probe, outcomes)
+        return self._answer(probe, outcomes, trusted=trusted)
 
     def answer_known(self, probe: Probe) -> tuple[int, bytes] | None:
         """Do what ``answer`` does, where no check must be run for it; None where one must."""
@@ -178,7 +183,9 @@ class Probes:
             return probe.wants
         return critical if probe.question is Question.READY else everything
 
-    def _answer(self, probe: Probe, outcomes: Mapping[str, Outcome]) -> tuple[int, bytes]:
+    def _answer(
+        self, probe: Probe, outcomes: Mapping[str, Outcome], *, trusted: bool = True
+    ) -> tuple[int, bytes]:
         status, why = conclude(
             probe.question,
             started=self._drain.started,
@@ -189,6 +196,8 @@ class Probes:
         if missing:
             # Fails rather than pass: somebody counts on that check.
             status, why = Status.FAIL, f"no such check: {', '.join(missing)}"
+        if not trusted:
+            return _CODES[status], health.status_alone(status)
         document = health.body(
             status,
             identity=self._identity,
@@ -196,4 +205,4 @@ class Probes:
             output=why,
             whole=probe.question is Question.ALL,
         )
-        return _UNAVAILABLE if status is Status.FAIL else _OK, document
+        return _CODES[status], document
