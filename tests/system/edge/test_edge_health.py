@@ -129,6 +129,28 @@ async def test_a_replica_that_fails_its_requests_is_ejected(world: World, replic
     assert found.why == "ejected: it failed too many requests in a row"
 
 
+async def test_a_replica_that_asks_clients_to_come_back_stays(world: World) -> None:
+    """It has too much to do and is healthy; else whoever overloads one has all of them ejected."""
+    world.declare(
+        Edge(
+            health=FAST,
+            balance=Balance(policy="round_robin"),
+            eject=Ejection(failures=3, time_s=3600),
+            retry=None,
+        )
+    )
+    busy, bad = await world.backend("busy"), await world.backend("bad")
+    await world.backend("good")
+    busy.answer = saying(503, "retry-after: 3\r\n")
+    bad.answer = saying(503)
+    await world.up()
+    for _ in range(30):
+        await world.get()
+    # The same without the header is a failure, so the 503 was looked at.
+    await until(lambda: _is_ejected(world, bad), "the bad one is ejected")
+    assert not await _is_ejected(world, busy)
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("replicas", [2, 3])
 async def test_a_replica_that_accepts_and_never_answers_is_ejected(
@@ -242,3 +264,7 @@ async def test_a_stopped_edge_has_no_figures(world: World) -> None:
     await world.edge.drain(0)
     with pytest.raises(EdgeUnavailable):
         await world.edge.stats()
+
+
+async def _is_ejected(world: World, backend: Backend) -> bool:
+    return (await replica(world, backend)).ejected

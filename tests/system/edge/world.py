@@ -174,9 +174,9 @@ async def reset(request: Request, writer: asyncio.StreamWriter) -> None:
     raise ConnectionResetError
 
 
-def saying(status: int) -> Answer:
+def saying(status: int, headers: str = "") -> Answer:
     async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
-        await reply(writer, b"no", status)
+        await reply(writer, b"no", status, headers)
 
     return answer
 

@@ -43,6 +43,28 @@ EJECTION_SWEEP_S = 1.0
 BUFFER_BYTES = 256 * 1024
 """Soft bound of what is buffered per connection and direction."""
 
+_STATUS_5XX: JsonObject = {"name": ":status", "range_match": {"start": 500, "end": 600}}
+_STATUS_503: JsonObject = {"name": ":status", "string_match": {"exact": "503"}}
+_RETRY_AFTER: JsonObject = {"name": "retry-after", "present_match": True}
+_ASKS_TO_COME_BACK: JsonObject = {
+    "and_match": {
+        "rules": [
+            {"http_response_headers_match": {"headers": [_STATUS_503]}},
+            {"http_response_headers_match": {"headers": [_RETRY_AFTER]}},
+        ]
+    }
+}
+_FAILURE: JsonObject = {
+    "and_match": {
+        "rules": [
+            {"http_response_headers_match": {"headers": [_STATUS_5XX]}},
+            {"not_match": _ASKS_TO_COME_BACK},
+        ]
+    }
+}
+"""Which answers count towards the ejection of a replica: 5xx, but no 503 with ``Retry-After``. That
+one is healthy and has more to do than it can; the others would have its share too, and be next."""
+
 PERCENT = 100
 _POLICIES = "envoy.extensions.load_balancing_policies"
 
@@ -233,6 +255,9 @@ def _protocol(declaration: Declaration) -> JsonObject:
         {
             "common_http_protocol_options": {"idle_timeout": seconds(idle_s)},
             "explicit_http_config": {"http_protocol_options": {}},
+            **(
+                {"outlier_detection": {"error_matcher": _FAILURE}} if declaration.edge.eject else {}
+            ),
         },
     )
     return {
