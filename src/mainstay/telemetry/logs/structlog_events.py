@@ -33,8 +33,6 @@ since others read what they added."""
 EventDict = MutableMapping[str, Any]
 """Any: structlog's own type."""
 
-_Nothing = dict[str, object]
-
 
 class Line:
     """What structlog's bound loggers wrap: any of its methods writes the line of an event.
@@ -80,7 +78,9 @@ class LineFactory:
         return Line(self._door, str(args[0]) if args else "structlog")
 
 
-def hand_on(_logger: object, _method: str, event: EventDict) -> tuple[tuple[EventDict], _Nothing]:
+def hand_on(
+    _logger: object, _method: str, event: EventDict
+) -> tuple[tuple[EventDict], dict[str, object]]:
     """Hand an event to ``Line`` as it is: the last of structlog's processors."""
     return (event,), {}
 
@@ -116,8 +116,8 @@ class MaybeRenderer:
 def join_structlog(door: Door) -> Callable[[], None]:
     """Let structlog's loggers say their lines to the process's logs.
 
-    Processors that are configured stay, less those whose work is done here: renderers, time,
-    level, exceptions. A logger that was used before and caches goes on as it was.
+    Processors that are configured stay, less those whose work is done here: renderers, time and
+    exceptions. A logger that was used before and caches goes on as it was.
 
     Returns:
         What undoes it.
