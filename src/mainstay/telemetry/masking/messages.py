@@ -9,11 +9,10 @@ from collections.abc import Callable
 Hides = Callable[[str], bool]
 
 _INPUT = re.compile(
-    # pydantic: the place on a line of its own, the value at the end of the next.
-    r"^([^\s\[][^\n]{0,255}+)\n([^\n]{0,1024}?\binput_value=)"
-    # To the last such end of the line: the value may hold one too.
-    r"(?:[^\n]*(?=, input_type=\w{1,64}\])|[^\n]*)",
-    re.MULTILINE,
+    # pydantic: the place on a line of its own, the value at the end of the next; or in one line.
+    r"(?:(?<=\\n)|(?<!\S))([^\s\\]{1,255}+)((?:\n|\\{1,7}n)  (?=\S)[^\n]{0,1024}?\binput_value=)"
+    # To where the line ends like this: within, the value may say the same.
+    r"(?:[^\n]*?(?=, input_type=\w{1,64}\](?:\n|\\{1,7}n|\s?\Z))|[^\n]*)"
 )
 _PLACE = re.compile(
     # The same as plain values, of pydantic and of whoever answers with them.
@@ -93,7 +92,7 @@ def _any_of(names: str, hides: Hides) -> bool:
 
 
 def _placed(found: re.Match[str], mask: str, hides: Hides) -> str:
-    return f"{found[1]}\n{found[2]}{mask}" if _any_of(found[1], hides) else found[0]
+    return f"{found[1]}{found[2]}{mask}" if _any_of(found[1], hides) else found[0]
 
 
 def _located(found: re.Match[str], mask: str, hides: Hides) -> str:
