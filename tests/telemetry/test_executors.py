@@ -1,26 +1,41 @@
 """Ids in executors, of a whole service: spans and lines of what runs there are the request's."""
 
 import asyncio
+from random import Random
 from typing import Any
 
-from opentelemetry import trace
+import pytest
+from opentelemetry import context as context_api
 from tests.telemetry.logs.sinks import Kept
 from tests.telemetry.traces.receiver import receiving
 
 from mainstay import Service
+from mainstay.core.clock import SYSTEM_CLOCK
+from mainstay.core.trace import SAMPLE_ALL
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Telemetry, Traces
 from mainstay.telemetry.logs.writer import Writer
+from mainstay.telemetry.traces.bridge import TracerProvider
+from mainstay.telemetry.traces.bridge.current import RequestContext
 
 
-async def test_work_in_the_executor_of_the_loop_is_in_its_request() -> None:
+async def test_work_in_the_executor_of_the_loop_is_in_its_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Law: a request's work has its ids, whichever thread of the loop does it."""
     kept = Kept()
     with receiving() as receiver:
         traces = Traces(sample=1.0, endpoint=receiver.url)
         declared = Declaration(service="shop", app="a:b", telemetry=Telemetry(traces=traces))
         service = Service(declared, environ={}, writer=Writer(kept.outlet()))
-        tracer = trace.get_tracer("shop")
+        assert service.telemetry.tracing is not None
+        exporter = service.telemetry.tracing.exporter
+        # The process's own belongs to whichever service was made first, in whichever test.
+        monkeypatch.setattr(context_api, "_RUNTIME_CONTEXT", RequestContext(SYSTEM_CLOCK))
+        tracer = TracerProvider(
+            put=exporter.put, clock=SYSTEM_CLOCK, rng=Random(1), below=SAMPLE_ALL,
+            flush=exporter.flush,
+        ).get_tracer("shop")  # fmt: skip
 
         def work() -> None:
             with tracer.start_as_current_span("work"):
@@ -38,8 +53,7 @@ async def test_work_in_the_executor_of_the_loop_is_in_its_request() -> None:
             await send({"type": "http.response.body", "body": b""})
 
         await asked(service.asgi(app))
-        assert service.telemetry.tracing is not None
-        assert await asyncio.to_thread(service.telemetry.tracing.exporter.flush, 30)
+        assert await asyncio.to_thread(exporter.flush, 30)
         spans = {one.name: one for one in receiver.spans}
     assert spans["work"].trace_id == spans["GET"].trace_id
     assert spans["work"].parent_span_id == spans["GET"].span_id
