@@ -2,12 +2,18 @@
 
 So a service has sessions without a secret that somebody must make first, and no repository holds
 one. It is in a file that is this user's alone; what is found there otherwise is refused.
+
+Who has it holds a lock beside it, shared with all others that do, until the process ends. If the
+file is gone while somebody still signs with what was in it, no other key is made: half of the
+replicas would not know whom the other half has logged in.
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +24,12 @@ _RUN_VARIABLE = "MAINSTAY_RUN_DIR"
 _KEY_BYTES = 32
 """As long as the hash (RFC 2104, section 3)."""
 _TEXT_BYTES = 2 * _KEY_BYTES
+_LOOKS_MAX = 200
+_LOOK_S = 0.01
+"""So often, and after so long, one that starts looks whether another one that does has made it."""
+
+_HELD: dict[Path, int] = {}
+"""The locks that this process holds to its end, one for each service: usually one in all."""
 
 
 def own_key(service: str, environ: Mapping[str, str]) -> Secret:
@@ -32,7 +44,7 @@ def own_key(service: str, environ: Mapping[str, str]) -> Secret:
 
     Raises:
         ConfigInvalid: Nobody said where the file may be, or it can't be read, or somebody else
-            could.
+            could; or it is gone, and others of the service still run with what was in it.
     """
     folder = environ.get(_RUN_VARIABLE)
     if not folder:
@@ -43,13 +55,50 @@ def own_key(service: str, environ: Mapping[str, str]) -> Secret:
         raise ConfigInvalid((sentence,))
     path = Path(folder).resolve() / f"{service}.session-key"
     try:
-        with contextlib.suppress(FileNotFoundError):
-            return Secret(str(path), _read(path))
-        _make(path)
-        return Secret(str(path), _read(path))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Secret(str(path), _shared(path))
     except OSError as error:
         why = error.strerror or str(error)
         raise ConfigInvalid((f"the key of sessions can't be had from {path}: {why}",)) from error
+
+
+def _shared(path: Path) -> str:
+    """Return the key, which this process then uses to its end."""
+    lock = os.open(
+        path.with_name(f"{path.name}.users"),
+        os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
+    )
+    try:
+        key = _agreed(path, lock)
+    except BaseException:
+        os.close(lock)
+        raise
+    if _HELD.setdefault(path, lock) != lock:
+        os.close(lock)
+    return key
+
+
+def _agreed(path: Path, lock: int) -> str:
+    for _ in range(_LOOKS_MAX):
+        # First the lock, then the look: who makes one has made sure that nobody has this.
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with contextlib.suppress(FileNotFoundError):
+            return _read(path)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Somebody uses a key, or looks for one in this moment: then one of them makes it.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            threading.Event().wait(_LOOK_S * (1.0 + secrets.randbelow(100) / 100.0))
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            return _read(path)
+        _make(path)
+    raise OSError(
+        "it is gone, and other replicas still run with it; put it back, or end them all (`mainstay "
+        "down`) and start anew, which signs everybody out"
+    )
 
 
 def _read(path: Path) -> str:
@@ -68,7 +117,6 @@ def _read(path: Path) -> str:
 
 def _make(path: Path) -> None:
     """Make the file, whole from its first moment on; that somebody else was first is no error."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(opened, "wb") as file:
