@@ -12,8 +12,10 @@ from typing import Any
 from mainstay.core.alarm import RANG
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
+from mainstay.service.inbound.handler_tasks import begin_asking, end_asking
 from mainstay.service.inbound.problems.failure import OVERRAN
 from mainstay.service.inbound.problems.refusal import Refused
+from mainstay.service.inbound.unanswered import HandlerEnded
 
 FRAMEWORKS = frozenset(("quart", "django"))
 
@@ -43,6 +45,7 @@ class Dismissing:
 
         Raises:
             Refused: The time was up, and the app has ended without an answer.
+            HandlerEnded: It has ended so although its client is there.
         """
         flight = scope.get(EXCHANGE_KEY)
         if flight is None or not getattr(flight, "armed", False):
@@ -52,20 +55,29 @@ class Dismissing:
         messages = _Messages(receive)
         asked = _Asked(flight.task, messages)
         flight.task = asked
+        asking = begin_asking()
         try:
             await self._app(scope, messages.receive, send)
         finally:
+            end_asking(asking)
             asked.end()
-        if flight.parked is RANG and flight.status == 0:
-            raise Refused(OVERRAN)
+        if flight.status == 0:
+            if flight.parked is RANG:
+                raise Refused(OVERRAN)
+            if not messages.has_left and not flight.is_cut:
+                # A handler that was cancelled, and by nobody outside. Not asked of the server: its
+                # answer means nothing once a framework has cancelled who was asking (Granian).
+                raise HandlerEnded("the app returned without an answer")
 
 
 class _Messages:
     """What the server says, until the app is told that the client has left."""
 
-    __slots__ = ("_dismissed", "_reader", "_receive", "_waking")
+    __slots__ = ("_dismissed", "_reader", "_receive", "_waking", "has_left")
 
     def __init__(self, receive: Receive) -> None:
+        # Whether the server has said that the client left.
+        self.has_left = False
         self._receive = receive
         # Who waits for a message: a task of the framework's own, as a rule.
         self._reader: asyncio.Task[Any] | None = None
@@ -85,7 +97,7 @@ class _Messages:
             return {"type": "http.disconnect"}
         reader = self._reader = asyncio.current_task()
         try:
-            return await self._receive()
+            message = await self._receive()
         except asyncio.CancelledError:
             # Ours, taken back: a task for each message, to wait for two things, costs 15 µs.
             if not self._waking:
@@ -96,6 +108,8 @@ class _Messages:
             return {"type": "http.disconnect"}
         finally:
             self._reader = None
+        self.has_left = self.has_left or message["type"] == "http.disconnect"
+        return message
 
 
 class _Asked:

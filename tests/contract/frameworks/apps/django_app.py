@@ -78,6 +78,26 @@ async def slow(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(await kit.slow())
 
 
+async def charge(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(await kit.charge(request.GET["name"]))
+
+
+def charge_sync(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(kit.charge_sync(request.GET["name"]))
+
+
+async def leave(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(await kit.leave())
+
+
+def leave_sync(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(kit.leave_sync())
+
+
+async def cancelled(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(await kit.cancelled())
+
+
 def slow_sync(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(kit.slow_sync())
 
@@ -166,6 +186,9 @@ urlpatterns = [
     path("slow-sync", slow_sync),
     path("gate", gate),
     path("release", release),
+    path("charge", charge_sync if _BY_WSGI else charge),
+    path("leave", leave_sync if _BY_WSGI else leave),
+    path("cancelled", cancelled),
     path("events", events),
     path("upload", upload),
     path("length", length),

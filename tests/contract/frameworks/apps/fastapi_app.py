@@ -90,6 +90,21 @@ def slow_sync() -> str:
     return kit.slow_sync()
 
 
+@api.post("/charge")
+async def charge(name: str) -> dict[str, int]:
+    return await kit.charge(name)
+
+
+@api.get("/leave")
+async def leave() -> str:
+    return await kit.leave()
+
+
+@api.get("/cancelled")
+async def cancelled() -> str:
+    return await kit.cancelled()
+
+
 @api.get("/gate")
 async def gate(name: str) -> StreamingResponse:
     return StreamingResponse(kit.gate(name), media_type="text/plain")

@@ -53,6 +53,16 @@ def slow() -> str:
     return kit.slow_sync()
 
 
+@api.post("/charge")
+def charge() -> dict[str, int]:
+    return kit.charge_sync(request.args["name"])
+
+
+@api.get("/leave")
+def leave() -> str:
+    return kit.leave_sync()
+
+
 @api.get("/gate")
 def gate() -> Response:
     return Response(kit.gate_sync(request.args["name"]), mimetype="text/plain")

@@ -5,14 +5,19 @@ import hashlib
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any
 
 from mainstay import Service, current_trace, remaining_s
+from mainstay.core.clock import SYSTEM_CLOCK
+from mainstay.service.inbound.idempotency.memory import MemoryRecords
+from mainstay.service.stores import NoStores
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
+from mainstay.spec.idempotency import Idempotency
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.kinds.units import Quota
 from mainstay.spec.perimeter import Cors
@@ -55,11 +60,21 @@ def declaration(**changed: Any) -> Declaration:
         service="contract",
         app="contract:app",
         inbound=Inbound(**{**inbound, **changed}),
-        dependencies=(("itself", Dependency(url=own_url, criticality="optional")),),
+        dependencies=(
+            ("itself", Dependency(url=own_url, criticality="optional")),
+            ("keys", Dependency(url="redis://127.0.0.1:9/0", criticality="optional")),
+        ),
     )
 
 
-service = Service(declaration())
+class InMemory(NoStores):
+    """Stores of one process."""
+
+    def records(self, url: str) -> MemoryRecords:
+        return MemoryRecords(clock=SYSTEM_CLOCK)
+
+
+service = Service(declaration(idempotency=Idempotency(store="keys")), stores=InMemory())
 
 
 class Noted:
@@ -71,6 +86,7 @@ class Noted:
         self.left = 0
         self.after: dict[str, Any] = {}
         self.released: set[str] = set()
+        self.charged: Counter[str] = Counter()
 
 
 noted = Noted()
@@ -87,6 +103,7 @@ def state() -> dict[str, Any]:
         "cancelled": noted.cancelled,
         "left": noted.left,
         "after": noted.after,
+        "charged": noted.charged,
     }
 
 
@@ -170,6 +187,42 @@ def slow_sync() -> str:
             break
         _pause.wait(STEP_S)
     return "slow"
+
+
+async def charge(name: str) -> dict[str, int]:
+    """Do what must not be done twice, and come to an answer when it is released."""
+    noted.charged[name] += 1
+    for _ in range(int(GATE_S / STEP_S)):
+        if name in noted.released:
+            break
+        await asyncio.sleep(STEP_S)
+    return {"charged": noted.charged[name]}
+
+
+def charge_sync(name: str) -> dict[str, int]:
+    noted.charged[name] += 1
+    for _ in range(int(GATE_S / STEP_S)):
+        if name in noted.released:
+            break
+        _pause.wait(STEP_S)
+    return {"charged": noted.charged[name]}
+
+
+async def leave() -> str:
+    """End by what is no exception."""
+    raise SystemExit(3)
+
+
+def leave_sync() -> str:
+    raise SystemExit(3)
+
+
+async def cancelled() -> str:
+    """End by a cancellation that nobody asked for."""
+    task = asyncio.ensure_future(asyncio.sleep(GATE_S))
+    asyncio.get_running_loop().call_soon(task.cancel)
+    await task
+    return "not reached"
 
 
 async def gate(name: str) -> AsyncIterator[bytes]:

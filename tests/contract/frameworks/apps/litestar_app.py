@@ -89,6 +89,21 @@ async def slow() -> str:
     return await kit.slow()
 
 
+@post("/charge", status_code=200)
+async def charge(request: Asked) -> dict[str, int]:
+    return await kit.charge(request.query_params["name"])
+
+
+@get("/leave")
+async def leave() -> str:
+    return await kit.leave()
+
+
+@get("/cancelled")
+async def cancelled() -> str:
+    return await kit.cancelled()
+
+
 @get("/slow-sync", sync_to_thread=True)
 def slow_sync() -> str:
     return kit.slow_sync()
@@ -186,7 +201,7 @@ api = Litestar(
     [
         sub, plain, plain_head, page, seen, seen_sync, background, boom, slow, slow_sync, gate,
         release, events, upload, length, item, read, limited, state, headers, outbound, own_id,
-        echo, ws_limited, ws_refused,
+        echo, ws_limited, ws_refused, charge, leave, cancelled,
     ],
     on_startup=[kit.started],
     on_shutdown=[kit.stopped],

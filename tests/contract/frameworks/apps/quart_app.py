@@ -75,6 +75,21 @@ async def slow_sync() -> str:
     return text
 
 
+@api.post("/charge")
+async def charge() -> dict[str, int]:
+    return await kit.charge(request.args["name"])
+
+
+@api.get("/leave")
+async def leave() -> str:
+    return await kit.leave()
+
+
+@api.get("/cancelled")
+async def cancelled() -> str:
+    return await kit.cancelled()
+
+
 @api.get("/gate")
 async def gate() -> Response:
     answer = Response(kit.gate(request.args["name"]), mimetype="text/plain")

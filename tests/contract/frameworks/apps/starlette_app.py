@@ -64,6 +64,18 @@ async def slow(_request: Request) -> Response:
     return PlainTextResponse(await kit.slow())
 
 
+async def charge(request: Request) -> Response:
+    return JSONResponse(await kit.charge(request.query_params["name"]))
+
+
+async def leave(_request: Request) -> Response:
+    return PlainTextResponse(await kit.leave())
+
+
+async def cancelled(_request: Request) -> Response:
+    return PlainTextResponse(await kit.cancelled())
+
+
 def slow_sync(_request: Request) -> Response:
     return PlainTextResponse(kit.slow_sync())
 
@@ -155,6 +167,9 @@ api = Starlette(
         Route("/slow-sync", slow_sync),
         Route("/gate", gate),
         Route("/release", release),
+        Route("/charge", charge, methods=["POST"]),
+        Route("/leave", leave),
+        Route("/cancelled", cancelled),
         Route("/events", events),
         Route("/upload", upload, methods=["POST"]),
         Route("/length", length, methods=["POST"]),

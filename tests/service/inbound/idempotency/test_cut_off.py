@@ -9,6 +9,7 @@ from tests.service.inbound.idempotency.drive import Answering, Asgi, Kind, Reque
 
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.idempotency.events import AttemptAbandoned
+from mainstay.service.inbound.unanswered import HandlerEnded
 
 Make = Callable[..., Kind]
 
@@ -112,7 +113,11 @@ def test_a_file_is_sent_in_parts_so_that_it_can_be_kept() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["extensions"])
 
-    extensions: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}, "tls": {}}
+    extensions: dict[str, Any] = {
+        "http.response.pathsend": {},
+        "http.response.zerocopysend": {},
+        "tls": {},
+    }
     scope: dict[str, Any] = {"type": "http", "query_string": b"", "extensions": extensions}
     scope["mainstay.exchange"] = exchange_of(scope, Request())
 
@@ -128,3 +133,12 @@ def test_a_file_is_sent_in_parts_so_that_it_can_be_kept() -> None:
     asyncio.run(asked())
     assert seen == [{"tls": {}}]
     assert len(extensions) == 3, "the server's own stay as they are"
+
+
+def test_a_handler_that_ended_by_neither_answer_nor_error_has_crashed() -> None:
+    kind = Asgi()
+    kind.does.error = HandlerEnded("by SystemExit")
+    with pytest.raises(HandlerEnded):
+        kind.ask()
+    assert repeated(kind) == "idempotency-unknown"
+    assert len(kind.asked) == 1

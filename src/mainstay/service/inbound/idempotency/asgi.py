@@ -12,6 +12,7 @@ from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.problems.refusal import Refused
+from mainstay.service.inbound.unanswered import HandlerEnded
 
 ATTEMPT_KEY = "mainstay.idempotency"
 
@@ -203,10 +204,10 @@ class _Listener:
         """Settle for work that ended in an exception."""
         if self.settled:
             return
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, HandlerEnded):
             await self._settle(self._idempotency.failed_answer(self._attempt))
         else:
-            # Cancelled in the midst of the work: as good as a crash.
+            # Ended in the midst of the work: as good as a crash.
             self._idempotency.abandon(self._attempt)
 
     async def settle_unfinished(self) -> None:
