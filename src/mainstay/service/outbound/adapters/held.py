@@ -25,6 +25,11 @@ def unhurried(policy: Policy) -> Policy:
     return policy.once.derived(_unhurried)
 
 
+def unanswered(policy: Policy) -> Policy:
+    """Return a policy for calls that nothing may stand in for; all else is as it was."""
+    return policy.derived(_unanswered)
+
+
 def started(policy: Policy) -> Policy:
     """Return a policy for the beginning of streams, whose end is counted by who makes them.
 
@@ -49,6 +54,10 @@ def bulkhead_of(policy: Policy, what: str) -> int:
             f"{policy.name}: {what} needs a bulkhead: Policy(bulkhead=Bulkhead(limit=20))"
         )
     return slots.options.limit
+
+
+def _unanswered(plan: Plan) -> Plan:
+    return plan if plan.fallback is None else replace(plan, fallback=None, last_good=None)
 
 
 def _within_place(plan: Plan) -> Plan:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.service.outbound.adapters.redis_clients.commands import (
+    _STOOD_IN,
+    may_be_stood_in_for,
     may_repeat,
     may_repeat_all,
     own_wait_s,
@@ -122,3 +124,43 @@ def test_whatever_is_sent_gets_an_answer(name: object, rest: list[object]) -> No
     assert wait_s >= 0
     if may_repeat(command):
         assert wait_s == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("GET", "a"), (b"mget", b"a"), ("HGETALL", "h"), ("EXISTS", "a"), ("ZRANGE", "z", 0, -1)],
+)
+def test_a_fallback_may_answer_these(command: tuple[object, ...]) -> None:
+    assert may_be_stood_in_for(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("SET", "a", "1"),
+        ("SET", "lock", "me", "NX"),
+        ("EVALSHA", "release", 1, "lock"),
+        ("INCR", "a"),
+        ("WATCH", "a"),
+        ("MULTI",),
+        ("EXEC",),
+        ("PING",),
+        ("TIME",),
+        ("CLIENT", "ID"),
+        ("CLIENT ID",),
+        ("XREAD", "STREAMS", "s", "0"),
+        ("XREAD", "BLOCK", 10, "STREAMS", "s", "$"),
+        ("SCAN", 0),
+        ("TTL", "a"),
+        ("SRANDMEMBER", "s"),
+        ("BLPOP", "a", 1),
+        ("SOMETHING.NEW", "a"),
+        (),
+    ],
+)
+def test_a_fallback_may_not_answer_these(command: tuple[object, ...]) -> None:
+    assert not may_be_stood_in_for(command)
+
+
+def test_what_a_fallback_may_answer_may_be_sent_twice() -> None:
+    assert all(may_repeat((name, "a", "b")) for name in _STOOD_IN)

@@ -153,7 +153,7 @@ async def _through(  # noqa: PLR0917  As its twin, and the wait.
     """
     within_s = gate.bounds.read_s + wait_s
 
-    async def attempt() -> Any:
+    async def attempt(*_command: Any) -> Any:
         plan, began_s = policy.plan, gate.now()
         with gate.telling(args) as told:
             try:
@@ -165,8 +165,8 @@ async def _through(  # noqa: PLR0917  As its twin, and the wait.
             except DeadlineExceeded as error:
                 raise timed_out(plan, began_s=began_s, after_s=within_s) from error
 
-    asked = gate.asking(policy, attempt, args, options)
+    asked = gate.asking(policy, attempt, options)
     try:
-        return gate.shown(asked, await policy.acall(asked or attempt))
+        return gate.shown(asked, await policy.acall(asked or attempt, *args))
     except MainstayError as error:
         raise gate.theirs(error) from error.__cause__

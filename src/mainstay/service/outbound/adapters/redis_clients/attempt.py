@@ -1,15 +1,20 @@
 """One call of a Redis client through its policy: which policy, and how its end is understood."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from mainstay.core.errors import MainstayError
-from mainstay.service.outbound.adapters.asked import Asked
+from mainstay.service.outbound.adapters.asked import Asked, answering
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
-from mainstay.service.outbound.adapters.held import bulkhead_of, unhurried, within_place
+from mainstay.service.outbound.adapters.held import (
+    bulkhead_of,
+    unanswered,
+    unhurried,
+    within_place,
+)
 from mainstay.service.outbound.adapters.outcome import (
     Answered,
     NotServed,
@@ -20,9 +25,9 @@ from mainstay.service.outbound.adapters.outcome import (
 from mainstay.service.outbound.adapters.place import Lost, Place
 from mainstay.service.outbound.adapters.redis_clients.commands import (
     Command,
+    may_be_stood_in_for,
     may_repeat,
     may_repeat_all,
-    only_reads,
     own_wait_s,
 )
 from mainstay.service.outbound.adapters.redis_clients.kept import KEPT_BYTES_MAX, Kept, size_of
@@ -61,29 +66,38 @@ class Gate:
         bounds: Of its connections.
 
     Attributes:
-        again: The policy for what may be sent twice.
+        reading: The policy for what a fallback may answer. All others have none: a lock that was
+            not taken and a watch that nobody keeps must not look like theirs.
+        again: The one for what else may be sent twice.
         once: The one for what may not.
         waiting: The one for commands that wait by themselves.
         held: The one for who holds a connection already.
+        encode: From an argument to what is sent; set when the client is made. Any: the library's.
 
     Raises:
         PolicyMisused: The policy has no bulkhead.
     """
 
-    __slots__ = ("_lost", "again", "bounds", "held", "library", "once", "waiting")
+    __slots__ = ("_lost", "again", "bounds", "encode", "held", "library", "once", "reading",
+                 "waiting")  # fmt: skip
+
+    encode: Callable[[Any], Any]
 
     def __init__(self, policy: Policy, library: Library, bounds: Bounds) -> None:
         bulkhead_of(policy, "a Redis client")
         self._lost = Lost()
         self.library = library
         self.bounds = bounds
-        self.again = policy
-        self.once = policy.once
-        self.waiting = unhurried(policy)
+        self.reading = answering(policy, self._question_of)
+        self.again = unanswered(policy)
+        self.once = self.again.once
+        self.waiting = unhurried(self.again)
         self.held = within_place(policy)
 
     def policy_for(self, command: Command) -> Policy:
         """Return the policy for one command."""
+        if may_be_stood_in_for(command):
+            return self.reading
         if may_repeat(command):
             return self.again
         return self.waiting if own_wait_s(command) else self.once
@@ -93,15 +107,18 @@ class Gate:
         return self.again if may_repeat_all(commands) else self.once
 
     def asking(
-        self, policy: Policy, attempt: Callable[[], Any], args: "Arguments", options: dict[str, Any]
+        self, policy: Policy, attempt: Callable[..., Any], options: dict[str, Any]
     ) -> Asked | None:
         """Return the attempt by what it asks, where last good answers are kept; else None.
 
-        Those of another client are others: it may be of another database, or decode.
+        Args:
+            policy: Of those above.
+            attempt: Makes one. Any: as in the client.
+            options: How the client reads the answer; ``keys`` says again what the command does.
         """
         if policy.plan.last_good is None:
             return None
-        return Asked(attempt, (self, args, tuple(options.items())) if only_reads(args) else None)
+        return Asked(attempt, tuple(one for one in options.items() if one[0] != "keys"))
 
     def seen(self, asked: Asked | None, answer: Any) -> Any:
         """Return what an attempt answered, as it is kept, after saying whether it is to be.
@@ -124,6 +141,21 @@ class Gate:
         if asked is not None:
             asked.done()
         return answer.copy() if type(answer) is Kept else opened(answer)
+
+    def _question_of(self, *command: Any) -> Hashable:
+        """Return a command as it is sent: 1 and 1.0 are equal, and two keys.
+
+        Raises:
+            TypeError: It can't be sent, which the client itself will say, or it is too long: the
+                answer is not to be kept.
+        """
+        try:
+            parts = tuple(bytes(self.encode(part)) for part in command)
+        except (self.library.any_error, ValueError) as error:
+            raise TypeError("a command that can't be sent") from error
+        if sum(map(len, parts)) > KEPT_BYTES_MAX:
+            raise TypeError("a command that is too long")
+        return parts
 
     def now(self) -> float:
         """Return the monotonic time by the policy's clock."""

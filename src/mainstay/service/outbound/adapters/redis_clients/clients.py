@@ -125,6 +125,7 @@ def _client(
     options = {**_quiet(module), **options, **waits}
     url = _spelled(url, found.name)
     pool = module.ConnectionPool.from_url(url, **options)
+    gate.encode = pool.get_encoder().encode
     pool.connection_class = _mixed(
         mixins.connection, pool.connection_class, bounds=gate.bounds, errors=found.any_error
     )

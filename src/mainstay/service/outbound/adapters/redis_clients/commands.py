@@ -36,6 +36,22 @@ _REPEATABLE_PAIRS = frozenset({
     "PUBSUB NUMPAT", "PUBSUB NUMSUB", "SCRIPT EXISTS", "SLOWLOG GET", "SLOWLOG LEN",
 })  # fmt: skip
 
+_DATA = """
+BITCOUNT BITFIELD_RO BITPOS EXISTS EXPIRETIME GEODIST GEOHASH GEOPOS GEORADIUSBYMEMBER_RO
+GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HEXPIRETIME HGET HGETALL HKEYS HLEN HMGET
+HPEXPIRETIME HSTRLEN HVALS KEYS LCS LINDEX LLEN LPOS LRANGE MGET PEXPIRETIME PFCOUNT SCARD SDIFF
+SINTER SINTERCARD SISMEMBER SMEMBERS SMISMEMBER SORT_RO STRLEN SUBSTR SUNION TYPE XLEN XRANGE
+XREVRANGE ZCARD ZCOUNT ZDIFF ZINTER ZINTERCARD ZLEXCOUNT ZMSCORE ZRANGE ZRANGEBYLEX ZRANGEBYSCORE
+ZRANK ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCORE ZUNION
+"""
+
+_STOOD_IN = frozenset(_DATA.split())
+"""What reads data, and whose answer means later what it meant then.
+
+So none that writes or locks; none about the server or the connection (PING, TIME, CLIENT, WATCH);
+none that goes on where it was (SCAN, XREAD), draws lots (SRANDMEMBER) or says what time is left.
+"""
+
 _SET_PLAIN = frozenset({"EX", "PX", "EXAT", "PXAT", "KEEPTTL"})
 """Words of SET that let it still overwrite; NX, XX, GET and others make the answer depend."""
 
@@ -59,9 +75,9 @@ def may_repeat(command: Command) -> bool:
     return len(command) > 1 and f"{name} {_word(command[1])}" in _REPEATABLE_PAIRS
 
 
-def only_reads(command: Command) -> bool:
-    """Return whether a command changes nothing."""
-    return may_repeat(command) and not _overwrites(command)
+def may_be_stood_in_for(command: Command) -> bool:
+    """Return whether a fallback may answer a command; an unknown one it may not."""
+    return bool(command) and _word(command[0]) in _STOOD_IN
 
 
 def may_repeat_all(commands: Iterable[Command]) -> bool:

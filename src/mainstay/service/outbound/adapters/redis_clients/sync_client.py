@@ -157,7 +157,7 @@ def _through(
         Exception: The client's own, for what the server answered.
     """
 
-    def attempt() -> Any:
+    def attempt(*_command: Any) -> Any:
         began_s = gate.now()
         with gate.telling(args) as told:
             try:
@@ -166,8 +166,8 @@ def _through(
                 told.error = type(error).__name__
                 return gate.seen(asked, gate.ended(error, policy.plan, began_s))
 
-    asked = gate.asking(policy, attempt, args, options)
+    asked = gate.asking(policy, attempt, options)
     try:
-        return gate.shown(asked, policy.call(asked or attempt))
+        return gate.shown(asked, policy.call(asked or attempt, *args))
     except MainstayError as error:
         raise gate.theirs(error) from error.__cause__
