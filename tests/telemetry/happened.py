@@ -41,7 +41,7 @@ def _add(found: dict[str, type[Event]], kind: type[Event]) -> None:
             continue
         # Those alone that can be had by their names: a dataclass with slots leaves another behind,
         # and tests make kinds of their own.
-        ours = below.__module__.startswith("mainstay.")
+        ours = below.__module__.startswith(tuple(f"mainstay.{room}." for room in ROOMS))
         if ours and getattr(import_module(below.__module__), below.__name__, None) is below:
             found[below.__name__] = below
 
