@@ -23,6 +23,7 @@ from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.telemetry import ErrorReports, Telemetry, Traces
 from mainstay.telemetry.logs.writer import Writer
+from mainstay.telemetry.masking import MASKED, Masker
 from mainstay.telemetry.traces.bridge import TracerProvider
 
 SEED = 20_261_122
@@ -93,8 +94,10 @@ class World:
                 self.case = case
                 text = quote(_field(case).replace("\n", " "), safe="")
                 headers = {f"x-{name}": value for name, value in _header(case)}
-                for path in (f"/say/{text}", f"/fail?{_query(case)}"):
-                    answer = await client.get(path, headers=headers)
+                # What a problem says goes back to whoever called the request so.
+                asked = {f"/say/{text}": headers | _ids(case), f"/fail?{_query(case)}": headers}
+                for path, sent in asked.items():
+                    answer = await client.get(path, headers=sent)
                     self.answers.append(answer.text)
             self.answers.append((await client.get("/metrics")).text)
 
@@ -118,6 +121,19 @@ def _header(case: corpus.Case) -> Iterator[tuple[str, str]]:
     value = _plain(case.value)
     if re.fullmatch(r"[A-Za-z0-9_-]+", case.key) and value.isascii() and value.isprintable():
         yield case.key, value.strip()
+
+
+def _ids(case: corpus.Case) -> dict[str, str]:
+    """Return what a caller may call its request and its part of a trace."""
+    if not re.fullmatch(r"[A-Za-z0-9._:@/+=~-]{1,80}", case.secret):
+        return {}
+    # A password that nothing tells to be one may be anybody's id.
+    said = case.secret if Masker().text(case.secret) == MASKED else f"password={case.secret}"
+    return {
+        "x-request-id": said,
+        "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
+        "tracestate": f"shop={said.replace('=', ':')}",
+    }
 
 
 def _cause(case: corpus.Case) -> BaseException:

@@ -146,7 +146,9 @@ SECRET_KEYS = (
     "Set-Cookie", "session_cookie", "api_key", "apiKey", "X-API-Key", "APIKEY", "private_key",
     "signing_key", "encryptionKey", "credentials", "passphrase", "jsessionid", "session_id", "otp",
     "pin", "cvv", "cvc2", "ssn", "social_security_number", "card_number", "iban", "dsn",
-    "connection_string", "webhook_secret", "jwt", "recovery_codes", "date_of_birth",
+    "connection_string", "webhook_secret", "jwt", "recovery_codes", "date_of_birth", "db_pass",
+    "SMTP_PASS", "dbpass", "sid", "sig", "code_verifier", "id_token_hint", "auth_code", "passwort",
+    "X-Functions-Key", "X-Session", "Ocp-Apim-Subscription-Key", "Cf-Access-Jwt-Assertion",
 )  # fmt: skip
 
 PLAIN_KEYS = (
@@ -160,6 +162,8 @@ PLAIN_KEYS = (
     "opinion", "secretary", "turkey", "keyword", "public_key_id", "card_type", "card_brand",
     "signature_valid", "expand", "span", "panel", "api_key_count", "private", "access", "account",
     "api_version", "code", "status_code", "country_code", "zip_code", "birthplace",
+    "next_token", "page_token", "total_token", "secret_arn", "password_hash_rounds", "first_pass",
+    "account_sid", "X-Idempotency-Key", "X-Cache-Key", "bypass", "passes", "assigned", "design",
 )  # fmt: skip
 
 
@@ -198,6 +202,15 @@ def beside_keys(rng: Random, key: str, secret: str) -> list[object]:
         repr([(key.encode(), secret.encode())]),
         f"--{key} {secret}" if not key.startswith("--") else "",
         f"<{key}>{secret}</{key}>",
+        f"<{key} type='text'><![CDATA[{secret}]]></{key}>",
+        json.dumps({"body": json.dumps({"inner": json.dumps({key: secret})})}),
+        json.dumps({key: {"inner": {"id": 1}, "blob": secret}}),
+        [{"name": key, "value": secret}],
+        json.dumps([{"name": key, "value": secret}]),
+        f"1 validation error for User\n{key}\n  N [type=x, input_value={secret!r}, input_type=str]",
+        f"DETAIL:  Key ({key})=({secret}) already exists.",
+        f"Duplicate entry '{secret}' for key 'users.{key}'",
+        f"INSERT INTO users (name, {key}) VALUES ('a', '{secret}')",  # noqa: S608  Nobody runs it.
     ]
 
 
@@ -218,6 +231,12 @@ def transports(rng: Random, secret: str) -> list[object]:
         f"mysql --user=app --password={secret} shop",
         f'Authorization: Digest username="a", response="{secret}"',
         f"{rng.choice(['Basic', 'basic'])} {pair[:-2]}{secret}",
+        f"(sqlite3.OperationalError) no such table\n[SQL: SELECT ?]\n[parameters: ({secret!r},)]",
+        f"ALTER USER app WITH PASSWORD '{secret}'",
+        f"DETAIL:  Failing row contains (7, alice, {secret}, null).",
+        f"https://shop.example/callback?code={secret}x1&state=1",
+        "POST https://hooks.slack.com/services/T0AAAAAAA/B0AAAAAAA/" + secret,
+        f"could not reach postgresql://app:{secret}/{secret}@db/shop",
     ]
 
 
@@ -289,6 +308,17 @@ LOOK_ALIKES: dict[str, Callable[[Random], object]] = {
     "prose": lambda rng: f"the author's monkey keeps a passport for {rng.randint(1, 9)} keys",
     "phone_like": lambda rng: f"ticket 2026 0001 {rng.randint(1000, 9999)}",
     "traceback": lambda rng: f'File "/srv/app/orders.py", line {rng.randint(1, 999)}, in place',
+    "unexpected": lambda rng: f"unexpected token: word{rng.randint(1, 99)}",
+    "took": lambda rng: f"auth: {rng.randint(1, 99)}ms",
+    "scheme": lambda rng: f"auth=ldap for tenant {rng.randint(1, 99)}",
+    "key_detail": lambda rng: f"DETAIL:  Key (id)=({rng.randint(1, 99)}) already exists.",
+    "validation": lambda rng: (
+        f"1 validation error for Item\namount\n  Not whole [type=x, input_value={rng.random()}, "
+        "input_type=float]"
+    ),
+    "insert": lambda rng: f"INSERT INTO orders (state) VALUES ('open{rng.randint(1, 99)}')",  # noqa: S608  As above.
+    "named": lambda rng: f"[parameters: {{'state': 'open{rng.randint(1, 99)}'}}]",
+    "error_code": lambda rng: f"https://shop.example/oops?code=E_{rng.randint(400, 599)}&page=1",
     "filter": lambda rng: f"token_type, key WHERE id = {rng.randint(1, 999)}",
 }
 

@@ -10,7 +10,7 @@ Hides = Callable[[str], bool]
 
 _INPUT = re.compile(
     # pydantic: the place on a line of its own, the value at the end of the next; or in one line.
-    r"(?:(?<=\\n)|(?<!\S))([^\s\\]{1,255}+)((?:\n|\\{1,7}n)  (?=\S)[^\n]{0,1024}?\binput_value=)"
+    r"(?:(?<=\\n)|(?<!\S))([^\s\\]{1,255}+)((?:[\n ]|\\{1,7}n)  (?=\S)[^\n]{0,1024}?\binput_value=)"
     # To where the line ends like this: within, the value may say the same.
     r"(?:[^\n]*?(?=, input_type=\w{1,64}\](?:\n|\\{1,7}n|\s?\Z))|[^\n]*)"
 )
