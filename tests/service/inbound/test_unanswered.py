@@ -223,3 +223,22 @@ async def test_an_error_that_streams_has_begun_and_may_take_its_time() -> None:
 
     await world.ask(app, stays)
     assert [message.get("body") for message in world.sent] == [None, b"first", b"second"]
+
+
+@pytest.mark.parametrize(("said", "status"), [(0, 500), (200, 200)])
+async def test_what_the_drain_cuts_off_has_its_line(said: int, status: int) -> None:
+    """As an error of the service: its client did not leave."""
+    world, begun = World(), asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if said:
+            await send({"type": "http.response.start", "status": said, "headers": []})
+        begun.set()
+        await stays()
+
+    task = asyncio.ensure_future(world.ask(app, stays))
+    await begun.wait()
+    assert world.service._inbound.drain.cut() == 1
+    assert world.ended_with == [(status, "CutOffByDrain")]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -25,6 +25,10 @@ from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.telling import NOBODY, Telling
 
 
+CUT_OFF = "CutOffByDrain"
+"""Stands in place of an exception's class where the drain's bound ended a request."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefused(Event):
     """A request was turned away, or its answer was replaced, for the reason that ``kind`` names.
@@ -93,6 +97,20 @@ class Inbound:
     def __post_init__(self) -> None:
         # Bound once: to look it up for each of a request's moments takes longer than it does.
         object.__setattr__(self, "now_s", self.clock.monotonic_s)
+        self.drain.on_cut = self.cut_off
+
+    def cut_off(self, flight: object) -> None:
+        """Write down a request that the end of the process cuts off: nobody else will.
+
+        Args:
+            flight: As the drain counts it; a websocket, which has no answer, is left out.
+        """
+        observer = self.telling.observer
+        if observer is not None and isinstance(flight, Exchange):
+            # Its client did not leave: it is torn off.
+            flight.status = flight.status or FAILED.status
+            flight.error = CUT_OFF
+            observer.ended(flight, self.now_s())
 
     def failed(self, exchange: Exchange, error: BaseException) -> None:
         """Tell of an error that nobody handled. Cancellation is none."""

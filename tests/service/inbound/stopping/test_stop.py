@@ -110,6 +110,21 @@ def test_the_bound_is_enforced_and_what_was_cut_is_told(clock: "FakeClock") -> N
     ]
 
 
+def test_each_request_that_is_cut_off_is_told_of_before_the_end(clock: "FakeClock") -> None:
+    """Nobody else writes its line: its own task or thread ends with the process."""
+    world, told = World(clock), list[tuple[object, str]]()
+    world.drain.flights.update({"a", "b"})
+
+    def tell(flight: object) -> None:
+        told.append((flight, world.did[-1]))
+
+    world.drain.on_cut = tell
+    did = world.run()
+    assert {flight for flight, _ in told} == {"a", "b"}
+    assert {before for _, before in told} == {"stop at 20"}
+    assert "cutting off 2 requests" in did[-2]
+
+
 def test_a_server_that_does_not_stop_is_ended(clock: "FakeClock") -> None:
     did = World(clock, bound_s=10).run()
     assert did[-2:] == [

@@ -103,10 +103,11 @@ class Drain:
         stopping: Whether the process is on its way out.
         managed: True where serve.py handles the signals, so that a shell must not.
         on_start: Called when the app has started, if its server tells of that; must not raise.
+        on_cut: Called with each request that the end of the process cuts off; must not raise.
     """
 
     __slots__ = ("_begun_s", "_clock", "_complain", "_events", "background", "bound_s",
-                 "closers", "delay_s", "dismissed", "flights", "managed", "on_start", "sockets",
+                 "closers", "delay_s", "dismissed", "flights", "managed", "on_cut", "on_start", "sockets",
                  "started", "stopping")  # fmt: skip
 
     def __init__(
@@ -129,6 +130,7 @@ class Drain:
         self.dismissed = False
         self.managed = False
         self.on_start: Callable[[], object] | None = None
+        self.on_cut: Callable[[object], object] | None = None
         self._begun_s: float | None = None
         self._clock = clock
         self._events = events
@@ -214,6 +216,15 @@ class Drain:
             closing = self.closers.run_async(_LAST_SHARE_S)
             wait([asyncio.run_coroutine_threadsafe(closing, loop)], timeout=_LAST_SHARE_S)
         self.closers.run(_LAST_SHARE_S)
+
+    def cut(self) -> int:
+        """Tell of each request that the end of the process cuts off, and return how many."""
+        # The copy is one step of C, so that loops and threads may discard meanwhile.
+        flights = list(self.flights)
+        if self.on_cut is not None:
+            for flight in flights:
+                self.on_cut(flight)
+        return len(flights)
 
     def _tell_cut(self, cut: int) -> None:
         if cut:

@@ -108,7 +108,7 @@ class Stopper:
         drain.close_at_last()
         if self._is_called_off(bound_s + GRACE_S):
             return
-        left = len(drain.flights)
+        left = drain.cut()
         what = f"cutting off {left} requests in flight" if left else "the server has not stopped"
         self._complain(f"mainstay: the drain's bound of {drain.bound_s:g} s is over: {what}\n")
         self._end(0)
