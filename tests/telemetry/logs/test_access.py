@@ -13,6 +13,7 @@ from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.logs.levels import ERROR, WARNING
 from mainstay.telemetry.logs.logs import Logs
+from mainstay.telemetry.masking import Masker
 from mainstay.testing.clock import VirtualClock
 
 TRACE = arrive(Random(7))
@@ -161,3 +162,39 @@ def test_names_of_the_service_are_escaped() -> None:
     write(logs_into(kept, service='a"b\n', replica=None))
     assert (kept.last()["service"], kept.last()["replica"]) == ('a"b\n', None)
     assert json.loads(kept.written)["version"] == "v1"
+
+
+def test_what_a_peer_calls_a_request_is_masked_as_any_text() -> None:
+    kept = Kept()
+    logs = logs_into(kept)
+    ids = {
+        "alice@example.org": "***",
+        "4111111111111111": "***",
+        "r-1": "r-1",
+        "550e8400-e29b-41d4-a716-446655440000": "550e8400-e29b-41d4-a716-446655440000",
+    }
+    for said in ids:
+        AccessLine(logs, lambda _: "/").ended(exchange(request_id=said), 5.1)
+    assert [line["request_id"] for line in kept.lines()] == list(ids.values())
+
+
+def test_of_a_long_path_only_what_is_shown_is_masked() -> None:
+    """A stranger chooses it, up to what the server takes."""
+
+    class Counting(Masker):
+        __slots__ = ("chars",)
+
+        def beginning(self, text: str, chars_max: int) -> str:
+            self.chars = chars_max
+            return super().beginning(text, chars_max)
+
+        def text(self, text: str) -> str:
+            assert len(text) <= 2048
+            return super().text(text)
+
+    kept, masker = Kept(), Counting()
+    logs = logs_into(kept)
+    logs.masker = masker
+    AccessLine(logs, lambda _: "/").ended(exchange(path="/x/" + "sk-" * 20_000 + "A"), 5.1)
+    assert kept.lines()[0]["path"].endswith("...")
+    assert masker.chars <= 160

@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.metrics.names import Kind
 from mainstay.telemetry.metrics.registry import (
     BOUNDS_MAX,
@@ -69,6 +70,15 @@ def test_labels_beyond_the_bound_are_folded_into_one_and_counted() -> None:
     assert len(series) == 11
     assert [series["3", "eu"], series[OTHER, OTHER]] == [(2,), (15,)]
     assert told(registry, "mainstay_telemetry_folded") == {("orders",): (15,)}
+
+
+def test_values_of_labels_are_masked_when_their_series_is_made() -> None:
+    registry = Registry(mask=Masker().label)
+    logins = registry.counter("logins", "Logins.", labels=("who", "token"))
+    for who in ("alice@example.org", "bob@example.org"):
+        logins.labels(who, "hunter22").inc()
+    logins.labels("guest", "").inc()
+    assert told(registry, "logins") == {("***", "***"): (2.0,), ("guest", ""): (1.0,)}
 
 
 def test_what_is_read_from_elsewhere_is_bounded_too() -> None:

@@ -123,6 +123,15 @@ def test_secrets_stay_in_the_process() -> None:
     assert "/users/" in told
 
 
+def test_what_a_caller_says_of_a_trace_is_masked_and_of_other_systems_stays() -> None:
+    mail = "jane" + "@" + "example.com"
+    said = f"shop=password:hunter2,w={mail},dd=s:2;o:rum,rojo=00f067aa0ba902b7"
+    shown = "shop=password:***,w=***,dd=s:2;o:rum,rojo=00f067aa0ba902b7"
+    read = parsed(span(vendors=said.encode(), links=[Link("d" * 32, "e" * 16, said, 1, {})]), MASKS)
+    assert read.trace_state == shown
+    assert read.links[0].trace_state == shown
+
+
 AGENT = "user_agent.original"
 
 
