@@ -24,7 +24,6 @@ from mainstay.service.inbound.sessions.sessions import Sessions
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.telling import NOBODY, Telling
 
-
 CUT_OFF = "CutOffByDrain"
 """Stands in place of an exception's class where the drain's bound ended a request."""
 

@@ -107,8 +107,8 @@ class Drain:
     """
 
     __slots__ = ("_begun_s", "_clock", "_complain", "_events", "background", "bound_s",
-                 "closers", "delay_s", "dismissed", "flights", "managed", "on_cut", "on_start", "sockets",
-                 "started", "stopping")  # fmt: skip
+                 "closers", "delay_s", "dismissed", "flights", "managed", "on_cut", "on_start",
+                 "sockets", "started", "stopping")  # fmt: skip
 
     def __init__(
         self,
