@@ -1,7 +1,18 @@
+import json
+import math
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.edge.envoy.routes import hash_policy, retry_policy, route_timeout_s, split
+from mainstay.edge.envoy.listeners import compile_listeners
+from mainstay.edge.envoy.routes import (
+    hash_policy,
+    retry_policy,
+    route_configuration,
+    route_timeout_s,
+    split,
+)
 from mainstay.edge.topology import Endpoint, Topology
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.edge import RETRY_CONDITIONS, Balance, Edge, EdgeRetry
@@ -94,6 +105,22 @@ def test_the_edge_waits_a_little_longer_than_the_service_unless_declared() -> No
     declaration = Declaration(service="web", app="a:b", inbound=Inbound(deadline_s=5))
     assert route_timeout_s(declaration) == 6
     assert route_timeout_s(declared(Edge(timeout_s=2.5))) == 2.5
+
+
+def test_without_a_deadline_the_edge_waits_for_ever() -> None:
+    """Envoy writes that as nothing; a part of it for each attempt there is none."""
+    declaration = Declaration(
+        service="shop", app="shop:app", edge=Edge(port=8080), inbound=Inbound(deadline_s=math.inf)
+    )
+    assert route_timeout_s(declaration) == math.inf
+    topology = Topology()
+    vhost: Any = route_configuration([declaration], topology)["virtual_hosts"]
+    for route in vhost[0]["routes"][-2:]:
+        assert route["route"]["timeout"] == "0s"
+        assert "hedge_policy" not in route["route"]
+        assert "per_try_timeout" not in route["route"].get("retry_policy", {})
+    (listener,) = compile_listeners(declaration, topology)
+    assert '"request_timeout": "300s"' in json.dumps(listener)
 
 
 def test_the_header_comes_first_and_the_address_stands_in() -> None:

@@ -54,7 +54,7 @@ TEXTS = {
     "an environment variable": ["A", "_B1", "PATH"],
     "a folder": [".", "src", "a b"],
     "a text": ["", "no", "${HOME:-x}", "$${X}", "é 🚲", "a: b # c", "1e3", "${file:secret}"],
-    "a header": ["X-Tenant", "authorization"],
+    "a header": ["X-Tenant", "x-importance"],
     "a percentile": ["p95", "p99.9"],
     "a path such as": ["/", "/health/ready"],
     "a host such as": ["shop.example.com", "*.example.com", "127.0.0.1", "[::1]"],

@@ -169,8 +169,8 @@ def test_off_and_null_turn_off(load: Load) -> None:
 
 
 def test_off_where_nothing_can_be_off(complain: Complain) -> None:
-    faults = complain(MINIMAL + "run: off\ninbound: {deadline: off, health: off}\n")
-    assert [f.path for f in faults] == ["run", "inbound.deadline", "inbound.health"]
+    faults = complain(MINIMAL + "run: off\ninbound: {drain: off, health: off}\n")
+    assert [f.path for f in faults] == ["run", "inbound.drain", "inbound.health"]
 
 
 def test_an_empty_section_declares_nothing(load: Load) -> None:

@@ -73,7 +73,7 @@ def test_what_loads_is_valid(text: str) -> None:
         "service: A\n",
         "service: a\nrun: {replicas: 100}\n",
         "service: a\nrun: {memory_max: 512}\n",
-        "service: a\ninbound: {deadline: off}\n",
+        "service: a\ninbound: {drain: off}\n",
         "service: a\nedge: {health: {intervall: 5s}}\n",
         "service: a\nedge: {retry: {on: [500]}}\n",
         "service: a\ndependencies: {B: {url: x}}\n",

@@ -1,11 +1,15 @@
 """``on`` and ``off``, in all the words that people and programs write them by."""
 
+import math
 from collections.abc import Callable
 
 import pytest
 
 from mainstay.spec.declaration import Declaration
+from mainstay.spec.dump import dump
+from mainstay.spec.explained_inbound import explained_inbound
 from mainstay.spec.faults import Fault
+from mainstay.spec.health import Health
 from mainstay.spec.load import Loaded
 from mainstay.spec.perimeter import SecurityHeaders
 from mainstay.spec.shed import Shed
@@ -76,3 +80,48 @@ def test_an_overlay_turns_on_and_off(load: Load, under: str) -> None:
     for over, wanted in (("on", Shed()), ("off", None)):
         files = {"mainstay.yaml": base, "mainstay.prod.yaml": f"inbound: {{shed: {over}}}\n"}
         assert only(load(files, env="prod")).inbound.shed == wanted
+
+
+@pytest.mark.parametrize("word", ["off", "false", '"${X:-off}"'])
+def test_what_is_off_says_what_that_means(load: Load, word: str) -> None:
+    """And is written again as it was."""
+    text = f"inbound:\n  deadline: {word}\n  hosts: {word}\n  trust: {word}\n"
+    declaration = only(load(HEAD + text))
+    inbound = declaration.inbound
+    assert (inbound.deadline_s, inbound.hosts, inbound.trust) == (math.inf, (), ())
+    assert "deadline: off" in dump(declaration)
+    assert only(load(dump(declaration))) == declaration
+    lines = {line.key: line.value for line in explained_inbound(declaration, {})}
+    assert (lines["deadline"], lines["hosts"], lines["trust"]) == ("off", "off", "off")
+
+
+def test_an_overlay_takes_back_what_lies_under_it(load: Load) -> None:
+    declared = "inbound: {deadline: 2s, hosts: [a.example], cors: ['https://a.example']}\n"
+    over = "inbound: {deadline: off, hosts: off, cors: off}\n"
+    files = {"mainstay.yaml": HEAD + declared, "mainstay.dev.yaml": over}
+    inbound = only(load(files, env="dev")).inbound
+    assert (inbound.deadline_s, inbound.hosts, inbound.cors) == (math.inf, (), None)
+
+
+@pytest.mark.parametrize(
+    ("key", "instead"), [("health", "`path`"), ("drain", "1ms"), ("errors", "as_is")]
+)
+def test_what_can_t_be_off_says_why_and_what_to_write(
+    complain: Complain, key: str, instead: str
+) -> None:
+    (fault,) = complain(f"{HEAD}inbound: {{{key}: off}}\n")
+    assert (fault.path, fault.line) == (f"inbound.{key}", 3)
+    assert fault.sentence.startswith("can't be off: ")
+    assert instead in fault.sentence
+
+
+def test_nothing_below_health_is_all_of_its_defaults(load: Load) -> None:
+    assert only(load(f"{HEAD}inbound:\n  health:\n")).inbound.health == Health()
+
+
+def test_without_a_deadline_no_call_is_too_long(load: Load) -> None:
+    text = (
+        "inbound: {deadline: off}\nedge: {port: 8080, timeout: 1s}\n"
+        "dependencies: {x: {url: 'http://x.example', timeout: {total: 900ms}}}\n"
+    )
+    assert only(load(HEAD + text)).inbound.deadline_s == math.inf

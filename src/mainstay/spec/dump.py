@@ -75,7 +75,7 @@ def _written_section(section: Any) -> dict[str, Any]:
 
 
 def _written_key(value: Any, key: Key) -> Any:
-    return _Off() if value is None else _written(value, key.kind)
+    return _Off() if key.is_off(value) else _written(value, key.kind)
 
 
 def _written(value: Any, kind: Kind) -> Any:

@@ -112,7 +112,7 @@ def values_of(section: Any, path: str) -> Iterator[tuple[str, str | None]]:
 
 def _text(value: Any, key: Key) -> str | None:
     """Return a value as it would be declared; a secret is not shown. Any: each kind has its own."""
-    if value is None:
+    if key.is_off(value):
         return None
     text = _flow(value, key.kind)
     # A URL may be declared with a password in it.

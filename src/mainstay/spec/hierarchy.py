@@ -6,6 +6,7 @@ declared total and attempts × attempt timeout + pauses; for a call to another s
 either, it is the longest of the calls that the other one makes, and so on down the call graph.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -167,8 +168,9 @@ def _callee(its: Declared, name: str, dependency: Dependency, graph: _Graph) -> 
             f"{under.text}; raise it, or lower the timeout at {callees.place('dependencies')}"
         )
         yield _fault(its.place(path), path, sentence, attempt_s, under.s)
-    elif callees.has(_DEADLINE) and _shorter(own.s, callee.declaration.inbound.deadline_s):
-        deadline_s = callee.declaration.inbound.deadline_s
+        return
+    deadline_s = callee.declaration.inbound.deadline_s
+    if callees.has(_DEADLINE) and deadline_s != math.inf and _shorter(own.s, deadline_s):
         sentence = (
             f"{own.text} is shorter than inbound.deadline {duration_text(deadline_s)} of "
             f"{callee.name}; raise it, or lower the deadline at {callees.place(_DEADLINE)}"
@@ -194,6 +196,9 @@ def _edge(member: Member, its: Declared) -> Iterator[Fault]:
     """Compare the proxy's timeout with the deadline of the service behind it."""
     edge, deadline_s = member.declaration.edge, member.declaration.inbound.deadline_s
     if edge.timeout_s is None or not its.has(_EDGE_TIMEOUT) or not its.has(_DEADLINE):
+        return
+    if deadline_s == math.inf:
+        # It is off, so the proxy's alone holds.
         return
     place = its.place(_EDGE_TIMEOUT)
     timeout = f"edge.timeout {duration_text(edge.timeout_s)}"

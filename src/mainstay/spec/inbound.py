@@ -1,5 +1,6 @@
 """``inbound:`` what the wrapper does with requests that arrive."""
 
+import math
 from dataclasses import dataclass
 
 from mainstay.spec.health import Health
@@ -21,21 +22,27 @@ class Inbound:
         "trust",
         ListOf(Either((Choice(("unix",)), Network()))),
         default=("127.0.0.0/8", "::1/128"),
+        off=True,
+        without=(),
         doc="Networks of proxies whose word is taken for who the client is (X-Forwarded-For), for "
         "the id and for the priority of a request; unix: whoever comes by a Unix socket. By "
-        "default this machine, where the edge is.",
+        "default this machine, where the edge is. off: nobody's.",
     )
 
     deadline_s: float = key(
         "deadline",
         duration("5s", maximum_s=86400),
         default=5.0,
-        doc="A request must be answered within this. Best practices, API gateway: 5 s.",
+        off=True,
+        without=math.inf,
+        doc="A request must be answered within this. Best practices, API gateway: 5 s. off: only "
+        "what its own headers say bounds it.",
     )
     drain_s: float = key(
         "drain",
         duration("20s", maximum_s=3600),
         default=20.0,
+        stays="a replica that ends waits for what it has begun; to wait for nothing, write 1ms",
         doc="After SIGTERM, requests in flight have this long to finish.",
     )
     drain_delay_s: float = key(
@@ -47,12 +54,19 @@ class Inbound:
         "needs no pause.",
     )
     health: Health = key(
-        "health", Section(Health), default=Health(), off=False, doc="The health endpoints."
+        "health",
+        Section(Health),
+        default=Health(),
+        doc="The health endpoints.",
+        stays="the edge and `mainstay up` ask it who may have traffic; if it is in the way of a "
+        "path of yours, write another `path`",
     )
     hosts: tuple[str, ...] = key(
         "hosts",
         ListOf(HOST),
         default=(),
+        off=True,
+        without=(),
         doc="Names that the service is asked by; a request for another one is answered with 421. "
         "Without any, every name will do.",
     )
@@ -79,7 +93,12 @@ class Inbound:
         doc="Security headers of every answer.",
     )
     errors: Errors = key(
-        "errors", Section(Errors, shorthand="app"), default=Errors(), doc="Problem documents."
+        "errors",
+        Section(Errors, shorthand="app"),
+        default=Errors(),
+        doc="Problem documents.",
+        stays="what the wrapper itself refuses needs an answer; to leave the app's own as they "
+        "are, write as_is",
     )
     access_log: bool = key(
         "access_log", Flag(), default=True, doc="One JSON line for each request."

@@ -184,8 +184,8 @@ def _own_faults(shed: Shed, *, is_limited: bool) -> Iterator[tuple[str, str]]:
         yield (
             "header",
             (
-                f"{shed.header} is taken: {why}, and the edge would remove what clients write there; "
-                "take a header of its own: X-Request-Priority"
+                f"{shed.header} is taken: {why}, and the edge would remove what clients write "
+                "there; take a header of its own: X-Request-Priority"
             ),
         )
     elif "_" in header:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -245,5 +246,23 @@ def test_a_stream_that_nobody_reads_gives_its_place_back() -> None:
         reads.set()
         await stream
         assert (len(sent), world.stats().in_flight) == (5, 0)
+
+    run_virtual(main(), clock=clock)
+
+
+def test_without_a_deadline_a_body_may_take_a_day() -> None:
+    """And what a request's own header says holds all the same."""
+    clock = VirtualClock()
+
+    async def main() -> None:
+        world = World(clock, Inbound(deadline_s=math.inf))
+        slow, hasty = Client(part(b"slow")), Client(part(b"slow"))
+        asked = world.ask(slow, LENGTH)
+        await world.ask(hasty, LENGTH, (b"x-request-timeout", b"2s"))
+        assert hasty.problem == (408, "body-late")
+        await asyncio.sleep(86_400)
+        slow.parts.put_nowait(part(b"er", more_body=False))
+        await asked
+        assert (world.had, slow.sent[0]["status"]) == ([b"slower"], 200)
 
     run_virtual(main(), clock=clock)

@@ -135,11 +135,16 @@ def _connection_manager(declaration: Declaration, kind: str) -> JsonObject:
         # A WebSocket has no end to wait for, so the body limit does not apply to it.
         "upgrade_configs": [{"upgrade_type": "websocket", "filters": [_router(kind)]}],
         **_trust(declaration, kind),
-        **_limits(edge.limits, max(RECEIVE_S_MIN, route_timeout_s(declaration))),
+        **_limits(edge.limits, _receive_s(declaration)),
     }
     if edge.access_log:
         fields["access_log"] = [access_log(service, kind)]
     return extension(_HCM_NAME, _HCM, fields)
+
+
+def _receive_s(declaration: Declaration) -> float:
+    timeout_s = route_timeout_s(declaration)
+    return RECEIVE_S_MIN if timeout_s == math.inf else max(RECEIVE_S_MIN, timeout_s)
 
 
 def _router(kind: str) -> JsonObject:

@@ -5,6 +5,7 @@ Linux gives a user 128. The listeners name the service in a header that they ove
 ``vhost_header`` chooses by it, so a client's Host header never chooses the service.
 """
 
+import math
 from collections.abc import Iterable
 
 from mainstay.edge.envoy.clusters import cluster_name
@@ -93,14 +94,15 @@ def _route(declaration: Declaration, topology: Topology, *, repeatable: bool) ->
     ]
     action: dict[str, JsonValue] = {
         **target(declaration, topology),
-        "timeout": seconds(timeout_s),
+        # Nothing is how Envoy writes that there is no end.
+        "timeout": seconds(0.0 if timeout_s == math.inf else timeout_s),
     }
     if edge.balance.policy in ("ring_hash", "maglev"):
         action["hash_policy"] = hash_policy(edge.balance)
     policy = retry_policy(edge.retry, timeout_s, repeatable=repeatable) if edge.retry else None
     if policy is not None:
         action["retry_policy"] = policy
-        if repeatable:
+        if "per_try_timeout" in policy:
             action["hedge_policy"] = {"hedge_on_per_try_timeout": True}
     return {
         "name": "repeatable" if repeatable else "other",
@@ -110,7 +112,7 @@ def _route(declaration: Declaration, topology: Topology, *, repeatable: bool) ->
 
 
 def route_timeout_s(declaration: Declaration) -> float:
-    """Return how long a request may take at the edge, in seconds."""
+    """Return how long a request may take at the edge, in seconds; infinite where nothing says."""
     if declaration.edge.timeout_s is not None:
         return declaration.edge.timeout_s
     return declaration.inbound.deadline_s + TIMEOUT_GRACE_S
@@ -188,6 +190,6 @@ def retry_policy(retry: EdgeRetry, timeout_s: float, *, repeatable: bool) -> Jso
     }
     if "retriable-status-codes" in conditions:
         policy["retriable_status_codes"] = [503]
-    if repeatable:
+    if repeatable and timeout_s != math.inf:
         policy["per_try_timeout"] = seconds(timeout_s / retry.attempts)
     return policy

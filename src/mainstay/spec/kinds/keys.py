@@ -23,7 +23,9 @@ class Key:
         kind: What the value may be.
         doc: One sentence for people, with the source of the default where it has one.
         required: Whether it must be declared.
-        off: Whether ``off`` (or null) may be declared, and is kept as None.
+        off: Whether ``off`` (or null) may be declared, and is kept as ``without``.
+        without: What the key is where it is off.
+        stays: Why it can't be off, and what to write instead; None where ``off`` is any wrong word.
         acts: False where this version reads and checks the key but nothing acts on it yet; a set
             where something acts on these of its values.
     """
@@ -34,10 +36,16 @@ class Key:
     required: bool
     off: bool
     acts: bool | frozenset[str]
+    without: Any = None
+    stays: str | None = None
 
     def is_inert(self, value: object) -> bool:
         """Return whether nothing acts on the key where it says ``value``."""
         return not self.acts if isinstance(self.acts, bool) else value not in self.acts
+
+    def is_off(self, value: object) -> bool:
+        """Return whether a value means that the key is off."""
+        return value is None or (self.off and value == self.without)
 
     def turned_on(self, default: Any) -> Any:
         """Return what the key is when it is only turned on; None where that says too little.
@@ -63,6 +71,8 @@ def key(
     default: Any = dataclasses.MISSING,
     off: bool = False,
     acts: bool | frozenset[str] = True,
+    without: Any = None,
+    stays: str | None = None,
 ) -> Any:
     """Declare a field; see ``Key``. Without a default the key is required.
 
@@ -75,6 +85,8 @@ def key(
         required=default is dataclasses.MISSING,
         off=off,
         acts=acts,
+        without=without,
+        stays=stays,
     )
     # Defaults are immutable values, so one instance may serve every declaration.
     return dataclasses.field(default=default, metadata={_METADATA: bound})

@@ -133,9 +133,14 @@ class Reader:
         if key.off:
             raw = self._switch(entry.value)
             if means_off(raw):
-                return None
+                return key.without
             if means_on(raw) and (turned_on := key.turned_on(default)) is not None:
                 return turned_on
+        elif key.stays is not None and not is_null(entry.value):
+            # Nothing at all is a section without keys.
+            raw = self._switch(entry.value)
+            if means_off(raw):
+                return self._fault(entry.value.place, path, f"can't be off: {key.stays}")
         value = self._value(entry.value, key.kind, path, off=key.off)
         self._note_word(key, value, path, entry.place)
         return value

@@ -21,7 +21,8 @@ def exchange(started_s: float, **attributes: Any) -> Exchange:
         "scope": {}, "kind": "http", "method": "GET", "path": "/", "get": lambda name: None,
         "peer": None, "client": None, "trusted": False, "priority": MEDIUM,
         "started_s": started_s, "ready_s": started_s, "begun_s": 0.0,
-        "expires_s": math.inf, "noted": None, "status": 0, "size": 0, "error": None, "refusal": None,
+        "expires_s": math.inf, "noted": None, "status": 0, "size": 0, "error": None,
+        "refusal": None,
     }  # fmt: skip
     for name, value in (defaults | attributes).items():
         setattr(made, name, value)
