@@ -18,6 +18,8 @@ def test_what_a_key_says() -> None:
     serial = (7).to_bytes(8, "big")
     assert told_by(b"o" + serial, 1500, 100.0) == Told(serial=7, open_until_s=101.5)
     assert told_by(b"c" + serial, 1500, 100.0) == Told(serial=7, open_until_s=None)
+    said = b"1795322000000000"
+    assert told_by(b"c" + serial + said, 1500, 100.0) == Told(serial=7, open_until_s=None)
 
 
 @given(
@@ -29,7 +31,7 @@ def test_a_hostile_key_is_as_good_as_nothing_told(value: bytes | int | None, lef
     if told is not None:
         assert isinstance(value, bytes)
         assert value[:1] in {b"o", b"c"}
-        assert len(value) == 9
+        assert len(value) >= 9
         assert left > 0
 
 
@@ -42,7 +44,7 @@ def test_nothing_waits_where_nobody_is_there() -> None:
     for _ in range(1000):
         told = state.write(clock.monotonic_s() + 60)
     assert state.read() == told
-    assert breakers._pending == {"payments": told}
+    assert {name: word.told for name, word in breakers._pending.items()} == {"payments": told}
     breakers.close()
 
 

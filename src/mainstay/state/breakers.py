@@ -3,13 +3,15 @@
 A thread of ours tells and asks; callers only look at what it heard last, and never wait. It asks
 for those circuits that somebody looked at since it last asked, so that a service without traffic
 asks for nothing. Hosts share no clock: what goes over the wire is how long a circuit stays open,
-which is how long its key lives.
+which is how long its key lives, and how old a word is, from which the server makes a time of its
+own. A word that waited, as in an outage, does not overwrite one that is younger than it.
 """
 
 import contextlib
 import os
 import threading
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mainstay.core.breakers import Told
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
@@ -42,6 +44,32 @@ end
 return told
 """)
 
+# A time after now was written before the server's clock was set back: nobody can compare with it.
+_WRITE = Script("""
+local time = redis.call('TIME')
+local now_us = time[1] * 1000000 + time[2]
+local said_us = now_us - ARGV[2]
+local kept = redis.pcall('GET', KEYS[1])
+local kept_us = type(kept) == 'string' and tonumber(string.sub(kept, 10))
+if kept_us and kept_us > said_us and kept_us <= now_us then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1] .. string.format('%.0f', said_us), 'PX', ARGV[3])
+return 1
+""")
+
+
+class _Word(NamedTuple):
+    """What Valkey is to be told about a circuit.
+
+    Attributes:
+        told: It.
+        said_s: When, monotonic.
+    """
+
+    told: Told
+    said_s: float
+
 
 class SharedBreakers:
     """Circuits of one service, or of several that call the same dependencies. Shared by threads.
@@ -63,7 +91,7 @@ class SharedBreakers:
         self._clock = clock
         self._told: dict[str, Told | None] = {}
         # What Valkey was not told yet: the last of each circuit.
-        self._pending: dict[str, Told] = {}
+        self._pending: dict[str, _Word] = {}
         self._looked_at: set[str] = set()
         self._closed = False
         self._begin()
@@ -99,7 +127,8 @@ class SharedBreakers:
         serial = int.from_bytes(os.urandom(_SERIAL_BYTES), "big")
         told = Told(serial=serial, open_until_s=open_until_s)
         with self._lock:
-            self._told[name] = self._pending[name] = told
+            self._told[name] = told
+            self._pending[name] = _Word(told, self._clock.monotonic_s())
             self._urgent.set()
             self._work()
         return told
@@ -144,8 +173,8 @@ class SharedBreakers:
                 self._looked_at.clear()
                 pending = dict(self._pending)
             try:
-                for name, told in pending.items():
-                    self._tell(name, told)
+                for name, word in pending.items():
+                    self._tell(name, word)
                 if names:
                     self._hear(names)
             except StoreUnavailable:
@@ -156,21 +185,23 @@ class SharedBreakers:
             else:
                 self._urgent.wait(EVERY_S)
 
-    def _tell(self, name: str, told: Told) -> None:
-        """Tell one circuit's last word.
+    def _tell(self, name: str, word: _Word) -> None:
+        """Tell one circuit's last word, unless a younger one is there.
 
         Raises:
             StoreUnavailable: It could not be told.
         """
+        told, now_s = word.told, self._clock.monotonic_s()
         state, left_s = _CLOSED, CLOSED_S
         if told.open_until_s is not None:
-            state, left_s = _OPEN, told.open_until_s - self._clock.monotonic_s()
+            state, left_s = _OPEN, told.open_until_s - now_s
         # What is over is no news for anybody.
         if left_s > 0:
             value = state + told.serial.to_bytes(_SERIAL_BYTES, "big")
-            self._valkey.call("SET", self._key(name), value, "PX", int(left_s * 1000) + 1)
+            age_us, left_ms = int((now_s - word.said_s) * 1_000_000), int(left_s * 1000) + 1
+            self._valkey.run_script(_WRITE, [self._key(name)], value, age_us, left_ms)
         with self._lock:
-            if self._pending.get(name) is told:
+            if self._pending.get(name) is word:
                 del self._pending[name]
 
     def _hear(self, names: Sequence[str]) -> None:
@@ -198,13 +229,14 @@ def told_by(value: Reply, left_ms: Reply, now_s: float) -> Told | None:
     """Return what a key says, or None where it is no circuit's, or is gone.
 
     Args:
-        value: The key's.
+        value: The key's: a letter, the serial, and when it was said by the server's clock, which
+            matters to the server alone.
         left_ms: How long it lives.
         now_s: The present, monotonic.
     """
     if not isinstance(value, bytes) or not isinstance(left_ms, int) or left_ms <= 0:
         return None
-    state, serial = value[:1], value[1:]
+    state, serial = value[:1], value[1 : 1 + _SERIAL_BYTES]
     if len(serial) != _SERIAL_BYTES or state not in {_OPEN, _CLOSED}:
         return None
     until_s = now_s + left_ms / 1000 if state == _OPEN else None
