@@ -51,7 +51,7 @@ SHAPES = (
 
 _TOKEN = re.compile(f"(?<![A-Za-z0-9])(?:{'|'.join(SHAPES)})")
 # Azure's shared keys and Telegram's bots begin with what could be anything.
-_BOT = re.compile(r"(?<![\w:])(bot)?\d{8,10}:AA[\w-]{30,}")
+_BOT = re.compile(r"(?<![\w:])(bot)?\d{8,10}:AA[\w-]{20,}")
 _HOOK = re.compile(
     r"(hooks\.slack\.com/(?:services|workflows|triggers)/|webhook\.office\.com/webhookb2/|"
     r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/)[\w/@.-]{8,}"
