@@ -36,6 +36,7 @@ from mainstay.service.inbound.wsgi_types import WsgiApp
 from mainstay.service.outbound.dependencies import Dependencies
 from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.service.stores import NoStores, Stores
+from mainstay.spec.changes import changed_keys
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.telemetry import Traces
 
@@ -74,6 +75,7 @@ class Service:
         telling: Telling = NOBODY,
     ) -> None:
         self._loaded_from: tuple[Path | None, str | None] = None, None
+        self._started = declaration
         self.events = Listeners() if events is None else events
         self._environ = dict(os.environ if environ is None else environ)
         clock = clock or SYSTEM_CLOCK
@@ -208,7 +210,7 @@ class Service:
         """
         self._dependencies.take(declaration)
 
-    def reload(self, path: str | Path | None = None, *, env: str | None = None) -> None:
+    def reload(self, path: str | Path | None = None, *, env: str | None = None) -> tuple[str, ...]:
         """Read the declaration again, and take what it says about the dependencies.
 
         What it says about ``inbound`` and the rest holds from the next start on.
@@ -220,6 +222,9 @@ class Service:
             path: As for ``load``; where neither is said, both are what they were there.
             env: As for ``load``.
 
+        Returns:
+            The keys that differ from what runs and hold from the next start on.
+
         Raises:
             ConfigInvalid: With every fault, or because it is another service's; then nothing has
                 changed.
@@ -227,7 +232,9 @@ class Service:
         """
         if path is None and env is None:
             path, env = self._loaded_from
-        self.take_dependencies(read_declaration(path, env=env, usual=self.name))
+        declared = read_declaration(path, env=env, usual=self.name)
+        self.take_dependencies(declared)
+        return tuple(key for key in changed_keys(self._started, declared) if key != "dependencies")
 
     def check(
         self,

@@ -1,7 +1,7 @@
 """What both shells share: one object, made once for a service, read on the way of each request."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -69,7 +69,8 @@ class Inbound:
         problem_errors: Whether the app's own errors become problem documents.
         telling: Who is told what.
         below: Which traces that begin here are sampled; see ``core.trace.sample_below``.
-        reload: Takes what the declaration says by now about what can change while it runs.
+        reload: Takes what the declaration says by now about what can change while it runs, and
+            returns the keys that differ and can't.
         now_s: The clock's monotonic time.
     """
 
@@ -90,7 +91,7 @@ class Inbound:
     problem_errors: bool
     telling: Telling = NOBODY
     below: int = SAMPLE_ALL
-    reload: Callable[[], None] | None = None
+    reload: Callable[[], Sequence[str]] | None = None
     now_s: Callable[[], float] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,7 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ class Said:
         self.good: list[str] = []
         self.bad: list[str] = []
 
-    def reloader(self, reload: Callable[[], object]) -> Reloader:
+    def reloader(self, reload: Callable[..., Any]) -> Reloader:
+        # Any: most say nothing, as if nothing differed.
         return Reloader(reload, self.bad.append, self.good.append)
 
 
@@ -34,17 +36,26 @@ def hangup() -> Iterator[None]:
     signal.signal(signal.SIGHUP, before)
 
 
-def refuse(error: BaseException) -> Callable[[], None]:
-    def reload() -> None:
+def refuse(error: BaseException) -> Callable[[], Sequence[str]]:
+    def reload() -> Sequence[str]:
         raise error
 
     return reload
 
 
 def test_what_was_taken_is_said(said: Said) -> None:
-    said.reloader(lambda: None).read()
+    said.reloader(lambda: ()).read()
     assert said.good == ["mainstay: SIGHUP: dependencies are as they are declared now\n"]
     assert said.bad == []
+
+
+def test_what_was_not_taken_is_said(said: Said) -> None:
+    """Else whoever changes a limit believes that it holds."""
+    said.reloader(lambda: ("inbound.rate_limit", "run")).read()
+    assert len(said.good) == 1
+    assert said.bad == ["mainstay: SIGHUP: not taken before a restart: inbound.rate_limit, run\n"]
+    said.reloader(lambda: [f"k{number}" for number in range(10)]).read()
+    assert said.bad[1].endswith("k6, k7 and 2 more\n")
 
 
 def test_every_fault_is_one_line(said: Said) -> None:

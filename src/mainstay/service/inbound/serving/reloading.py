@@ -4,25 +4,29 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from mainstay.core.errors import ConfigInvalid, MainstayError
 from mainstay.service.inbound.complaint import complain
+
+_KEYS_MAX = 8
+"""So many are named in one line."""
 
 
 class Reloader:
     """Turns each signal into a reading; several that come during one, into one more.
 
     Args:
-        reload: Takes the declaration as it is now, or refuses it whole.
+        reload: Takes the declaration as it is now, or refuses it whole; returns the keys that
+            differ from what runs and hold from the next start on.
         complain: Takes one sentence about what is wrong.
         tell: Takes one about what went well.
     """
 
     def __init__(
         self,
-        reload: Callable[[], object],
+        reload: Callable[[], Sequence[str]],
         complain: Callable[[str], object],
         tell: Callable[[str], object] = complain,
     ) -> None:
@@ -63,7 +67,7 @@ class Reloader:
     def read(self) -> None:
         """Read the declaration again, and tell of the outcome: one line for each fault."""
         try:
-            self._reload()
+            left = self._reload()
         except ConfigInvalid as error:
             for fault in error.faults:
                 self._complain(f"mainstay: SIGHUP: {fault}\n")
@@ -71,8 +75,15 @@ class Reloader:
             self._complain(f"mainstay: SIGHUP: {error}\n")
         else:
             self._tell("mainstay: SIGHUP: dependencies are as they are declared now\n")
+            if left:
+                self._complain(f"mainstay: SIGHUP: not taken before a restart: {_listed(left)}\n")
             return
         self._complain("mainstay: SIGHUP: the last good declaration stays\n")
+
+
+def _listed(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:_KEYS_MAX])
+    return shown if len(keys) <= _KEYS_MAX else f"{shown} and {len(keys) - _KEYS_MAX} more"
 
 
 def _has_terminal() -> bool:
