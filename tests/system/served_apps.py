@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import itertools
 import os
 import threading
 import time  # noqa: TID251  A served app blocks for real.
@@ -94,6 +95,16 @@ async def fastapi_events() -> StreamingResponse:
 @fastapi_api.get("/breaks")
 async def fastapi_breaks() -> StreamingResponse:
     return StreamingResponse(breaking())
+
+
+async def endless() -> AsyncIterator[bytes]:
+    while True:
+        yield bytes(65_536)
+
+
+@fastapi_api.get("/endless")
+async def fastapi_endless() -> StreamingResponse:
+    return StreamingResponse(endless())
 
 
 # --- Starlette ---
@@ -230,6 +241,11 @@ def flask_events() -> flask.Response:
 @flask_api.get("/breaks")
 def flask_breaks() -> flask.Response:
     return flask.Response(sync_breaking())
+
+
+@flask_api.get("/endless")
+def flask_endless() -> flask.Response:
+    return flask.Response(itertools.repeat(bytes(65_536)))
 
 
 @flask_api.get("/breaks-told")

@@ -144,3 +144,44 @@ def test_a_stream_that_breaks_is_torn_where_its_length_was_told(serve: Serve) ->
     with pytest.raises((http.client.HTTPException, OSError)):
         one.ask("/breaks-told")
     assert one.ask("/trace")[0] == 200
+
+
+SERVERS = pytest.mark.parametrize("server", ["granian", "uvicorn"])
+
+
+@SERVERS
+@BODIES
+def test_slow_senders_take_no_asgi_service_away(
+    serve: Serve, server: str, sent: tuple[str, bytes]
+) -> None:
+    """More than admission has places: none is theirs before their bodies are here."""
+    one = serve("served_apps:fastapi_app", "--server", server).ready()
+    with dialled(one, 130, begun(*sent, timeout="20s")) as clients:
+        for _ in range(10):
+            assert one.ask("/trace")[0] == 200
+            assert one.ask("/upload", method="POST", body=b"a" * 200_000)[0] == 200
+        for client in clients:
+            client.settimeout(0)
+            with pytest.raises(BlockingIOError):
+                client.recv(1)
+    with dialled(one, 3, begun(*sent, timeout="500ms")) as clients:
+        for client in clients:
+            status, problem = status_of(client)
+            assert (status, str(problem["type"]).rpartition("#")[2]) == (408, "body-late")
+
+
+@pytest.mark.parametrize(
+    ("app", "server", "count"),
+    [("fastapi_app", "granian", 120), ("fastapi_app", "uvicorn", 120), ("flask_app", "granian", 8)],
+)
+def test_clients_that_read_nothing_take_no_service_away(
+    serve: Serve, app: str, server: str, count: int
+) -> None:
+    """A stream without end for each, of which the sockets' buffers are all that is taken."""
+    words = ("--server", server) + (("--threads", THREADS) if app == "flask_app" else ())
+    one = serve(f"served_apps:{app}", *words).ready()
+    with dialled(one, count, b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n"):
+        # Until buffers are full they are read, as far as anybody can tell.
+        until(lambda: one.answers("/trace", 200), "served")
+        for _ in range(20):
+            until(lambda: one.answers("/trace", 200), "served all the time")
