@@ -15,9 +15,7 @@ import resource
 import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mainstay.core.clock import SystemClock, utc_text
@@ -31,10 +29,10 @@ from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, fitted
 from mainstay.service.inbound.serving.probe_door import ProbeDoor, listen
 from mainstay.service.inbound.serving.reloading import Reloader
+from mainstay.service.inbound.serving.signals import take_signals, take_signals_in_a_thread
 from mainstay.service.inbound.serving.stuck import LoopStuck, Stuck, ThreadsStuck
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
 from mainstay.service.inbound.stopping.drain import Drain
-from mainstay.service.inbound.stopping.stop import Stopper
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.spec.inbound import Inbound
 
@@ -46,11 +44,6 @@ that sends a request into a connection which the server is closing."""
 CONNECTIONS_MAX = 16_384
 """Open at once, the idle ones included. Granian's own default is the backlog, and behind so many
 idle or slow clients no probe would be heard. How many *requests* are worked on, admission says."""
-
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
-
-# As ``signal.getsignal`` returns one. Any: a handler may return whatever it likes.
-Handler = Callable[[int, FrameType | None], Any] | int | None
 
 STDOUT = 1
 CANNOT_SERVE = 1
@@ -189,51 +182,6 @@ def _server(server: str, interface: str) -> Callable[[Any, Drain, Options], None
     return serve_granian_asgi if interface == "asgi" else serve_granian_wsgi
 
 
-def _take_signals(drain: Drain, stop_server: Callable[[], object]) -> None:
-    """Let SIGTERM and SIGINT drain, then call ``stop_server`` in another thread."""
-    stopper = Stopper(drain=drain, stop_server=stop_server)
-    stopper.start()
-    # Not the loop's own handlers: those wait for the loop, which a handler may be blocking.
-    signal.signal(signal.SIGTERM, stopper.handle)
-    signal.signal(signal.SIGINT, stopper.handle)
-
-
-def _take_signals_in_a_thread(
-    drain: Drain, stop_server: Callable[[], object], hangup: Handler
-) -> None:
-    """Do what ``_take_signals`` does, where the main thread waits for a lock all the time.
-
-    Python runs handlers in the main thread, and one that is about to wait for a lock does not hear
-    of a signal that comes in the moment before. C tells of each in a pipe, too, which a thread of
-    ours reads.
-    """
-    stopper = Stopper(drain=drain, stop_server=stop_server)
-    stopper.start()
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    handlers: dict[int, Callable[[int], object]] = dict.fromkeys(_STOPPING, stopper.handle)
-    # Granian has set a handler of its own, which would start another worker.
-    signal.signal(signal.SIGHUP, hangup)
-    if isinstance(reloader := getattr(hangup, "__self__", None), Reloader):
-        handlers[signal.SIGHUP] = reloader.handle
-    for signum in handlers:
-        signal.signal(signum, _leave_to_the_thread)
-    hear = functools.partial(_hear, reader, handlers)
-    threading.Thread(target=hear, name="mainstay-signals", daemon=True).start()
-
-
-def _hear(reader: int, handlers: Mapping[int, Callable[[int], object]]) -> None:
-    while True:
-        for signum in os.read(reader, 64):
-            if signum in handlers:
-                handlers[signum](signum)
-
-
-def _leave_to_the_thread(signum: int, frame: FrameType | None) -> None:
-    """Do nothing; a signal with a handler is told in the pipe."""
-
-
 def _open_probe_door(
     app: Any, options: Options, loop: asyncio.AbstractEventLoop | None = None
 ) -> None:
@@ -279,7 +227,7 @@ def serve_granian_asgi(app: Any, drain: Drain, options: Options) -> None:
     async def serve() -> None:
         server = Server(call, interface=_asgi_interface(), **_granian_settings(options))
         loop = asyncio.get_running_loop()
-        _take_signals(drain, functools.partial(loop.call_soon_threadsafe, server.stop))
+        take_signals(drain, functools.partial(loop.call_soon_threadsafe, server.stop))
         _open_probe_door(app, options, loop)
         # Granian has logged why.
         with contextlib.suppress(FatalError):
@@ -315,7 +263,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     drain.started = False
     # Granian sets handlers of its own as it starts, and calls this afterwards.
     take_signals = functools.partial(
-        _take_signals_in_a_thread,
+        take_signals_in_a_thread,
         drain,
         server.signal_handler_interrupt,
         signal.getsignal(signal.SIGHUP),
@@ -366,7 +314,7 @@ def serve_uvicorn(app: Any, drain: Drain, options: Options) -> None:
             proxy_headers=False,
         )
     )
-    _take_signals(drain, server.leave)
+    take_signals(drain, server.leave)
     # uvicorn ends by SystemExit where the app failed to start, and has logged why.
     with contextlib.suppress(SystemExit):
         server.run()
