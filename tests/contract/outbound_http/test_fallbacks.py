@@ -58,6 +58,7 @@ def test_it_answers_the_same_question_alone(connect: Connect, server: Server) ->
         ("GET", "/b", ann),
         ("GET", "/a", {"Authorization": "Bearer bob"}),
         ("GET", "/a", {**ann, "Accept-Language": "nl"}),
+        ("GET", "/a", {**ann, "baggage": "user=bob"}),
         ("DELETE", "/a", ann),
     ):
         with pytest.raises(ConnectionLost):

@@ -15,10 +15,11 @@ from mainstay.service.outbound.policy import Policy
 KEPT_BYTES_MAX = 65_536
 """A longer answer is not kept: ``last_good`` bounds their number, and this their size."""
 
-OF_ONE_REQUEST = frozenset(
-    {"traceparent", "tracestate", "baggage", "x-request-id", DEADLINE_HEADER}
-)
-"""Headers that are new for each request, and say nothing about the answer."""
+OF_ONE_REQUEST = frozenset({"traceparent", "tracestate", "x-request-id", DEADLINE_HEADER})
+"""Headers that are new for each request, and say nothing about the answer.
+
+``baggage`` is none of them: it carries tenants and users.
+"""
 
 
 def answering(policy: Policy, question_of: KeyOf) -> Policy:
