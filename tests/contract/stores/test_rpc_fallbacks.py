@@ -132,10 +132,39 @@ def test_it_answers_the_same_question_alone(connect: Callable[[Policy], Channel]
         (b"a", COUNT, (ann,)),
         (b"a", ECHO, (("authorization", "bob"),)),
         (b"a", ECHO, None),
+        (b"a", ECHO, (ann, ("baggage", "user=bob"))),
     ):
         with pytest.raises(CircuitOpen):
             channel.call(message, method, metadata)
     assert channel.call(b"a", metadata=(ann, ("x-request-id", "2"))) == b"a"
+
+
+def test_an_answer_is_for_those_who_read_it_alike(connect: Callable[[Policy], Channel]) -> None:
+    """One method may be read in two ways, and nobody gets what somebody else's reader made."""
+    policy = falling(last_good=3)
+    channel = connect(policy)
+    assert channel.call(b"a") == b"a"
+    asked = StringValue(value="pear").SerializeToString()
+    assert channel.call(asked) == asked
+    policy.breaker.force_open()
+    assert [channel.call(b"a"), channel.call(asked)] == [b"a", asked]
+    for reader in (len, StringValue.FromString):
+        with pytest.raises(CircuitOpen):
+            channel.call(asked, response_deserializer=reader)
+
+
+def test_other_interceptors_may_stand_before_it(rpc: Grpc) -> None:
+    class Passes(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]  # It ships no types.
+        def intercept_unary_unary(self, send: Any, details: Any, request: Any) -> Any:
+            return send(details, request)
+
+    policy = falling(last_good=3, value=b"nothing known")
+    with grpc_channel(policy, rpc.target, repeatable=(ECHO,)) as bare:
+        channel = grpc.intercept_channel(bare, Passes())
+        assert channel.unary_unary(ECHO)(b"a") == b"a"
+        policy.breaker.force_open()
+        assert channel.unary_unary(ECHO)(b"a") == b"a"
+        assert channel.unary_unary(ECHO, response_deserializer=len)(b"a") == b"nothing known"
 
 
 def test_what_may_not_be_repeated_has_none(connect: Callable[[Policy], Channel]) -> None:

@@ -1,5 +1,6 @@
 """Which messages of gRPC are kept, and what they are found by."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from mainstay.service.outbound.adapters.grpc_clients.answers import (
     Packed,
     UnaryRequest,
     question_of,
+    reader_of,
 )
 
 
@@ -67,3 +69,12 @@ def test_who_asks_is_part_of_the_question_and_which_request_is_not() -> None:
     assert question_of(asking(b"a", (("traceparent", "00-1"), ("x-request-id", "1")))) == bare
     assert question_of(asking(b"a", (("authorization", "ann"),))) != bare
     assert question_of(asking(b"a", (), credentials=object())) != bare
+
+
+def test_who_travels_with_a_request_is_part_of_the_question() -> None:
+    assert question_of(asking(b"a", (("baggage", "user=ann"),))) != question_of(asking(b"a"))
+
+
+@pytest.mark.parametrize("send", [len, partial(len, ""), lambda details, request: details])
+def test_nothing_is_kept_where_nobody_knows_who_reads(send: Any) -> None:
+    assert reader_of(send) is None

@@ -5,11 +5,14 @@ those of protobuf, which turn into bytes and back by themselves.
 """
 
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, NamedTuple
 
 from mainstay.service.outbound.adapters.asked import KEPT_BYTES_MAX, OF_ONE_REQUEST, Asked
 from mainstay.service.outbound.adapters.outcome import Answered, opened
 from mainstay.service.outbound.plan import Plan
+
+_CONTINUATION_ARGUMENTS = 4
 
 
 class UnaryRequest(NamedTuple):
@@ -40,6 +43,33 @@ def question_of(request: UnaryRequest) -> Hashable:
         raise TypeError("a message that can't be kept")
     own = frozenset(pair for pair in request.metadata if pair[0] not in OF_ONE_REQUEST)
     return request.method, packed, own, request.credentials
+
+
+def reader_of(send: Any) -> Hashable | None:
+    """Return what makes messages of the bytes that come, since two may read one method.
+
+    Interceptors are not told. It is in what they are given to go on with, where gRPC keeps it for
+    itself.
+
+    Args:
+        send: The continuation. Any: gRPC ships no types.
+
+    Returns:
+        None: it is not where it was in the versions that we know.
+    """
+    if isinstance(send, partial):
+        # Asynchronous: further interceptors, the method, the serializer and the deserializer.
+        return send.args[-1:] if len(send.args) == _CONTINUATION_ARGUMENTS else None
+    thunk = getattr(_enclosed(send).get("self"), "_thunk", None)
+    found = _enclosed(thunk)
+    return (found["response_deserializer"],) if "response_deserializer" in found else None
+
+
+def _enclosed(function: Any) -> dict[str, Any]:
+    # Any: a function's own variables.
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    cells = getattr(function, "__closure__", None) or ()
+    return {name: cell.cell_contents for name, cell in zip(names, cells, strict=True)}
 
 
 class Packed(NamedTuple):
@@ -78,14 +108,15 @@ class Answers:
     Args:
         plan: The call's.
         request: What is asked.
-        repeatable: Whether its answer may stand in for that to a later call: it only reads.
+        reader: Part of the question, see ``reader_of``. None: the answer is not to be kept, as
+            when it does not only read.
     """
 
-    __slots__ = ("_asked", "_own", "_plan", "_repeatable", "request")
+    __slots__ = ("_asked", "_own", "_plan", "_reader", "request")
 
-    def __init__(self, plan: Plan, request: UnaryRequest, *, repeatable: bool) -> None:
+    def __init__(self, plan: Plan, request: UnaryRequest, *, reader: Hashable | None) -> None:
         self._plan = plan
-        self._repeatable = repeatable
+        self._reader = reader
         self._asked: Asked | None = None
         # What attempts answered, beside the calls that did: one, or two that were hedged. Any:
         # gRPC's own.
@@ -99,7 +130,7 @@ class Answers:
         """
         if self._plan.last_good is None:
             return attempt
-        self._asked = Asked(attempt, "" if self._repeatable else None)
+        self._asked = Asked(attempt, self._reader)
         return self._asked
 
     def answered(self, call: Any, message: Any) -> Any:

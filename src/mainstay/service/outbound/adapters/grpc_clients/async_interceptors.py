@@ -38,7 +38,7 @@ class AsyncUnaryInterceptor(aio.UnaryUnaryClientInterceptor):  # type: ignore[mi
 
     async def intercept_unary_unary(self, send: Send, details: Any, request: Any) -> Any:
         """Make a call, and again as the policy says; return it with its answer."""
-        answers = self._gate.answers(details, request)
+        answers = self._gate.answers(send, details, request)
 
         async def attempt(_request: UnaryRequest) -> Any:
             began_s = self._gate.policy.plan.now()

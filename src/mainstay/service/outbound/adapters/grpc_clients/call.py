@@ -13,6 +13,7 @@ from mainstay.service.outbound.adapters.grpc_clients.answers import (
     Answers,
     UnaryRequest,
     question_of,
+    reader_of,
 )
 from mainstay.service.outbound.adapters.grpc_clients.connectivity import UNKNOWN, Connectivity
 from mainstay.service.outbound.adapters.grpc_clients.status import (
@@ -84,11 +85,13 @@ class GrpcGate:
         """Return the policy for one call."""
         return self.policy if _name(details.method) in self._repeatable else self.policy.once
 
-    def answers(self, details: Any, message: Any) -> Answers:
-        """Return one unary call, of which its fallback knows."""
+    def answers(self, send: Any, details: Any, message: Any) -> Answers:
+        """Return one unary call, of which its fallback knows; ``send`` is gRPC's continuation."""
         name = _name(details.method)
         request = UnaryRequest(name, message, tuple(details.metadata or ()), details.credentials)
-        return Answers(self.policy.plan, request, repeatable=name in self._repeatable)
+        plan = self.policy.plan
+        kept = plan.last_good is not None and name in self._repeatable
+        return Answers(plan, request, reader=reader_of(send) if kept else None)
 
     def telling(self, details: Any) -> Telling:
         """Return what tells of one attempt."""

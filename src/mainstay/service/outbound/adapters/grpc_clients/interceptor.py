@@ -31,7 +31,7 @@ class PolicyInterceptor(
 
     def intercept_unary_unary(self, send: Callable[..., Any], details: Any, request: Any) -> Any:
         """Make a call, and again as the policy says; return it with its answer."""
-        answers = self._gate.answers(details, request)
+        answers = self._gate.answers(send, details, request)
 
         def attempt(_request: UnaryRequest) -> Any:
             began_s = self._gate.policy.plan.now()
