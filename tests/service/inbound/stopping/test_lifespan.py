@@ -97,7 +97,8 @@ async def test_a_probe_while_starting(service: Service) -> None:
         await receive()
         for probe in ("startup", "ready", "live"):
             path = f"/health/{probe}"
-            await shell({"type": "http", "method": "GET", "path": path}, receive, send)
+            scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+            await shell(scope, receive, send)
 
     shell = service.asgi(app)
     await Server().live(shell)
