@@ -141,6 +141,14 @@ def test_the_pause_that_the_server_asks_for_is_heeded(
     assert recorder.only(GaveUp).reason == "deadline"
 
 
+def test_a_pause_of_centuries_is_too_long_and_not_none_at_all(
+    policy: Policy, connect: Connect, server: Server
+) -> None:
+    server.on("/a", answer(503, Retry_After="9" * 11), answer(200))
+    assert connect(policy, server.url).request("GET", "/a").status == 503
+    assert server.count("/a") == 1
+
+
 def test_a_date_in_the_past_means_now(
     policy: Policy, connect: Connect, server: Server, recorder: Recorder
 ) -> None:

@@ -4,7 +4,12 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"0*([0-9]{1,9})")
+_DIGITS = re.compile(r"[0-9]+")
+
+LONGEST_S = 1e9
+"""32 years. Who asks for more gets no more: it is later than any deadline."""
+
 _TEXT_MAX = 64
 
 
@@ -16,11 +21,13 @@ def retry_after_s(value: str, *, now_wall_s: float) -> float | None:
         now_wall_s: Seconds since 1970; a date is of the server's clock, so this is a wall time.
 
     Returns:
-        At least 0: a date in the past means now.
+        At least 0: a date in the past means now. At most ``LONGEST_S``.
     """
     text = value.strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
+    if _DIGITS.fullmatch(text):
+        # Not read as a number where it is one of a million digits.
+        seconds = _SECONDS.fullmatch(text)
+        return float(seconds[1]) if seconds else LONGEST_S
     if len(text) > _TEXT_MAX or " " not in text:
         return None
     try:
@@ -29,7 +36,7 @@ def retry_after_s(value: str, *, now_wall_s: float) -> float | None:
         at_s = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return max(0.0, at_s - now_wall_s)
+    return min(max(0.0, at_s - now_wall_s), LONGEST_S)
 
 
 def http_date(wall_s: float) -> str:
