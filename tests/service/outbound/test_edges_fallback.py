@@ -1,6 +1,7 @@
 """What stands in, what is a failure, and for how long an answer is good."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,65 @@ def test_a_call_whose_key_cannot_be_hashed_is_not_kept() -> None:
     kept.keep(asked([1]), "kept", 0.0)
     kept.keep(asked({2}), "kept", 0.0)
     assert kept.find(asked([1]), 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(1, True), (1, 1.0), ((1,), (True,)), (((0,),), ((False,),)),
+     (frozenset({1}), frozenset({True}))],
+)  # fmt: skip
+def test_what_is_equal_and_of_another_type_is_another_question(one: object, other: object) -> None:
+    kept = LastGood(Fallback(last_good=9))
+    kept.keep(asked(one), "kept", 0.0)
+    kept.keep(asked(a=one), "kept", 0.0)
+    assert kept.find(asked(one), 0.0) == kept.find(asked(a=one), 0.0) == (0.0, "kept")
+    assert kept.find(asked(other), 0.0) is kept.find(asked(a=other), 0.0) is None
+    by_key = LastGood(Fallback(last_good=9, key=lambda first: first))
+    by_key.keep(asked(one), "kept", 0.0)
+    assert by_key.find(asked(other), 0.0) is None
+
+
+def test_who_changes_an_answer_changes_nobody_elses() -> None:
+    """Neither the caller whose answer it was, nor one whom it stood in for."""
+    kept = LastGood(Fallback(last_good=9))
+    mine: dict[str, list[object]] = {"items": []}
+    kept.keep(asked(1), mine, 0.0)
+    for _ in range(2):
+        mine["items"].append("mine")
+        found: Any = kept.find(asked(1), 0.0)
+        assert found == (0.0, {"items": []})
+        found[1]["items"].append("theirs")
+
+
+class _Odd:
+    """Raises what nobody thinks of, when it is hashed or compared."""
+
+    def __init__(self, *, hashed: bool) -> None:
+        self._hashed = hashed
+
+    def __hash__(self) -> int:
+        if not self._hashed:
+            raise ZeroDivisionError
+        return 1
+
+    def __eq__(self, other: object) -> bool:
+        raise LookupError
+
+
+def test_a_key_that_raises_is_not_kept_and_says_nothing() -> None:
+    """What went well stays so, and what failed is raised as it is."""
+
+    def broken(*_args: object) -> object:
+        raise AttributeError("name")
+
+    kept = LastGood(Fallback(last_good=9, key=broken))
+    kept.keep(asked(1), "kept", 0.0)
+    assert kept.find(asked(1), 0.0) is None
+    for hashed in (False, True):
+        odd = LastGood(Fallback(last_good=9, key=lambda _, hashed=hashed: _Odd(hashed=hashed)))
+        odd.keep(asked(1), "kept", 0.0)
+        odd.keep(asked(2), "kept", 0.0)
+        assert odd.find(asked(1), 0.0) is None
 
 
 @pytest.mark.parametrize("mistake", [*MISTAKES, ConfigInvalid])

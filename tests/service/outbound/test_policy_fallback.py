@@ -123,3 +123,21 @@ def test_a_fallback_stands_in_for_rejections_and_not_for_mistakes(
     policy.breaker.enforce()
     with pytest.raises(TypeError):
         world.call(policy, flaky(9, TypeError()))
+
+
+def test_a_key_that_raises_makes_no_error_of_a_success(world: "World", flaky: Make) -> None:
+    def broken(_item: object) -> str:
+        raise AttributeError("name")
+
+    policy = world.policy(fallback=Fallback(last_good=2, key=broken))
+    assert world.call(policy, lambda item: item, "a") == "a"
+    with pytest.raises(ConnectionError):
+        world.call(policy, flaky(9), "a")
+
+
+def test_each_caller_has_a_value_of_its_own(world: "World", flaky: Make) -> None:
+    policy = world.policy(fallback=Fallback(value={"items": []}))
+    first = world.call(policy, flaky(9))
+    assert isinstance(first, dict)
+    first["items"].append("mine")
+    assert world.call(policy, flaky(9)) == {"items": []}

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from mainstay.core.errors import CallRejected
 from mainstay.service.outbound.failure import Errors, is_errors, is_failure, matcher
+from mainstay.service.outbound.own_copy import own_copy
 from mainstay.service.outbound.quantity import Duration, Options
 
 
@@ -40,14 +41,16 @@ class Fallback:
     The last good answer goes first, then the function, then the value; at least one is needed.
 
     Attributes:
-        value: Answered as it is.
+        value: Answered as it is; of plain data, each caller gets a copy, see ``own_copy``.
         function: Called with the arguments of the call; for ``acall`` it may be a coroutine
             function. What it raises is raised.
-        last_good: So many last good answers are kept, by ``key``; 0: none.
+        last_good: So many last good answers are kept, by ``key``; 0: none. Of plain data, each
+            caller gets a copy; other objects are shared, and nobody may change them.
         age_max: Older ones are not answered.
         key: From the arguments to the key of the answer; by default the arguments themselves. Each
-            function has answers of its own, so a lambda that is made for one call has none. A
-            call whose key can't be hashed is not kept.
+            function has answers of its own, so a lambda that is made for one call has none. 1 and
+            True are two keys. A call whose key can't be made or hashed is not kept, whatever the
+            function raises: what went well stays so.
         on: Errors that it stands in for; None: failures (see ``failure.is_failure``), of which a
             passed deadline is one, and rejections.
     """
@@ -93,23 +96,14 @@ class LastGood:
 
     def keep(self, question: Question, answer: Any, now_s: float) -> None:
         """Keep an answer. Any: it is the user's."""
-        key = self._key(question)
-        if key is NOTHING:
-            return
-        with self._lock:
-            self._answers[key] = (now_s, answer)
-            self._answers.move_to_end(key)
-            if len(self._answers) > self._options.last_good:
-                self._answers.popitem(last=False)
+        _isolated(self._keep, question, answer, now_s)
 
     def find(self, question: Question, now_s: float) -> tuple[float, Any] | None:
         """Return the age in seconds and the answer, or None where there is none young enough."""
-        key = self._key(question)
-        with self._lock:
-            found = None if key is NOTHING else self._answers.get(key)
+        found = _isolated(self._find, question)
         if found is None or now_s - found[0] > float(self._options.age_max):
             return None
-        return now_s - found[0], found[1]
+        return now_s - found[0], own_copy(found[1])
 
     def reconfigure(self, options: Fallback) -> None:
         """Take new bounds; answers beyond a smaller one are dropped, the oldest first."""
@@ -118,11 +112,39 @@ class LastGood:
             while len(self._answers) > options.last_good:
                 self._answers.popitem(last=False)
 
+    def _keep(self, question: Question, answer: Any, now_s: float) -> None:
+        key, kept = self._key(question), (now_s, own_copy(answer))
+        with self._lock:
+            self._answers[key] = kept
+            self._answers.move_to_end(key)
+            if len(self._answers) > self._options.last_good:
+                self._answers.popitem(last=False)
+
+    def _find(self, question: Question) -> tuple[float, Any] | None:
+        key = self._key(question)
+        with self._lock:
+            return self._answers.get(key)
+
     def _key(self, question: Question) -> Hashable:
         fn, args, kwargs = question
-        try:
-            key = (fn, self._options.key(*args, **kwargs))
-            hash(key)
-        except TypeError:
-            return NOTHING
-        return key
+        return fn, _typed(self._options.key(*args, **kwargs))
+
+
+def _typed(key: Hashable) -> Hashable:
+    """Return a key that equals only what has the same types: 1 equals True, and is another."""
+    if type(key) is tuple:
+        return tuple(map(_typed, key))
+    if type(key) is frozenset:
+        return frozenset(map(_typed, key))
+    return type(key), key
+
+
+def _isolated(job: Callable[..., Any], *args: Any) -> Any:
+    """Return what a job returns, or None where a key can't be made, compared or hashed.
+
+    Any: the store's and the user's.
+    """
+    try:
+        return job(*args)
+    except Exception:  # noqa: BLE001  The user's own function, hash and equality: it may be any.
+        return None

@@ -8,6 +8,7 @@ from mainstay.service.outbound.context import Degraded, mark
 from mainstay.service.outbound.course import emit
 from mainstay.service.outbound.events import AnswerDegraded
 from mainstay.service.outbound.fallback import NOTHING, Question
+from mainstay.service.outbound.own_copy import own_copy
 from mainstay.service.outbound.plan import Plan
 
 
@@ -34,7 +35,7 @@ def instead(plan: Plan, error: BaseException, question: Question) -> Any:
     if fallback.value is NOTHING:
         raise error
     _tell(plan, error, "value", None)
-    return fallback.value
+    return own_copy(fallback.value)
 
 
 def instead_now(plan: Plan, error: BaseException, question: Question) -> Any:
