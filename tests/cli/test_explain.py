@@ -94,13 +94,41 @@ def test_the_word_of_the_environment_is_shown_beside_what_is_declared(
 ) -> None:
     """As it is in effect, and without what may be secret in either."""
     assert values(capsys)["url"] == ("https://***@pay.example.com", "mainstay.yaml:5:10")
-    monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", "http://me:pa/ss@127.0.0.1:9?a=1&password=x#y")
+    monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", "http://me:pass@127.0.0.1:9?a=1&password=x#y")
     assert values(capsys)["url"] == (
         "http://***@127.0.0.1:9?a=***&password=***#y",
         "MAINSTAY_URL_PAYMENTS, instead of https://***@pay.example.com (mainstay.yaml:5:10)",
     )
     monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", "https://user:hunter2@pay.example.com")
     assert values(capsys)["url"] == ("https://***@pay.example.com", "mainstay.yaml:5:10")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["not a url", "http://[::1", "http://h:99999", "http://h:0", "http://", "http://:80", "h:80",
+     "me:hunter2@h", "http://me:pa/ss@127.0.0.1:9"],
+)  # fmt: skip
+def test_a_word_of_the_environment_that_is_no_url_is_said_to_be_none(
+    said: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", said)
+    value, source = values(capsys)["url"]
+    assert value == "no URL"
+    assert source.startswith("MAINSTAY_URL_PAYMENTS, so that no call can be made, instead of ")
+
+
+@pytest.mark.parametrize("said", ["unix:///run/valkey.sock", "sqlite:///a.db", "http://[::1]:80"])
+def test_urls_of_all_kinds_are_urls(
+    said: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAINSTAY_URL_PAYMENTS", said)
+    assert values(capsys)["url"][0] == said
 
 
 def test_the_word_of_the_environment_for_another_service(

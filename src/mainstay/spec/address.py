@@ -3,6 +3,10 @@
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import urlsplit
+
+URL_PATTERN = r"[a-z][a-z0-9+.-]{0,31}://[!-~]{1,2000}"
+"""What a declared URL looks like; whether its host and port can be is another question."""
 
 _USERINFO = re.compile(r"(?<=://)\S*@")
 _QUERY_VALUE = re.compile(r"(?<=[?&])([^=&#]*=)[^&#]*")
@@ -35,6 +39,20 @@ def told_address(name: str, service: str | None, environ: Mapping[str, str]) -> 
         if candidate is not None and (url := environ.get(url_variable(candidate))):
             return ToldAddress(url_variable(candidate), url)
     return None
+
+
+def is_address(url: str) -> bool:
+    """Return whether something can be called at ``url``: it has a scheme, and a port if any is one.
+
+    Of HTTP it has a host too; ``unix:///run/valkey.sock`` needs none.
+    """
+    if not re.fullmatch(URL_PATTERN, url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.port != 0 and bool(parts.hostname or parts.scheme not in {"http", "https"})
+    except ValueError:
+        return False
 
 
 def shown_address(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mainstay.spec.address import URL_PATTERN
 from mainstay.spec.balance import CallBalance
 from mainstay.spec.edge import URL_PATH
 from mainstay.spec.health import INTERVAL, TIMES
@@ -283,7 +284,7 @@ class Dependency:
         "url",
         Text(
             what="a URL such as https://api.example.com",
-            pattern=r"[a-z][a-z0-9+.-]{0,31}://[!-~]{1,2000}",
+            pattern=URL_PATTERN,
             secret=True,
         ),
         default=None,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mainstay.spec.address import shown_address, told_address
+from mainstay.spec.address import is_address, shown_address, told_address
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.dependency import Dependency
 from mainstay.spec.health import CacheChecks, DatabaseChecks, Health, ServiceChecks
@@ -79,10 +79,13 @@ def _in_effect(
     told = told_address(name, dependency.service, environ)
     if told is None or told.url == (dependency.url and reveal(dependency.url)):
         return declared
-    source = told.variable
+    source, shown = told.variable, shown_address(told.url)
+    if not is_address(told.url):
+        # Not shown: where nothing says which part is a password, anything may be.
+        source, shown = f"{told.variable}, so that no call can be made", "no URL"
     if dependency.url is not None:
         source += f", instead of {declared.value} ({declared.source})"
-    return Line(key=declared.key, value=shown_address(told.url), source=source)
+    return Line(key=declared.key, value=shown, source=source)
 
 
 def _rank(key: str) -> int:
