@@ -27,6 +27,7 @@ from opentelemetry.trace import SpanKind
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.trace import SAMPLE_ALL, arrive, enter_trace, leave_trace
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
+from mainstay.service.inbound.telling import Telling
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound
@@ -212,7 +213,7 @@ def asked(endpoint: str | None, sample: float) -> tuple[Any, Tracing | None]:
     service = Service(declaration, environ={})
     tracing = tracing_of(declaration, environ={}, events=service.events)
     observer = None if tracing is None else tracing.traces
-    service._inbound = replace(service._inbound, observer=observer)  # noqa: SLF001  As joined.
+    service._inbound = replace(service._inbound, telling=Telling(observer=observer))  # noqa: SLF001  As joined.
     return service.asgi(_app), tracing
 
 
