@@ -85,8 +85,8 @@ inbound:
             "{header: Host}",
             "inbound.shed.header",
             (
-                "Host is taken: it says how the request is to be read, and the edge would remove what "
-                "clients write there; take a header of its own: X-Request-Priority"
+                "Host is taken: it says how the request is to be read, and the edge would remove "
+                "what clients write there; take a header of its own: X-Request-Priority"
             ),
         ),
         (
