@@ -6,6 +6,7 @@ the server is not installed); 2 wrong arguments; 3 the app can't be loaded or fa
 """
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import io
@@ -15,8 +16,9 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from mainstay.core.clock import SystemClock, utc_text
 from mainstay.core.errors import MainstayError, PartMissing
@@ -354,5 +356,19 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
+def _end(code: int) -> NoReturn:
+    """End the process as the interpreter does, but for taking itself apart.
+
+    A thread of a server's own that still reads from a client, and is woken after the interpreter
+    has gone, aborts the process.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001  As the interpreter does first.
+    atexit._run_exitfuncs()  # noqa: SLF001  And then.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _end(main())
