@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.perimeter import Perimeter
+from mainstay.spec.perimeter import Cors
+
+ORIGIN = b"https://shop.example"
+CORS = Cors(origins=("https://shop.example", "https://*.shop.example"))
+CSP = b"content-security-policy"
+JSON = {b"content-type": b"application/json", b"content-length": b"2"}
 
 
 def make_exchange(
@@ -27,3 +34,11 @@ def make_exchange(
     exchange.trusted = trusted
     exchange.client = client
     return exchange
+
+
+def dressed(perimeter: Perimeter, exchange: Exchange, *names: bytes) -> dict[bytes, bytes]:
+    """Return what an answer in JSON wears; ``names`` are headers that the app has said itself."""
+    headers = perimeter.dress(exchange, JSON | dict.fromkeys(names, b"x"))
+    found = dict(headers)
+    assert len(found) == len(headers), "a header came twice"
+    return found
