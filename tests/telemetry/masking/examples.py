@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from importlib import import_module
 from random import Random
-from re import _constants as codes  # type: ignore[attr-defined]  # Private: nothing else tells what an expression is made of.
-from re import _parser  # type: ignore[attr-defined]  # As above.
 from typing import Any
+
+codes: Any = import_module("re._constants")
+"""Private, and without types: nothing else tells what an expression is made of."""
+_parser: Any = import_module("re._parser")
+"""As `codes`."""
 
 _REPEATS_MAX = 3
 """Beyond what is asked for."""
