@@ -3,7 +3,6 @@
 import os
 import random
 from collections.abc import Callable, Mapping
-from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -35,6 +34,7 @@ from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.service.inbound.wsgi_types import WsgiApp
 from mainstay.service.outbound.dependencies import Dependencies
 from mainstay.service.outbound.dependency import DependencyPolicy
+from mainstay.service.outbound.shells.misuse import is_async
 from mainstay.service.stores import NoStores, Stores
 from mainstay.spec.changes import changed_keys
 from mainstay.spec.declaration import Declaration
@@ -321,8 +321,7 @@ class Service:
             raise ValueError(f"there is a function for {what} already")
 
         def register(function: K) -> K:
-            called = getattr(function, "__call__", None)  # noqa: B004  Its code, not whether it has any.
-            if iscoroutinefunction(function) or iscoroutinefunction(called):
+            if is_async(function):
                 raise PolicyMisused(
                     f"a function for `limit_key({what!r})` can't be a coroutine: a limit is asked "
                     "before anything may wait; tell who asks by the request alone"
