@@ -3,12 +3,13 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.contract.stores.servers import Valkey
 
-from mainstay import Bulkhead, Fallback, Policy
+from mainstay import Breaker, Bulkhead, Fallback, Policy
 from mainstay.service.outbound.adapters import redis_clients
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost
 
@@ -173,6 +174,29 @@ def test_a_key_of_ones_own_is_made_from_the_command(connect: Connect, valkey: Va
     assert made.get("missing") == "good"
     with pytest.raises(GONE):
         made.strlen("a")
+
+
+def test_who_judges_results_is_shown_those_of_the_client(connect: Connect) -> None:
+    """Whatever is kept of them."""
+    made, shown = connect(last_good=100), []
+
+    def judge(result: object) -> bool:
+        shown.append(result)
+        return False
+
+    made.policy.update(replace(made.policy.plan.parts, breaker=Breaker(on_result=judge)))
+    answers = [made.get("a"), made.lrange("l", 0, -1), made.hgetall("h")]
+    assert shown == answers == ["good", ["x", "y"], {"field": "1"}]
+
+
+def test_who_changes_an_answer_changes_nobody_elses(connect: Connect, valkey: Valkey) -> None:
+    made = connect(last_good=100)
+    made.hgetall("h").clear()
+    valkey.kill()
+    for _ in range(2):
+        found = made.hgetall("h")
+        assert found == {"field": "1"}
+        found.clear()
 
 
 def test_a_command_that_is_too_long_is_not_kept(connect: Connect, valkey: Valkey) -> None:

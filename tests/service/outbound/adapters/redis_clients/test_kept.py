@@ -1,53 +1,12 @@
-"""Which answers of Redis are kept, and that nobody can change them."""
+"""Which answers of Redis are kept."""
 
 import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mainstay.service.outbound.adapters.redis_clients.kept import (
-    KEPT_BYTES_MAX,
-    Kept,
-    copied,
-    size_of,
-)
-
-scalars = st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.floats()
-answers = st.recursive(
-    scalars,
-    lambda one: st.lists(one) | st.dictionaries(st.text(), one) | st.tuples(one, one),
-    max_leaves=20,
-)
-
-
-def changeable(answer: Any) -> list[Any]:
-    """Return all lists and dicts in an answer."""
-    found = [answer] if isinstance(answer, list | dict) else []
-    if isinstance(answer, dict):
-        answer = list(answer.values())
-    if isinstance(answer, list | tuple):
-        for part in answer:
-            found += changeable(part)
-    return found
-
-
-@given(answers)
-def test_a_copy_says_the_same_and_shares_nothing_that_can_be_changed(answer: Any) -> None:
-    copy = copied(answer)
-    assert repr(copy) == repr(answer)
-    theirs = {id(one) for one in changeable(answer)}
-    assert not any(id(one) in theirs for one in changeable(copy))
-
-
-def test_what_its_first_caller_does_changes_nothing() -> None:
-    answer = {"a": [1]}
-    kept = Kept(answer)
-    answer["a"].append(2)
-    first = kept.copy()
-    first["a"].clear()
-    assert kept.copy() == {"a": [1]}
+from mainstay.service.outbound.adapters.asked import KEPT_BYTES_MAX
+from mainstay.service.outbound.adapters.redis_clients.kept import size_of
 
 
 @pytest.mark.parametrize(

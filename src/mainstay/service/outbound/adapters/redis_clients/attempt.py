@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainstay.core.errors import MainstayError
-from mainstay.service.outbound.adapters.asked import Asked, answering
+from mainstay.service.outbound.adapters.asked import KEPT_BYTES_MAX, Asked, answering
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost, also
 from mainstay.service.outbound.adapters.held import (
     bulkhead_of,
@@ -30,7 +30,7 @@ from mainstay.service.outbound.adapters.redis_clients.commands import (
     may_repeat_all,
     own_wait_s,
 )
-from mainstay.service.outbound.adapters.redis_clients.kept import KEPT_BYTES_MAX, Kept, size_of
+from mainstay.service.outbound.adapters.redis_clients.kept import size_of
 from mainstay.service.outbound.adapters.redis_clients.library import Library
 from mainstay.service.outbound.adapters.telling import QUIET, Telling
 from mainstay.service.outbound.plan import Plan
@@ -121,16 +121,13 @@ class Gate:
         return Asked(attempt, tuple(one for one in options.items() if one[0] != "keys"))
 
     def seen(self, asked: Asked | None, answer: Any) -> Any:
-        """Return what an attempt answered, as it is kept, after saying whether it is to be.
+        """Return what an attempt answered, after saying whether it is to be kept.
 
         Any: it is the client's. An error is not kept, nor what is large.
         """
-        if asked is None or asked.what is None:
-            return answer
-        if size_of(answer) > KEPT_BYTES_MAX:
+        if asked is not None and asked.what is not None and size_of(answer) > KEPT_BYTES_MAX:
             asked.what = None
-            return answer
-        return Kept(answer)
+        return answer
 
     def shown(self, asked: Asked | None, answer: Any) -> Any:
         """Return what the caller gets. Any: the client's, or what a fallback says.
@@ -140,7 +137,7 @@ class Gate:
         """
         if asked is not None:
             asked.done()
-        return answer.copy() if type(answer) is Kept else opened(answer)
+        return opened(answer)
 
     def _question_of(self, *command: Any) -> Hashable:
         """Return a command as it is sent: 1 and 1.0 are equal, and two keys.
