@@ -94,7 +94,11 @@ def jobs() -> dict[str, tuple[Job, "Traced | None"]]:
     )
     install(provider)
     traces = Traces(
-        put=kept.append, clock=SYSTEM_CLOCK, slow_s=1.0, route=lambda _exchange: "/items/{id}"
+        put=kept.append,
+        clock=SYSTEM_CLOCK,
+        slow_s=1.0,
+        route=lambda _exchange: "/items/{id}",
+        beginning=Masker().beginning,
     )
     dropped, taken = exchange(0), exchange(SAMPLE_ALL)
     tracer = provider.get_tracer("bench")
@@ -267,7 +271,11 @@ def queue_kib() -> float:
     """Return what a full queue holds of memory, in KiB."""
     kept: list[Span] = []
     traces = Traces(
-        put=kept.append, clock=SYSTEM_CLOCK, slow_s=1.0, route=lambda _exchange: "/items/{id}"
+        put=kept.append,
+        clock=SYSTEM_CLOCK,
+        slow_s=1.0,
+        route=lambda _exchange: "/items/{id}",
+        beginning=Masker().beginning,
     )
     tracemalloc.start()
     for _ in range(QUEUE_MAX):

@@ -16,6 +16,7 @@ from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.problems.refusal import Refusal
 from mainstay.telemetry.ending import Ending
 from mainstay.telemetry.logs.access import AccessLine
+from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.metrics.counting.requests import RequestMetrics
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.route import ROUTE_KEY, route_of
@@ -77,7 +78,10 @@ class World:
         clock = VirtualClock()
         self.line = AccessLine(logs_into(self.kept, clock=clock), route_of)
         self.requests = RequestMetrics(self.registry)
-        self.traces = Traces(put=self.spans.append, clock=clock, slow_s=SLOW_S, route=route_of)
+        self.traces = Traces(
+            put=self.spans.append, clock=clock, slow_s=SLOW_S, route=route_of,
+            beginning=Masker().beginning,
+        )  # fmt: skip
         self.ending = Ending(traces=self.traces, requests=self.requests, line=self.line)
 
     def told(self) -> tuple[object, ...]:

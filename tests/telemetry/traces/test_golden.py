@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from tests.telemetry.happened import kinds_of, one_of
-from tests.telemetry.traces.kit import exchange
+from tests.telemetry.traces.kit import MASKER, exchange
 
 from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.problems.failure import FAILED
@@ -34,7 +34,10 @@ def served(**changed: Any) -> Span:
     notes.lost = 1
     given = {"status": 500, "refusal": FAILED, "error": "LookupError", "method": "PURGE"}
     one = exchange(headers={b"user-agent": b"curl/8"}, **{**given, **changed})
-    return server_span(one, ended_s=6.0, wall_s=9.0, route="/items/{id}", notes=notes, kept="error")
+    return server_span(
+        one, ended_s=6.0, wall_s=9.0, route="/items/{id}", notes=notes, kept="error",
+        beginning=MASKER.beginning,
+    )  # fmt: skip
 
 
 def called(system: str, **changed: Any) -> Span:

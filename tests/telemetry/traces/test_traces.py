@@ -1,7 +1,9 @@
+from random import Random
 from typing import Any
 
 import pytest
-from tests.telemetry.traces.kit import exchange, span
+from tests.telemetry.masking import corpus
+from tests.telemetry.traces.kit import MASKER, exchange, span
 
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.problems.failure import FAILED
@@ -18,8 +20,9 @@ TEMPLATE = "/items/{id}"
 def spans_of(one: Exchange, *, route: str | None = TEMPLATE, ended_s: float = 5.02) -> list[Span]:
     spans: list[Span] = []
     traces = Traces(
-        put=spans.append, clock=VirtualClock(), slow_s=SLOW_S, route=lambda _exchange: route
-    )
+        put=spans.append, clock=VirtualClock(), slow_s=SLOW_S, route=lambda _exchange: route,
+        beginning=MASKER.beginning,
+    )  # fmt: skip
     traces.ended(one, ended_s)
     return spans
 
@@ -127,3 +130,12 @@ def test_notes_are_bounded_and_say_what_was_lost() -> None:
     assert (len(notes.moments), len(notes.calls)) == (EVENTS_MAX, 32)
     [made] = spans_of(one)
     assert made.attributes["mainstay.lost"] == 3000 - ATTRIBUTES_MAX - EVENTS_MAX - 32
+
+
+def test_of_a_secret_at_the_bound_no_half_is_shown() -> None:
+    secret = corpus.TOKENS["github"](Random(3))
+    long = f"{'/a' * 509}/{secret}{'/b' * 9}"
+    assert long[:1024].endswith(secret[:5])
+    [made] = spans_of(exchange(path=long, method=long, headers={b"user-agent": long.encode()}))
+    for name in ("url.path", "http.request.method_original", "user_agent.original"):
+        assert made.attributes[name] == f"{'/a' * 509}/***/b..."

@@ -92,7 +92,10 @@ def tracing_of(
         events=events,
     )
     atexit.register(exporter.flush, _AT_EXIT_S)
-    traces = Traces(put=exporter.put, clock=clock, slow_s=declared.slow_s, route=route)
+    traces = Traces(
+        put=exporter.put, clock=clock, slow_s=declared.slow_s, route=route,
+        beginning=masker.beginning,
+    )  # fmt: skip
     calls = Calls(put=exporter.put, rng=rng, slow_s=declared.slow_s, spans=declared.calls)
     events.add(calls.heard)
     # Only then: what nobody makes a span of must be nobody's parent.

@@ -3,6 +3,7 @@
 Source: OpenTelemetry's semantic conventions for HTTP spans 1.x (stable).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from mainstay.service.inbound.exchange import Exchange
@@ -12,6 +13,9 @@ from mainstay.telemetry.traces.span import ERROR, SERVER, UNSET, Scope, Span, Va
 
 OWN = Scope("mainstay")
 
+Beginning = Callable[[str, int], str]
+"""Returns so many characters of a longer text, without its secrets: ``Masker.beginning``."""
+
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
 )
@@ -19,7 +23,8 @@ METHODS = frozenset(
 
 OTHER_METHOD = "_OTHER"
 _TEXT_MAX = 1024
-"""Characters of a path or an agent's name that are kept."""
+"""Characters of a path or an agent's name that are kept. What is longer is masked before it is cut:
+of half a secret nobody could tell any more that it is one."""
 
 
 def server_span(
@@ -30,6 +35,7 @@ def server_span(
     route: str | None,
     notes: Notes | None,
     kept: str | None,
+    beginning: Beginning,
 ) -> Span:
     """Return the span of a request.
 
@@ -40,9 +46,10 @@ def server_span(
         route: The template that the framework matched; None: it matched nothing.
         notes: What was noted of it, or None.
         kept: Why it is kept without a sample, or None: it was sampled.
+        beginning: See there.
     """
     trace = exchange.trace
-    attributes = _attributes(exchange)
+    attributes = _attributes(exchange, beginning)
     if route is not None:
         attributes["http.route"] = route
     if kept is not None:
@@ -84,11 +91,11 @@ def _method(exchange: Exchange) -> str:
     return exchange.method if exchange.method in METHODS else "HTTP"
 
 
-def _attributes(exchange: Exchange) -> dict[str, Value]:
+def _attributes(exchange: Exchange, beginning: Beginning) -> dict[str, Value]:
     scope, method = exchange.scope, exchange.method
     attributes: dict[str, Value] = {
         "http.request.method": method,
-        "url.path": exchange.path[:_TEXT_MAX],
+        "url.path": _bounded(exchange.path, beginning),
         "url.scheme": scope.get("scheme") or scope.get("wsgi.url_scheme") or "http",
         "network.protocol.version": _version(scope),
         "mainstay.request_id": exchange.request_id,
@@ -98,14 +105,14 @@ def _attributes(exchange: Exchange) -> dict[str, Value]:
         known = exchange.kind == "websocket"
         attributes["http.request.method"] = "GET" if known else OTHER_METHOD
         if not known:
-            attributes["http.request.method_original"] = method[:_TEXT_MAX]
+            attributes["http.request.method_original"] = _bounded(method, beginning)
     if exchange.status:
         attributes["http.response.status_code"] = exchange.status
     if exchange.client is not None:
         attributes["client.address"] = exchange.client
     agent = exchange.get(b"user-agent")
     if agent is not None:
-        attributes["user_agent.original"] = agent[:_TEXT_MAX].decode("latin-1")
+        attributes["user_agent.original"] = _bounded(agent.decode("latin-1"), beginning)
     error, refusal = exchange.error, exchange.refusal
     if error is not None:
         attributes["error.type"] = error
@@ -114,6 +121,10 @@ def _attributes(exchange: Exchange) -> dict[str, Value]:
     if refusal is not None:
         attributes["mainstay.problem"] = refusal.kind
     return attributes
+
+
+def _bounded(text: str, beginning: Beginning) -> str:
+    return text if len(text) <= _TEXT_MAX else beginning(text, _TEXT_MAX)
 
 
 def _version(scope: Any) -> str:

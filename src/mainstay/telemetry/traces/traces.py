@@ -8,7 +8,7 @@ from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.traces.keeping import late_reason
 from mainstay.telemetry.traces.notes import CONTEXT_KEY, notes_for, notes_in
 from mainstay.telemetry.traces.raised import EXCEPTION, raised_attributes
-from mainstay.telemetry.traces.server import server_span
+from mainstay.telemetry.traces.server import Beginning, server_span
 from mainstay.telemetry.traces.span import Span
 
 Route = Callable[[Exchange], str | None]
@@ -23,17 +23,25 @@ class Traces:
         clock: Where wall time comes from.
         slow_s: A request that takes longer is kept.
         route: See there.
+        beginning: See there.
     """
 
-    __slots__ = ("_clock", "_put", "_route", "_slow_s")
+    __slots__ = ("_beginning", "_clock", "_put", "_route", "_slow_s")
 
     def __init__(
-        self, *, put: Callable[[Span], None], clock: Clock, slow_s: float, route: Route
+        self,
+        *,
+        put: Callable[[Span], None],
+        clock: Clock,
+        slow_s: float,
+        route: Route,
+        beginning: Beginning,
     ) -> None:
         self._put = put
         self._clock = clock
         self._slow_s = slow_s
         self._route = route
+        self._beginning = beginning
 
     def ended(self, exchange: Exchange, ended_s: float) -> None:
         """Make the span of a request that was sampled, or that failed or was slow."""
@@ -73,6 +81,7 @@ class Traces:
                 route=self._route(exchange),
                 notes=notes,
                 kept=kept,
+                beginning=self._beginning,
             )
         )
         if kept is not None and notes is not None:
