@@ -2,7 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from tests.service.inbound.polling import until
 from tests.service.outbound.test_guide import run_guide
 
 from mainstay import Breaker, Policy, Service
-from mainstay.core.errors import ConfigInvalid
+from mainstay.core.errors import ConfigInvalid, PartMissing
 from mainstay.service.outbound.breaker.circuit import Mode
 from mainstay.service.outbound.plan import Plan
+from mainstay.spec.declaration import Declaration
 
 PARTS = """
       timeout: {attempt: auto, total: 2s}
@@ -43,19 +45,43 @@ def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@contextmanager
+def hangups(service: Service) -> Iterator[None]:
+    """Have a service reload as the guide shows it."""
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        run_guide()["reload_on_hangup"](service)
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_file_that_changed_is_taken_by_a_signal(declared: Path) -> None:
     """As the guide shows it."""
     service = Service.load()
     payments = service.dependency("payments")
-    before = signal.getsignal(signal.SIGHUP)
-    try:
-        run_guide()["reload_on_hangup"](service)
+    with hangups(service):
         write(declared, failures=7)
         signal.raise_signal(signal.SIGHUP)
         until(lambda: payments.plan.parts.breaker == Breaker(failures=7, lease=2.0))
-    finally:
-        signal.signal(signal.SIGHUP, before)
     assert service.dependency("payments") is payments
+
+
+@pytest.mark.parametrize("error", [ConfigInvalid(("a fault",)), PartMissing("no hiredis")])
+def test_one_that_cannot_be_taken_does_not_end_the_listening(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the example in the guide."""
+    service = Service(Declaration(service="shop", command=("sleep",)), environ={})
+
+    def reload() -> None:
+        raise error
+
+    monkeypatch.setattr(service, "reload", reload)
+    with hangups(service):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGHUP)
+            until(lambda: "the last good declaration stays" in capsys.readouterr().err)
 
 
 def test_a_change_is_read_from_where_the_first_was(
