@@ -4,9 +4,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from random import Random
 from typing import Any
 
 import pytest
+from tests.telemetry.masking import corpus
 from tests.telemetry.reports.receiver import Receiver, receiving
 from tests.telemetry.traces.kit import Heard, exchange
 
@@ -158,6 +160,21 @@ def test_secrets_stay_in_the_process() -> None:
     assert SECRET not in told
     assert MAIL not in told
     assert "/users/" in told
+
+
+def test_of_a_secret_at_the_bound_no_half_is_told() -> None:
+    secret = corpus.TOKENS["github"](Random(3))
+    path, header = (f"{'/a' * pairs}/{secret}{'/b' * 9}" for pairs in (1021, 509))
+    assert path[:2048].endswith(secret[:5])
+    assert header[:1024].endswith(secret[:5])
+    one = exchange(path=path)
+    one.scope["headers"] = [(b"host", b"shop.example"), (b"referer", header.encode())]
+    with receiving() as receiver:
+        reports = make(receiver.dsn)
+        reports.failed(one, raised())
+        [event] = sent(receiver, reports)
+    assert event["request"]["url"] == f"https://shop.example{'/a' * 1021}/***/b..."
+    assert event["request"]["headers"]["referer"] == f"{'/a' * 509}/***/b..."
 
 
 def test_an_error_is_reported_once() -> None:

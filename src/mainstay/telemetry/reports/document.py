@@ -17,19 +17,20 @@ _DEPTH_MAX = 32
 """Deeper than any event of the SDK; it ends circles."""
 
 
-def request_of(exchange: Exchange, route: str | None) -> dict[str, Any]:
+def request_of(exchange: Exchange, route: str | None, masker: Masker) -> dict[str, Any]:
     """Return the sections of a report that a request fills. Any: JSON.
 
-    Without query, cookies and body: what a request means is told by its route.
+    Without query, cookies and body: what a request means is told by its route. What is too long is
+    masked before it is cut, since of half a secret nobody could tell any more that it is one.
     """
     scope = exchange.scope
-    headers = _headers_of(scope)
+    headers = _headers_of(scope, masker)
     scheme = scope.get("scheme") or scope.get("wsgi.url_scheme") or "http"
     host = headers.get("host", "")[:255]
     told: dict[str, Any] = {
         "request": {
             "method": exchange.method[:32],
-            "url": f"{scheme}://{host}{exchange.path[:_PATH_CHARS_MAX]}",
+            "url": f"{scheme}://{host}{_bounded(exchange.path, _PATH_CHARS_MAX, masker)}",
             "headers": headers,
         },
         "tags": {"request_id": exchange.request_id},
@@ -66,7 +67,7 @@ def masked(value: Any, masker: Masker, depth: int = 0) -> Any:
     return value
 
 
-def _headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
+def _headers_of(scope: Mapping[str, Any], masker: Masker) -> dict[str, str]:
     """Return the headers of a scope or an environ, by their names in lower case."""
     if "asgi" in scope or "headers" in scope:
         pairs = [
@@ -79,4 +80,8 @@ def _headers_of(scope: Mapping[str, Any]) -> dict[str, str]:
             for name, value in scope.items()
             if name.startswith("HTTP_") and isinstance(value, str)
         ][:HEADERS_MAX]
-    return {name: value[:_HEADER_CHARS_MAX] for name, value in pairs}
+    return {name: _bounded(value, _HEADER_CHARS_MAX, masker) for name, value in pairs}
+
+
+def _bounded(text: str, chars_max: int, masker: Masker) -> str:
+    return text if len(text) <= chars_max else masker.beginning(text, chars_max)

@@ -153,7 +153,7 @@ class Reports:
             trace = traced.trace
         told: dict[str, Any] = {}
         if exchange is not None:
-            told |= request_of(exchange, self._route(exchange))
+            told |= request_of(exchange, self._route(exchange), self._masker)
             user = None if self._user is None else self._user(exchange)
             if user is not None:
                 told["user"] = {"id": user}
