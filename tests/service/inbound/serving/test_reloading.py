@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mainstay.core.errors import ConfigInvalid, PartMissing
+from mainstay.service.inbound.serving import reloading
 from mainstay.service.inbound.serving.reloading import Reloader
 
 BOUND_S = 60
@@ -29,7 +30,9 @@ def said() -> Said:
 
 
 @pytest.fixture
-def hangup() -> Iterator[None]:
+def hangup(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a process without a terminal, wherever the tests run."""
+    monkeypatch.setattr(reloading, "_has_terminal", lambda: False)
     before = signal.getsignal(signal.SIGHUP)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     yield
