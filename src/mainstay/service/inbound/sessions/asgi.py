@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 
 from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
+from mainstay.service.inbound.messages import NOTHING
 from mainstay.service.inbound.problems.refusal import RawHeaders, Refused
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session
@@ -66,12 +67,12 @@ class _Passage:
     def send(self, message: Message) -> Awaitable[None]:
         """Hand a message on; before the first one, keep the session."""
         if self._begun or message["type"] not in _BEGINNINGS:
-            return _nothing() if self.refused else self._send(message)
+            return NOTHING if self.refused else self._send(message)
         session = self._session
         if session.missed and message.get("status", 0) >= _FAILED:
             # The app could not answer without its session, which is our fault and not its own.
             self.refused = True
-            return _nothing()
+            return NOTHING
         self._begun = True
         if not session.touched:
             session.closed = True
@@ -99,7 +100,3 @@ def _together(message: Message, headers: RawHeaders, names: set[bytes]) -> list[
     # What the app says about caches stays; a second Vary or Set-Cookie adds to the first.
     more = [pair for pair in headers if pair[0] != b"cache-control" or pair[0] not in names]
     return [*message.get("headers", ()), *more]
-
-
-async def _nothing() -> None:
-    """Send nothing."""
