@@ -68,23 +68,23 @@ class EarlyBody:
             return
         # Joined, since a message for each byte that a client sends would take 300.
         parts = bytearray(message.get("body", b""))
-        counted = len(parts)
-        arrivals.kept += counted
+        arrivals.kept += len(parts)
         try:
-            while len(parts) < FIRST_BYTES and arrivals.kept < arrivals.kept_max:
+            while (
+                not self._is_whole
+                and len(parts) < FIRST_BYTES
+                and arrivals.kept < arrivals.kept_max
+            ):
                 message = await self._next()
                 if message["type"] != _BODY:
                     self._last = message
                     break
                 part = message.get("body", b"")
                 parts += part
-                counted += len(part)
                 arrivals.kept += len(part)
-                if not message.get("more_body"):
-                    break
         finally:
-            arrivals.kept -= counted
-        more_body = self._last is not None or bool(message.get("more_body"))
+            arrivals.kept -= len(parts)
+        more_body = self._last is not None or not self._is_whole
         self._first = {"type": _BODY, "body": bytes(parts), "more_body": more_body}
 
     async def __call__(self) -> Message:
