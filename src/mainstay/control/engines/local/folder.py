@@ -13,7 +13,7 @@ from mainstay.core.clock import pause
 from mainstay.core.errors import AlreadyRunning, EngineRefused
 
 NAME = ".mainstay"
-SUBFOLDERS = ("edge", "logs", "ends", "traces")
+SUBFOLDERS = ("edge", "logs", "ends", "run", "traces")
 LOCK_TRIES: Final = 200
 """Of taking the lock, while somebody asks who holds it or the file is deleted below us."""
 

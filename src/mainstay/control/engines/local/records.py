@@ -21,6 +21,7 @@ __all__ = [
     "WishRecord",
     "boot_id",
     "load",
+    "replace_file",
     "save",
     "survivors",
 ]
@@ -195,8 +196,19 @@ def save(path: Path, record: Record, *, opener: Callable[[Path], IO[bytes]] = op
     Raises:
         StateNotSaved: A full disk, a missing folder, or no right to write there.
     """
+    replace_file(path, dump(record), opener=opener)
+
+
+def replace_file(
+    path: Path, content: bytes, *, opener: Callable[[Path], IO[bytes]] = open_private
+) -> None:
+    """Replace a file, which only its owner can read, whole or not at all.
+
+    Raises:
+        StateNotSaved: A full disk, a missing folder, or no right to write there.
+    """
     temporary = path.with_name(f"{path.name}.new")
-    rest = dump(record)
+    rest = content
     try:
         with opener(temporary) as file:
             while rest:
