@@ -133,8 +133,7 @@ def plan(
         processes = [one for one in observed if not kept(one, wanted)]
         is_changing = len(processes) > len(staying) or _any(current, Phase.STARTING)
         stops += _room(current, old, hung, wanted.replicas, is_changing=is_changing)
-        short = wanted.replicas - len(current)
-        missing = max(0, min(short, wanted.replicas - len(processes)))
+        missing = max(0, wanted.replicas - len(processes))
     else:
         stops += _surplus(current, old, hung, wanted.replicas)
         missing = _missing(len(current), len(serving_old), wanted.replicas)
@@ -282,7 +281,7 @@ def _room(
     replaceable = bool(old) and not is_changing and surplus >= 0
     return [
         Stop(name=one.name, reason=_why(one, old, hung))
-        for one in going[: max(surplus, int(replaceable), 0)]
+        for one in going[: max(surplus, int(replaceable))]
     ]
 
 
