@@ -64,8 +64,8 @@ def usage_sentence(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:
         return said
-    see = f"ee `{context.command_path} --help`"
-    return f"{said} S{see}" if said.endswith("?") else f"{said}; s{see}"
+    then = " See" if said.endswith("?") else "; see"
+    return f"{said}{then} `{context.command_path} --help`"
 
 
 def report(error: MainstayError | click.ClickException, *, as_json: bool) -> None:
