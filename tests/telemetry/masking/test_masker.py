@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.telemetry.logs.hostile import NamelessError
 from tests.telemetry.masking import corpus
 
 from mainstay.telemetry.masking import MASKED, Masker
@@ -259,6 +260,8 @@ def test_values_of_all_kinds_are_made_plain() -> None:
 def test_what_cannot_be_shown_is_named_and_says_nothing_else() -> None:
     shown = Masker().value("thing", {"a": Broken()})
     assert shown == "(dict can't be shown: ValueError)"
+    # Of a class that hides its own name too.
+    assert "NamelessError" in str(Masker().shown(NamelessError()))
 
 
 def test_depth_and_size_are_bounded() -> None:

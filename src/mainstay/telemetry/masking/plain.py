@@ -9,6 +9,8 @@ from enum import Enum
 from itertools import islice
 from typing import Protocol
 
+from mainstay.telemetry.trail import class_of
+
 DEPTH_MAX = 8
 ITEMS_MAX = 1000
 """Of all lists and mappings within one value."""
@@ -52,7 +54,7 @@ def plain_of(value: object, masking: Masking) -> object:
     try:
         return _Plain(masking).of(value, 0)
     except Exception as error:  # noqa: BLE001  A stranger's __repr__ or __iter__ may raise anything, and a line of a log must not.
-        return f"({type(value).__name__} can't be shown: {type(error).__name__})"
+        return f"({class_of(value)} can't be shown: {class_of(error)})"
 
 
 class _Plain:

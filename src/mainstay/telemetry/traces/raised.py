@@ -2,7 +2,7 @@
 
 from mainstay.telemetry.traces.otlp import TEXT_CHARS_MAX
 from mainstay.telemetry.traces.span import Value
-from mainstay.telemetry.trail import trail_of
+from mainstay.telemetry.trail import class_of, trail_of
 
 EXCEPTION = "exception"
 
@@ -27,4 +27,4 @@ def message_of(error: BaseException) -> str:
     try:
         return str(error)[:TEXT_CHARS_MAX]
     except Exception as broken:  # noqa: BLE001  An error's own __str__ may raise anything.
-        return f"can't be shown: {type(broken).__name__}"
+        return f"can't be shown: {class_of(broken)}"
