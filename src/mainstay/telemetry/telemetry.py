@@ -84,8 +84,8 @@ class Telemetry:
             declaration, replica=environ.get(_REPLICA_VARIABLE), masker=masker, writer=writer,
             clock=clock,
         )  # fmt: skip
-        silent = Logs(service=declaration.service, level=CRITICAL + 1)
-        self.log = Logger(declaration.service, Door(self.logs or silent))
+        logs = self.logs or Logs(service=declaration.service, level=CRITICAL + 1)
+        self.log = Logger(declaration.service, Door(logs))
         self.metrics: ServiceMetrics | None = None
         if declared.metrics is not None:
             self.metrics = ServiceMetrics(
