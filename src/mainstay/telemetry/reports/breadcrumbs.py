@@ -8,7 +8,6 @@ from collections import deque
 from typing import Any
 
 from mainstay.core.events import Event
-from mainstay.core.trace import current_traced
 from mainstay.service.inbound.stopping.background import BackgroundEnded
 from mainstay.service.outbound.events import (
     Attempted,
@@ -17,6 +16,7 @@ from mainstay.service.outbound.events import (
     PolicyEvent,
     Probed,
 )
+from mainstay.telemetry.failures import exchange_here
 from mainstay.telemetry.happening import fields_of, name_of
 from mainstay.telemetry.traces.client import is_failed
 
@@ -81,10 +81,10 @@ def crumb_of(event: Event) -> dict[str, Any]:
 
 def _ring_here() -> "deque[Event] | None":
     """Return the ring of the request that is answered here, made where it is missing."""
-    traced = current_traced()
-    scope = getattr(getattr(traced, "root", traced), "scope", None)
-    if scope is None:
+    exchange = exchange_here()
+    if exchange is None:
         return None
+    scope = exchange.scope
     ring: deque[Event] | None = scope.get(CRUMBS_KEY)
     if ring is None:
         # Of two threads that ask at once, both get the first one's.

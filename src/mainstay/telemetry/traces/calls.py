@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 
 from mainstay.core.events import Event
-from mainstay.core.trace import SAMPLED, Trace, current_traced, new_span_id
+from mainstay.core.trace import SAMPLED, Trace, current_trace, current_traced, new_span_id
 from mainstay.service.inbound.stopping.background import BackgroundEnded
 from mainstay.service.outbound.events import Attempted, CallEnded, PolicyEvent, Probed
 from mainstay.telemetry.happening import fields_of, name_of
@@ -74,8 +74,7 @@ class Calls:
                 notes.call(self._span(event, trace))
 
     def _worked(self, event: BackgroundEnded) -> None:
-        traced = current_traced()
-        trace = None if traced is None else traced.trace
+        trace = current_trace()
         if trace is None:
             return
         sampled = bool(trace.flags & SAMPLED)

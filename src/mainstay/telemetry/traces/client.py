@@ -115,7 +115,7 @@ def _grpc(event: CallEnded, attributes: dict[str, Value]) -> str:
     return f"{service}/{method}"
 
 
-def _span(  # noqa: PLR0917  What differs between the two, in the order of a span.
+def _span(  # noqa: PLR0917  What differs between them, in the order of a span.
     trace: Trace,
     span_id: str,
     name: str,
