@@ -59,7 +59,6 @@ def reports_of(
             dsn=declared.dsn,
             release=f"{declaration.service}@{declaration.version}",
             environment=declaration.telemetry.environment,
-            instance="",
             sample=declared.sample,
         ),
         clock=clock,

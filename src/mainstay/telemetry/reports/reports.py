@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sentry_sdk.utils import event_from_exception
@@ -87,7 +87,6 @@ class Reports:
         self._user = user
         self._instance = instance
         self._crumbs = Breadcrumbs()
-        self._client: Client | None = None
         self._begin()
         # At once, so that a DSN that is none stops the start and not the first report.
         self._made()
@@ -97,7 +96,7 @@ class Reports:
     def _begin(self) -> None:
         """Begin anew: at first, and in a process that forked off."""
         self._lock = threading.Lock()
-        self._client = None
+        self._client: Client | None = None
         self._due_s = NEVER_S
         self._told_s = NEVER_S
         self._untold: dict[str, int] = {}
@@ -147,10 +146,9 @@ class Reports:
 
     def _told(self, exchange: Exchange | None) -> dict[str, Any]:
         """Return what is known of where an error happened. Any: JSON."""
-        traced = current_traced()
-        trace = exchange.trace if traced is None and exchange is not None else None
-        if traced is not None:
-            trace = traced.trace
+        # The rest of a stream is made when the request's own context has been left.
+        traced = current_traced() or exchange
+        trace = None if traced is None else traced.trace
         told: dict[str, Any] = {}
         if exchange is not None:
             told |= request_of(exchange, self._route(exchange), self._masker)
@@ -167,8 +165,7 @@ class Reports:
         """Return the client of this process, made where it is missing."""
         with self._lock:
             if self._client is None:
-                sender = replace(self._sender, instance=self._instance())
-                self._client = client_of(sender, self._hidden, self._lost)
+                self._client = client_of(self._sender, self._instance(), self._hidden, self._lost)
             return self._client
 
     def _hidden(self, event: Any) -> Any:

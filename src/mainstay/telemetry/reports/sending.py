@@ -22,22 +22,23 @@ class Sender:
         dsn: Where they go; not shown.
         release: ``service@version``.
         environment: ``prod``.
-        instance: Which process.
         sample: Share of errors that are sent, 0 to 1.
     """
 
     dsn: str = field(repr=False)
     release: str
     environment: str
-    instance: str
     sample: float
 
 
-def client_of(sender: Sender, hide: Callable[[Any], Any], lost: Callable[[str], None]) -> "Client":
+def client_of(
+    sender: Sender, instance: str, hide: Callable[[Any], Any], lost: Callable[[str], None]
+) -> Client:
     """Return a client for this process. It begins a thread with its first report.
 
     Args:
         sender: See there.
+        instance: Id of this process.
         hide: Returns an event without its secrets. Any: JSON.
         lost: Told why a report was lost; called from any thread.
 
@@ -54,7 +55,7 @@ def client_of(sender: Sender, hide: Callable[[Any], Any], lost: Callable[[str], 
             dsn=sender.dsn,
             release=sender.release,
             environment=sender.environment,
-            server_name=sender.instance,
+            server_name=instance,
             sample_rate=sender.sample,
             transport=Transport,
             before_send=lambda event, _hint: hide(event),
