@@ -70,11 +70,7 @@ class EarlyBody:
         parts = bytearray(message.get("body", b""))
         arrivals.kept += len(parts)
         try:
-            while (
-                not self._is_whole
-                and len(parts) < FIRST_BYTES
-                and arrivals.kept < arrivals.kept_max
-            ):
+            while len(parts) < FIRST_BYTES and arrivals.kept < arrivals.kept_max:
                 message = await self._next()
                 if message["type"] != _BODY:
                     self._last = message
@@ -82,9 +78,11 @@ class EarlyBody:
                 part = message.get("body", b"")
                 parts += part
                 arrivals.kept += len(part)
+                if not message.get("more_body"):
+                    break
         finally:
             arrivals.kept -= len(parts)
-        more_body = self._last is not None or not self._is_whole
+        more_body = self._last is not None or bool(message.get("more_body"))
         self._first = {"type": _BODY, "body": bytes(parts), "more_body": more_body}
 
     async def __call__(self) -> Message:
