@@ -1,5 +1,6 @@
 """The key of sessions that nobody declared."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -121,6 +122,20 @@ def test_what_is_no_key_of_ours_is_refused(tmp_path: Path, spoil: Callable[[Path
     spoil(file_of(tmp_path))
     with pytest.raises(ConfigInvalid, match=r"shop\.session-key: "):
         own_key("shop", environ(tmp_path))
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each start that fails would leave one more file."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigInvalid, match="no space left"):
+        own_key("shop", environ(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["shop.session-key.users"]
 
 
 def test_without_a_place_for_it_the_sentence_says_what_to_write() -> None:

@@ -119,11 +119,11 @@ def _make(path: Path) -> None:
     """Make the file, whole from its first moment on; that somebody else was first is no error."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(opened, "wb") as file:
-        file.write(secrets.token_hex(_KEY_BYTES).encode())
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with os.fdopen(opened, "wb") as file:
+            file.write(secrets.token_hex(_KEY_BYTES).encode())
+            file.flush()
+            os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             path.hardlink_to(draft)
     finally:
