@@ -53,7 +53,8 @@ KINDS: dict[str, ProblemKind] = {
     "method-not-allowed": ProblemKind(
         405,
         "Method Not Allowed",
-        "A path below `inbound.health.path` was asked by a method other than GET and HEAD.",
+        "A path below `inbound.health.path`, or that of the metrics, was asked by a method other "
+        "than GET and HEAD.",
         "Use a method that `Allow` names; the app has no handler at these paths.",
     ),
     "body-late": ProblemKind(
@@ -81,7 +82,7 @@ KINDS: dict[str, ProblemKind] = {
         "The work was done, its answer was not kept",
         "An earlier request with the same `Idempotency-Key` did its work; its answer was too long "
         "to be kept, or was cut off. Or nobody can know that it is for you: the request has no "
-        "credentials, and a key of less than 20 characters.",
+        "credentials, and a key of less than 20 characters, or it came with other cookies.",
         "Read what became of it; the work is not to be asked for again.",
     ),
     "body-too-large": ProblemKind(
