@@ -21,7 +21,11 @@ _FRAMES_MAX = 512
 
 
 class RequestLane(Lane):
-    """Where the deadlines of requests are set."""
+    """Where the deadlines of requests are set.
+
+    ``arm`` is what ``Lane.set`` does once it has an alarm, written out in both: a call from one to
+    the other takes about 20 ns, where setting an alarm and silencing it takes 300 (CPython 3.11).
+    """
 
     __slots__ = ()
 
