@@ -69,6 +69,10 @@ class ThreadWire:
             OSError: The connection broke.
             ProtocolError: What came is no RESP, or more than was asked for.
         """
+        left_s = until_s - now_s
+        if left_s <= 0.0:
+            # Before anything is sent. And a poll for less than nothing would wait for ever.
+            raise TimeoutError
         self.used_s = now_s
         stream, reader = self._stream, self._reader
         try:
@@ -81,7 +85,7 @@ class ThreadWire:
         # What is encrypted may have been read before: then nothing would wake us.
         elif self._encrypted:
             reply = self._hear(until_s)
-        elif not self._poll((until_s - now_s) * 1000.0):
+        elif not self._poll(left_s * 1000.0):
             raise TimeoutError
         else:
             # As `_hear`, for the answer that is there in one piece: nearly all are.
