@@ -183,6 +183,14 @@ def test_what_follows_from_a_broken_value_is_no_fault(complain: Complain) -> Non
     assert [f.path for f in faults] == ["dependencies.payments.retry"]
     faults = complain(lone("timeout: 9s", "inbound: {deadline: soon}"))
     assert [f.path for f in faults] == ["inbound.deadline"]
+    optional = "criticality: optional, timeout: {least: 9s}"
+    faults = complain(lone(optional, "inbound: {deadline: soon}"))
+    assert [f.path for f in faults] == ["inbound.deadline"]
+
+
+def test_a_wrong_deadline_hides_nothing_that_does_not_follow_from_it(complain: Complain) -> None:
+    faults = complain(lone("timeout: {total: 2s, least: 9s}", "inbound: {deadline: soon}"))
+    assert [f.path for f in faults] == ["inbound.deadline", "dependencies.payments.timeout.least"]
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,8 @@ def _callee(its: Declared, name: str, dependency: Dependency, graph: _Graph) -> 
 def _least(member: Member, its: Declared, name: str, dependency: Dependency) -> Iterator[Fault]:
     """Compare what must be left for an attempt with what there is: else none would ever begin."""
     least_s = dependency.timeout.least_s
-    deadline_s = member.declaration.inbound.deadline_s
+    # One that is wrong is not the default that stands in for it: it bounds nothing here.
+    deadline_s = member.declaration.inbound.deadline_s if its.is_sure(_DEADLINE) else None
     total_s = resolve_timeouts(dependency, deadline_s=deadline_s).total_s
     if least_s is not None and least_s >= total_s:
         path = f"dependencies.{name}.timeout.least"
