@@ -4,6 +4,7 @@ A concept emits; logs, metrics and views are made from events elsewhere. A liste
 never hurts the one who emitted: its error is handed to ``on_listener_error``, once per call.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +25,13 @@ Listener = Callable[[Event], None]
 
 
 def report_to_stderr(listener: Listener, error: Exception) -> None:
-    """Say on stderr that a listener failed; the default of ``Listeners``."""
-    sys.stderr.write(f"mainstay: listener {listener!r} failed: {error!r}\n")
+    """Say on stderr that a listener failed; the default of ``Listeners``.
+
+    A stderr that is closed or full loses it, and so does a process that was started without one.
+    """
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"mainstay: listener {listener!r} failed: {error!r}\n")
 
 
 class Listeners:
