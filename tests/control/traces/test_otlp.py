@@ -14,12 +14,12 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from mainstay.control.traces import otlp_json, otlp_protobuf
 from mainstay.control.traces.line import line_of
-from mainstay.control.traces.otlp_protobuf import SPANS_MAX
 from mainstay.control.traces.protobuf import Unreadable
 from mainstay.control.traces.span import (
     ATTRIBUTES_MAX,
     MOMENTS_MAX,
     NAME_CHARS_MAX,
+    SPANS_MAX,
     TEXT_CHARS_MAX,
     Received,
 )

@@ -11,6 +11,7 @@ from mainstay.control.traces.answer import Answer
 from mainstay.control.traces.line import line_of
 from mainstay.control.traces.protobuf import Unreadable
 from mainstay.control.traces.ring import Ring
+from mainstay.control.traces.span import SPANS_MAX
 
 BODY_BYTES_MAX: Final = 4 * 2**20
 """Of one request, as it is sent and as it is unpacked: an SDK's batch of 512 spans of 8 KiB."""
@@ -57,7 +58,7 @@ def take(letter: Letter, ring: Ring, wall_s: Callable[[], float]) -> Answer:
         return Answer()
     return Answer(
         rejected=received.rejected,
-        said=f"a span has ids, and a request {otlp_protobuf.SPANS_MAX} spans at most",
+        said=f"a span has ids, and a request {SPANS_MAX} spans at most",
     )
 
 

@@ -9,18 +9,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from mainstay.control.traces.otlp_protobuf import SPANS_MAX
 from mainstay.control.traces.protobuf import Unreadable
 from mainstay.control.traces.span import (
     DEPTH_MAX,
     ITEMS_MAX,
     Attributes,
     KeptMoment,
-    KeptSpan,
     Received,
     Sent,
+    all_kept,
     bounded_attributes,
-    kept,
     moment,
 )
 
@@ -44,15 +42,7 @@ def received(body: bytes) -> Received:
         raise Unreadable("the body is no JSON") from error
     if not isinstance(request, dict):
         raise Unreadable("the body is JSON, and no object")
-    found: list[KeptSpan] = []
-    rejected = 0
-    for resource, sent in _spans(request):
-        span = kept(_sent(sent), resource) if len(found) < SPANS_MAX else None
-        if span is None:
-            rejected += 1
-        else:
-            found.append(span)
-    return Received(spans=tuple(found), rejected=rejected)
+    return all_kept(_spans(request), _sent)
 
 
 def _spans(request: _Object) -> Iterator[tuple[Attributes, _Object]]:

@@ -7,7 +7,7 @@ don't keep (links, scopes, counts of what was dropped) is passed over, as are fi
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from mainstay.control.traces.protobuf import (
     BYTES,
@@ -26,16 +26,12 @@ from mainstay.control.traces.span import (
     MOMENTS_MAX,
     Attributes,
     KeptMoment,
-    KeptSpan,
     Received,
     Sent,
+    all_kept,
     bounded_attributes,
-    kept,
     moment,
 )
-
-SPANS_MAX: Final = 8192
-"""Of one request: sixteen batches of an SDK; those beyond are rejected."""
 
 # ExportTraceServiceRequest, ResourceSpans, ScopeSpans, Resource.
 _RESOURCE_SPANS = tag(1, BYTES)
@@ -66,19 +62,15 @@ def received(body: bytes) -> Received:
     Raises:
         Unreadable: It is none.
     """
-    found: list[KeptSpan] = []
-    rejected = 0
+    return all_kept(_spans(body), _span)
+
+
+def _spans(body: bytes) -> Iterator[tuple[Attributes, bytes]]:
     for key, _, part in fields(body):
-        if key != _RESOURCE_SPANS:
-            continue
-        resource = _resource(part)
-        for raw in _spans(part):
-            span = kept(_span(raw), resource) if len(found) < SPANS_MAX else None
-            if span is None:
-                rejected += 1
-            else:
-                found.append(span)
-    return Received(spans=tuple(found), rejected=rejected)
+        if key == _RESOURCE_SPANS:
+            resource = _resource(part)
+            for raw in _spans_of(part):
+                yield resource, raw
 
 
 def _resource(message: bytes) -> Attributes:
@@ -92,7 +84,7 @@ def _resource(message: bytes) -> Attributes:
     )
 
 
-def _spans(message: bytes) -> Iterator[bytes]:
+def _spans_of(message: bytes) -> Iterator[bytes]:
     for key, _, part in fields(message):
         if key == _SCOPE_SPANS:
             yield from (one for name, _, one in fields(part) if name == _SPAN_OF_SCOPE)

@@ -1,10 +1,10 @@
 """A span as it is kept: a plain value, bounded whatever was sent."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 TEXT_CHARS_MAX: Final = 4096
 """Of one value: the end of a stack fits."""
@@ -15,6 +15,9 @@ NAME_CHARS_MAX: Final = 256
 ATTRIBUTES_MAX: Final = 64
 MOMENTS_MAX: Final = 32
 """Of one span; half of what OpenTelemetry's SDKs allow, of which people read a tenth."""
+
+SPANS_MAX: Final = 8192
+"""Of one request: sixteen batches of an SDK; those beyond are rejected."""
 
 ITEMS_MAX: Final = 32
 DEPTH_MAX: Final = 3
@@ -28,6 +31,8 @@ INSTANT_NS_MAX: Final = (1 << 63) - 1
 
 Attributes = Mapping[str, Any]
 """Any: what JSON has."""
+
+_Raw = TypeVar("_Raw")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,24 @@ class Sent:
     moments: Iterable[KeptMoment] = ()
     status: int = 0
     message: str = ""
+
+
+def all_kept(spans: Iterable[tuple[Attributes, _Raw]], read: Callable[[_Raw], Sent]) -> Received:
+    """Return the spans of a request as they are kept.
+
+    Args:
+        spans: Each with the attributes of the process that made it.
+        read: Returns what a span says; not called for those beyond SPANS_MAX.
+    """
+    found: list[KeptSpan] = []
+    rejected = 0
+    for resource, raw in spans:
+        span = kept(read(raw), resource) if len(found) < SPANS_MAX else None
+        if span is None:
+            rejected += 1
+        else:
+            found.append(span)
+    return Received(spans=tuple(found), rejected=rejected)
 
 
 def kept(sent: Sent, resource: Attributes) -> KeptSpan | None:
