@@ -51,8 +51,7 @@ class TraceAmbiguous(MainstayError):
 
 @click.command()
 @click.argument("ident", required=False, metavar="[ID]")
-@click.option("--slowest", "order", flag_value="slowest", help="List the slowest first.")
-@click.option("--latest", "order", flag_value="latest", default="latest", hidden=True)
+@click.option("--slowest", is_flag=True, help="List the slowest first.")
 @click.option("--failed", is_flag=True, help="List only traces in which something failed.")
 @click.option(
     "--service",
@@ -72,11 +71,11 @@ class TraceAmbiguous(MainstayError):
 @place.json_option
 def command(
     ident: str | None,
-    order: str,
     service: str | None,
     lines: int,
     path: Path | None,
     *,
+    slowest: bool,
     failed: bool,
     as_json: bool,
 ) -> None:
@@ -95,7 +94,7 @@ def command(
         return
     found = listing(folder, lambda span: service is None or span.service == service)
     chosen = [one for one in found.summaries if one.failed or not failed]
-    if order == "slowest":
+    if slowest:
         chosen.sort(key=lambda one: one.duration_ns, reverse=True)
     list_traces(found, chosen, lines, as_json=as_json)
 
