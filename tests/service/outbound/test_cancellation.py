@@ -1,6 +1,8 @@
 """Cancellation at every await: nothing is lost, nothing is counted, nothing goes on behind."""
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,6 +20,7 @@ from mainstay import (
     Retry,
     deadline,
 )
+from mainstay.core.errors import DeadlineExceeded
 from mainstay.core.scope import CURRENT
 from mainstay.service.outbound.breaker.circuit import State
 from mainstay.testing import VirtualClock, run_virtual
@@ -264,5 +267,54 @@ def test_a_coroutine_that_is_thrown_away_half_done_gives_its_slot_back() -> None
         call.close()
         assert policy.stats().in_flight == 0
         assert policy.stats().failures_in_a_row == 0
+
+    run_virtual(scenario())
+
+
+async def gather_all() -> None:
+    """Have a task of a group fail while the group waits for it, and catch the error."""
+
+    async def fails() -> None:
+        raise KeyError
+
+    with contextlib.suppress(ExceptionGroup):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+
+
+def test_a_group_that_failed_in_a_task_of_its_own_leaves_deadlines_as_they_are() -> None:
+    """As the guide says it."""
+
+    async def call() -> None:
+        await asyncio.create_task(gather_all())
+        await asyncio.sleep(9.0)
+
+    async def scenario() -> None:
+        policy = Policy(deadline=Deadline("1s"), clock=VirtualClock.running())
+        with pytest.raises(DeadlineExceeded):
+            await policy.acall(call)
+
+    run_virtual(scenario())
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="it takes its request to end back")
+def test_one_in_the_same_task_leaves_a_bare_cancellation_as_it_does_to_asyncio() -> None:
+    """The guide warns of that."""
+
+    async def call() -> None:
+        await gather_all()
+        await asyncio.sleep(9.0)
+
+    async def by_policy() -> None:
+        await Policy(deadline=Deadline("1s"), clock=VirtualClock.running()).acall(call)
+
+    async def by_asyncio() -> None:
+        async with asyncio.timeout(1.0):
+            await call()
+
+    async def scenario() -> None:
+        for one in (by_policy, by_asyncio):
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.create_task(one())
 
     run_virtual(scenario())

@@ -2,6 +2,9 @@
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -201,3 +204,25 @@ def test_jitter_repeats_with_the_same_seed_and_is_the_same_in_both_worlds() -> N
 
     assert pauses(world_is_async=True) == pytest.approx(pauses(world_is_async=False))
     assert len(set(pauses(world_is_async=False))) == 5
+
+
+@pytest.mark.parametrize(
+    ("begun", "calls"),
+    [
+        (lambda call: call, 9),
+        (lambda call: partial(copy_context().run, call), 3),
+    ],
+    ids=["without context", "with it"],
+)
+def test_a_thread_of_a_pool_knows_of_layers_around_it_by_its_context_alone(
+    begun: Callable[[Callable[[], object]], Callable[[], object]], calls: int, flaky: Make
+) -> None:
+    """The guide warns of pools: there a layer can't see that another one retries already."""
+    broken = flaky(10**6)
+    outer, middle, inner = (
+        Policy(name=name, retry=Retry(backoff=(0, 0), budget=None), clock=VirtualClock())
+        for name in ("outer", "middle", "inner")
+    )
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ConnectionError):
+        outer.call(lambda: pool.submit(begun(lambda: middle.call(inner.call, broken))).result())
+    assert broken.calls == calls
