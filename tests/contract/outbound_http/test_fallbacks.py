@@ -119,14 +119,16 @@ def test_an_answer_to_a_certificate_stands_in_for_the_same_one(
             assert [asking(client, **options) for _ in range(2)] == [b"good"] * 2
 
 
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind.startswith("httpx")], indirect=True
+)
 def test_what_nobody_can_compare_is_not_kept(connect: Connect, server: Server) -> None:
     server.on("/a", answer(200, b"good"), reset)
     client = connect(falling(LAST), server.url)
-    if isinstance(client, HttpxSync | HttpxAsync):
-        odd: Any = {"extensions": {"own": bytearray(b"who knows")}}
-        assert asking(client, **odd) == b"good"
-        with pytest.raises(ConnectionLost):
-            asking(client, **odd)
+    odd: Any = {"extensions": {"own": bytearray(b"who knows")}}
+    assert asking(client, **odd) == b"good"
+    with pytest.raises(ConnectionLost):
+        asking(client, **odd)
 
 
 def test_sessions_of_one_middleware_have_answers_of_their_own(server: Server) -> None:

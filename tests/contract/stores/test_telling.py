@@ -7,8 +7,6 @@ from mainstay import Policy
 from mainstay.service.outbound.events import CallEnded
 from mainstay.testing import Recorder
 
-SYSTEMS = {"redis": "redis", "valkey": "redis", "grpc": "grpc"}
-
 
 def test_calls_are_told_with_how_they_ended(
     kind: str, connect: Connect, orders: Policy, recorder: Recorder
