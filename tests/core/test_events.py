@@ -2,6 +2,7 @@
 
 import io
 import sys
+import threading
 
 import pytest
 
@@ -39,3 +40,28 @@ def test_a_listener_that_fails_hurts_nobody_where_nobody_can_be_told(
     monkeypatch.setattr(sys, "stderr", stream)
     listeners.emit(EVENT)
     assert heard == [EVENT]
+
+
+def exiting(event: Event) -> None:
+    raise SystemExit(3)
+
+
+def test_a_listener_that_exits_ends_no_thread_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    """It would end that thread alone, silently, and never the process."""
+    heard: list[Event] = []
+    listeners = Listeners()
+    listeners.add(exiting)
+    listeners.add(heard.append)
+    thread = threading.Thread(target=listeners.emit, args=(EVENT,))
+    thread.start()
+    thread.join()
+    assert heard == [EVENT]
+    assert "SystemExit(3)" in capsys.readouterr().err
+
+
+def test_the_main_thread_may_be_ended_within_a_listener() -> None:
+    """Else a signal whose handler exits would be lost whenever it comes at that moment."""
+    listeners = Listeners()
+    listeners.add(exiting)
+    with pytest.raises(SystemExit):
+        listeners.emit(EVENT)

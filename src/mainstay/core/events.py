@@ -2,12 +2,14 @@
 
 A concept emits; logs, metrics and views are made from events elsewhere. A listener that fails
 never hurts the one who emitted: its error is handed to ``on_listener_error``, once per call.
+``SystemExit`` is such an error in every thread but the main one, where it ends the process.
 """
 
 import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import current_thread, main_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Event:
 Listener = Callable[[Event], None]
 
 
-def report_to_stderr(listener: Listener, error: Exception) -> None:
+def report_to_stderr(listener: Listener, error: Exception | SystemExit) -> None:
     """Say on stderr that a listener failed; the default of ``Listeners``.
 
     A stderr that is closed or full loses it, and so does a process that was started without one.
@@ -52,7 +54,7 @@ class Listeners:
         self,
         *,
         listeners_max: int = 64,
-        on_listener_error: Callable[[Listener, Exception], None] = report_to_stderr,
+        on_listener_error: Callable[[Listener, Exception | SystemExit], None] = report_to_stderr,
     ) -> None:
         self.listening = False
         self.calls = False
@@ -83,4 +85,10 @@ class Listeners:
             try:
                 listener(event)
             except Exception as error:  # noqa: BLE001  The one place that isolates listeners.
+                self._on_error(listener, error)
+            except SystemExit as error:
+                # The main thread's may be a signal's, and the process is to end. Elsewhere it ends
+                # a thread of ours and nothing else: the one that looks for a store that is away.
+                if current_thread() is main_thread():
+                    raise
                 self._on_error(listener, error)
