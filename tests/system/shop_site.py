@@ -22,6 +22,4 @@ def shop_site(folder: Path) -> Iterator[Site]:
     try:
         yield site
     finally:
-        site.run("down")
-        for process in site.processes():
-            process.kill()
+        site.end()
