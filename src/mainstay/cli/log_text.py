@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import click
 
-from mainstay.cli.plain_text import colour_of, plain, value_text
+from mainstay.cli.plain_text import ID_DIGITS, colour_of, plain, value_text
 from mainstay.control.logs.entry import EVENT_KEYS, LEVEL_KEYS, TIME_KEYS, Entry
+from mainstay.control.logs.wanted import EDGE
 
 _LEVELS: Final[Mapping[str | None, tuple[str, dict[str, Any]]]] = {
     # Any: what click.style takes.
@@ -27,15 +28,12 @@ _OF_A_REQUEST: Final = frozenset({"method", "path", "status", "duration_ms", "ev
 
 _ACCESS: Final = "mainstay.access"
 _SAME_AS_PATH: Final = "route"
-_ID_DIGITS: Final = 12
-"""Of a trace id: `mainstay trace` and `logs --trace` take them for the whole."""
-
 _TIME_CHARS: Final = 12
 _NAME_CHARS_MAX: Final = 24
 _BAD_FROM: Final = 500
+_REFUSED_FROM: Final = 400
 _BRIEF_MAX: Final = 1e12
 """Milliseconds: thirty years. What is larger took no such time, and may be no float at all."""
-_REFUSED_FROM: Final = 400
 
 
 class LogText:
@@ -113,11 +111,11 @@ def _rest(entry: Entry) -> Iterator[str]:
             continue
         yield _pair(name, value_text(value))
     # The proxy's lines have a replica's address, which is no name of ours.
-    if entry.replica == "edge" and fields.get("replica") is not None:
+    if entry.replica == EDGE and fields.get("replica") is not None:
         yield _pair("replica", value_text(fields["replica"]))
     trace_id = _trace_id(fields)
     if trace_id:
-        yield _pair("trace", plain(trace_id[:_ID_DIGITS]))
+        yield _pair("trace", plain(trace_id[:ID_DIGITS]))
 
 
 def _trace_id(fields: Mapping[str, Any]) -> str:

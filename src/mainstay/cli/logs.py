@@ -139,9 +139,7 @@ def showing(*, as_json: bool) -> Callable[[Sequence[Entry]], None]:
     """Return what prints entries."""
     stdout, _ = outputs()
     on_terminal = stdout is not None and stdout.isatty()
-    text = LogText(brief=on_terminal)
-
-    masker = Masker()
+    text, masker = LogText(brief=on_terminal), Masker()
 
     def show(entries: Sequence[Entry]) -> None:
         text.widen(entries)

@@ -8,6 +8,10 @@ _COLOURS: Final = (
     "cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green",
 )  # fmt: skip
 
+ID_DIGITS: Final = 12
+"""Of a trace id, where it is one word of many: `mainstay trace` and `logs --trace` take them for
+the whole."""
+
 _WHOLE_FROM: Final = 1e6
 
 # Colours and the like of programs that believed in a terminal: dropped, since nothing is lost.

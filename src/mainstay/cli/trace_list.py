@@ -7,13 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mainstay.cli.drawing import table_text
-from mainstay.cli.plain_text import plain
+from mainstay.cli.plain_text import ID_DIGITS, plain
 from mainstay.cli.waterfall import duration
 from mainstay.control.traces.summary import Summary
 from mainstay.core.clock import utc_text
-
-ID_DIGITS: Final = 12
-"""Of a trace id: `mainstay trace` takes them for the whole."""
 
 TIME_CHARS: Final = 19
 DURATION_CHARS: Final = 10
