@@ -15,7 +15,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from counters import Counters, Spent
-from stack import drive, receiving, served
+from stack import REQUESTS, drive, receiving, served
 from stack_apps import PARTS, make
 
 WARM = 3000
@@ -24,15 +24,8 @@ WARM = 3000
 ROUNDS = 400
 """So short that many of them pass undisturbed."""
 
-HEADERS = [
-    (b"host", b"127.0.0.1"),
-    (b"user-agent", b"bench"),
-    (b"accept", b"*/*"),
-    (b"accept-encoding", b"gzip, deflate"),
-    (b"x-forwarded-for", b"192.0.2.1"),
-    (b"x-request-id", b"5f3f6f3e-0d8c-4c1e-8a34-1f1c1b1a1918"),
-    (b"traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-]
+HEADERS = [tuple(line.split(b": ", 1)) for line in REQUESTS[0].split(b"\r\n")[1:-2]]
+"""Those that the server would get, of a caller who sampled."""
 
 
 def in_server(name: str, server: str, seconds: float) -> Spent:
