@@ -290,7 +290,9 @@ def test_whatever_stdout_leads_to_requests_are_answered(
 
 
 _AT_A_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    # As a shell has it, also where the tests themselves were told to outlive their terminal.
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL);"
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
 
