@@ -10,11 +10,11 @@ from mainstay.core.trace import SAMPLED, Trace, new_span_id, parse_traceparent
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
 from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.logs.levels import INFO
+from mainstay.telemetry.methods import METHODS
 from mainstay.telemetry.metrics.cells import Exemplar, HistogramCell
 from mainstay.telemetry.metrics.counting.requests import RequestMetrics
 from mainstay.telemetry.route import ROUTE_KEY, UNMATCHED, matched_route
 from mainstay.telemetry.traces.keeping import SERVER_ERROR
-from mainstay.telemetry.traces.server import METHODS
 from mainstay.telemetry.traces.traces import Traces
 
 _SORTS_MAX = 4096

@@ -6,8 +6,9 @@ Source: OpenTelemetry's semantic conventions for HTTP and database client spans 
 from mainstay.core.trace import Trace
 from mainstay.service.inbound.stopping.background import BackgroundEnded
 from mainstay.service.outbound.events import Attempted, CallEnded
+from mainstay.telemetry.methods import METHODS, OTHER_METHOD
 from mainstay.telemetry.traces.keeping import CANCELLED, KEPT
-from mainstay.telemetry.traces.server import METHODS, OTHER_METHOD, OWN
+from mainstay.telemetry.traces.server import OWN
 from mainstay.telemetry.traces.span import CLIENT, ERROR, INTERNAL, UNSET, Span, Value
 
 DEPENDENCY = "mainstay.dependency"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.telemetry.methods import METHODS, OTHER_METHOD
 from mainstay.telemetry.traces.keeping import KEPT, SERVER_ERROR, is_error
 from mainstay.telemetry.traces.notes import Notes
 from mainstay.telemetry.traces.span import ERROR, SERVER, UNSET, Scope, Span, Value
@@ -16,12 +17,6 @@ OWN = Scope("mainstay")
 Beginning = Callable[[str, int], str]
 """Returns so many characters of a longer text, without its secrets: ``Masker.beginning``."""
 
-METHODS = frozenset(
-    ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE")
-)
-"""Those that the conventions know; any other is ``_OTHER``, since strangers choose them."""
-
-OTHER_METHOD = "_OTHER"
 _TEXT_MAX = 1024
 """Characters of a path or an agent's name that are kept. What is longer is masked before it is cut:
 of half a secret nobody could tell any more that it is one."""

@@ -4,17 +4,12 @@ from collections.abc import Callable, Iterable
 
 from mainstay.core.trace import SAMPLED, Trace
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
+from mainstay.telemetry.methods import METHODS, OTHER_METHOD
 from mainstay.telemetry.metrics.cells import Exemplar, HistogramCell
 from mainstay.telemetry.metrics.registry import Reading, Registry, Source
 from mainstay.telemetry.metrics.table import family, histogram
 from mainstay.telemetry.route import UNMATCHED, matched_route
 
-OTHER_METHOD = "_OTHER"
-"""For methods that nobody knows. Source: OpenTelemetry's semantic conventions, HTTP metrics."""
-
-_METHODS = frozenset(
-    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
-)
 _SCHEMES = frozenset({"http", "https"})
 _CELLS_MAX = 4096
 _FAILED_FROM = 500
@@ -97,7 +92,7 @@ class RequestMetrics:
             error or "",
         )
         folded = self._requests.is_other(cell)
-        if method in _METHODS and not folded and len(self._cells) < _CELLS_MAX:
+        if method in METHODS and not folded and len(self._cells) < _CELLS_MAX:
             self._cells[key] = cell
         return cell
 
@@ -125,7 +120,7 @@ def active_requests(flights: Callable[[], Iterable[object]]) -> Source:
 
 def method_label(method: str) -> str:
     """Return a method that is known, or what stands for all others."""
-    return method if method in _METHODS else OTHER_METHOD
+    return method if method in METHODS else OTHER_METHOD
 
 
 def scheme_label(scheme: str | None) -> str:
