@@ -2,20 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import pytest
 from tests.telemetry.masking import corpus
 from tests.telemetry.reports.receiver import Receiver, receiving
-from tests.telemetry.traces.kit import Heard, exchange
+from tests.telemetry.traces.kit import Heard, exchange, within
 
 from mainstay.core.clock import SYSTEM_CLOCK, pause
 from mainstay.core.errors import ConfigInvalid, PartMissing
-from mainstay.core.trace import enter_trace, leave_trace
-from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.outbound.breaker.circuit import State
 from mainstay.service.outbound.events import Attempted, CircuitChanged, Retried
 from mainstay.spec.declaration import Declaration
@@ -51,15 +48,6 @@ def make(
     made = reports_of(declaration, **{**given, **changed})
     assert made is not None
     return made
-
-
-@contextmanager
-def within(one: Exchange) -> Iterator[Exchange]:
-    token = enter_trace(one)
-    try:
-        yield one
-    finally:
-        leave_trace(token)
 
 
 def raised(message: str = "no such item") -> LookupError:

@@ -1,10 +1,12 @@
 """Exchanges, spans and clocks for the tests of this room."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
 from mainstay.core.events import Event, Listeners
-from mainstay.core.trace import SAMPLE_ALL, arrive
+from mainstay.core.trace import SAMPLE_ALL, arrive, enter_trace, leave_trace
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
 from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.traces.otlp import Masks
@@ -39,6 +41,16 @@ def exchange(
     for name, value in {**given, **changed}.items():
         setattr(made, name, value)
     return made
+
+
+@contextmanager
+def within(one: Exchange) -> Iterator[Exchange]:
+    """Answer a request, as the shells do."""
+    token = enter_trace(one)
+    try:
+        yield one
+    finally:
+        leave_trace(token)
 
 
 def span(**changed: Any) -> Span:

@@ -1,17 +1,14 @@
 """Spans of calls that leave, made of the events that real policies and adapters emit."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 from typing import Any
 
 import httpx
 import pytest
-from tests.telemetry.traces.kit import exchange
+from tests.telemetry.traces.kit import exchange, within
 
 from mainstay import Breaker, Bulkhead, Http, Policy, Retry
-from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.stopping.background import Background, BackgroundEnded
 from mainstay.service.outbound.adapters.http_clients.httpx import http_client
@@ -23,15 +20,6 @@ from mainstay.telemetry.traces.span import CLIENT, ERROR, INTERNAL, UNSET, Span
 from mainstay.testing.clock import VirtualClock
 
 SLOW_S = 1.0
-
-
-@contextmanager
-def within(one: Exchange) -> Iterator[Exchange]:
-    token = enter_trace(one)
-    try:
-        yield one
-    finally:
-        leave_trace(token)
 
 
 class World:

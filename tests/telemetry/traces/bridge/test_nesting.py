@@ -4,9 +4,7 @@ import asyncio
 import contextvars
 import multiprocessing
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +12,14 @@ import pytest
 from opentelemetry import baggage, propagate, trace
 from opentelemetry import context as context_api
 from opentelemetry.sdk.trace import TracerProvider as SdkProvider
-from tests.telemetry.traces.kit import exchange
+from tests.telemetry.traces.kit import exchange, within
 
 from mainstay.core.carrying import CarryingExecutor
-from mainstay.core.trace import SAMPLED, arrive, current_trace, enter_trace, leave_trace
-from mainstay.service.inbound.exchange import Exchange
+from mainstay.core.trace import SAMPLED, arrive, current_trace
 from mainstay.telemetry.traces.notes import notes_in
 
 if TYPE_CHECKING:
     from tests.telemetry.traces.bridge.conftest import World
-
-
-@contextmanager
-def within(one: Exchange) -> Iterator[Exchange]:
-    """Answer a request, as the shells do."""
-    token = enter_trace(one)
-    try:
-        yield one
-    finally:
-        leave_trace(token)
 
 
 def current_id() -> str:

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
-from tests.telemetry.traces.bridge.test_nesting import within
-from tests.telemetry.traces.kit import exchange
+from tests.telemetry.traces.kit import exchange, within
 
 from mainstay.telemetry.traces.notes import Notes, notes_in
 from mainstay.telemetry.traces.otlp import TEXT_CHARS_MAX
