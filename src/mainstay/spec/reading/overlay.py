@@ -43,7 +43,7 @@ def is_switch(node: Node) -> bool:
     """Return whether a node turns a key on or off and says nothing else."""
     if not isinstance(node, Scalar):
         return False
-    raw = resolve(node.text) if node.plain else node.text
+    raw = bare(node)
     return means_on(raw) or means_off(raw)
 
 
@@ -62,7 +62,12 @@ def means_on(raw: Raw) -> bool:
 
 def is_null(node: Node) -> bool:
     """Return whether a node is null, or nothing at all."""
-    return isinstance(node, Scalar) and node.plain and resolve(node.text) is None
+    return isinstance(node, Scalar) and bare(node) is None
+
+
+def bare(node: Scalar) -> Raw:
+    """Return what a scalar says as it stands, before ``${NAME}``: quotes make it a text."""
+    return resolve(node.text) if node.plain else node.text
 
 
 def _child(kind: Kind, name: str) -> Kind | None:

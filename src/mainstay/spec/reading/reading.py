@@ -27,7 +27,7 @@ from mainstay.spec.kinds.secret import Secret
 from mainstay.spec.reading import document
 from mainstay.spec.reading.document import Entry, Node, Scalar, Sequence
 from mainstay.spec.reading.interpolate import ReadSecret, interpolate
-from mainstay.spec.reading.overlay import is_null, means_off, means_on
+from mainstay.spec.reading.overlay import bare, is_null, means_off, means_on
 from mainstay.spec.reading.scalars import resolve
 
 
@@ -215,7 +215,7 @@ class Reader:
         if not isinstance(node, Scalar):
             return ""
         if "${" not in node.text:
-            return resolve(node.text) if node.plain else node.text
+            return bare(node)
         became = interpolate(node.text, environ=self._environ, read_secret=None)
         if not became.whole or became.sentences or isinstance(became.value, Secret):
             return ""
@@ -271,9 +271,7 @@ class Reader:
 
 
 def _is_flag_or_null(node: Node) -> bool:
-    if not isinstance(node, Scalar) or not node.plain:
-        return False
-    return isinstance(resolve(node.text), bool | None)
+    return isinstance(node, Scalar) and isinstance(bare(node), bool | None)
 
 
 def _joined(path: str, name: str) -> str:
@@ -315,7 +313,7 @@ def _found(node: Node, *, secret: bool) -> str:
     if "${" in node.text:
         # As declared: what it became may have come from a secret place.
         return shown(node.text)
-    raw = resolve(node.text) if node.plain else node.text
+    raw = bare(node)
     if isinstance(raw, str):
         return f"a text of {len(raw)} characters" if secret else f"the text {shown(raw)}"
     what = {type(None): "nothing", bool: f"the flag {node.text}"}
