@@ -39,10 +39,6 @@ class Key:
     without: Any = None
     stays: str | None = None
 
-    def is_inert(self, value: object) -> bool:
-        """Return whether nothing acts on the key where it says ``value``."""
-        return not self.acts if isinstance(self.acts, bool) else value not in self.acts
-
     def is_off(self, value: object) -> bool:
         """Return whether a value means that the key is off."""
         return value is None or (self.off and value == self.without)

@@ -147,7 +147,7 @@ class Reader:
 
     def _note_word(self, key: Key, value: Any, path: str, place: Place) -> None:
         """Note a word on which nothing acts, of a key that acts on others. Any: each kind's own."""
-        if isinstance(key.acts, frozenset) and value is not _BROKEN and key.is_inert(value):
+        if isinstance(key.acts, frozenset) and value is not _BROKEN and value not in key.acts:
             self.inert.append((path, place))
 
     def _value(self, node: Node, kind: Kind, path: str, *, off: bool = False) -> Any:
