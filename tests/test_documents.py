@@ -36,3 +36,12 @@ def test_the_files_to_open_first_exist() -> None:
     named = [name for name in re.findall(r"`([\w/]+\.(?:py|md))`", table) if "/" in name]
     assert len(named) >= 12
     assert [name for name in named if not ((ROOMS / name).exists() or (ROOT / name).exists())] == []
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "design").glob("*.md")), ids=lambda p: p.stem
+)
+def test_modules_on_a_design_page_exist(page: Path) -> None:
+    named = re.findall(r"`([\w/]+\.py)`", page.read_text("utf-8"))
+    there = [f"/{path.relative_to(ROOT)}" for path in ROOT.glob("[!.]*/**/*.py")]
+    assert [name for name in named if not any(one.endswith(f"/{name}") for one in there)] == []
