@@ -50,6 +50,17 @@ def status_of(client: socket.socket) -> tuple[int, dict[str, object]]:
         return answer.status, json.loads(answer.read())
 
 
+def assert_others_are_served(one: Served, clients: list[socket.socket], *, times: int) -> None:
+    """While none of these clients is answered, so that all of them are there all the time."""
+    for _ in range(times):
+        assert one.ask("/trace")[0] == 200
+        assert one.ask("/upload", method="POST", body=b"a" * 200_000)[0] == 200
+    for client in clients:
+        client.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            client.recv(1)
+
+
 BODIES = pytest.mark.parametrize(
     "sent",
     [("Content-Length: 1000", b"slow"), ("Transfer-Encoding: chunked", b"4\r\nslow\r\n")],
@@ -64,14 +75,7 @@ def test_the_others_are_served_while_a_hundred_send_slowly(
     """Their deadline is far: nothing but that they hold no place lets the others pass."""
     one = serve("served_apps:flask_app", "--threads", THREADS).ready()
     with dialled(one, MANY, begun(*sent)) as clients:
-        for _ in range(20):
-            assert one.ask("/trace")[0] == 200
-            assert one.ask("/upload", method="POST", body=b"a" * 200_000)[0] == 200
-        # None was answered meanwhile, so all were there all the time.
-        for client in clients:
-            client.settimeout(0)
-            with pytest.raises(BlockingIOError):
-                client.recv(1)
+        assert_others_are_served(one, clients, times=20)
     assert one.ask("/trace")[0] == 200
 
 
@@ -157,13 +161,7 @@ def test_slow_senders_take_no_asgi_service_away(
     """More than admission has places: none is theirs before their bodies are here."""
     one = serve("served_apps:fastapi_app", "--server", server).ready()
     with dialled(one, 130, begun(*sent, timeout="20s")) as clients:
-        for _ in range(10):
-            assert one.ask("/trace")[0] == 200
-            assert one.ask("/upload", method="POST", body=b"a" * 200_000)[0] == 200
-        for client in clients:
-            client.settimeout(0)
-            with pytest.raises(BlockingIOError):
-                client.recv(1)
+        assert_others_are_served(one, clients, times=10)
     with dialled(one, 3, begun(*sent, timeout="500ms")) as clients:
         for client in clients:
             status, problem = status_of(client)
