@@ -76,7 +76,6 @@ class Telemetry:
     ) -> None:
         environ = os.environ if environ is None else environ
         events = Listeners() if events is None else events
-        self._declaration = declaration
         self._joined: Joined | None = None
         declared = declaration.telemetry
         masker = Masker(() if declared.logs is None else declared.logs.mask)
@@ -103,6 +102,7 @@ class Telemetry:
         self.reports = reports_of(
             declaration, environ=environ, clock=clock, events=events, masker=masker, user=user
         )
+        self._observer = self._observer_of(declaration)
         self._line = None if self.logs is None else FailureLine(self.logs)
         self.failures = Failures(*self._told(), line=self._line or Complaint())
 
@@ -118,7 +118,7 @@ class Telemetry:
     def telling(self) -> Telling:
         """Return the doors by which a service tells what it does."""
         return Telling(
-            observer=self._observer(),
+            observer=self._observer,
             failed=self.failures.failed,
             background=self.failures.background,
             complain=NOBODY.complain if self._line is None else self._line.complain,
@@ -126,10 +126,10 @@ class Telemetry:
             figures_path="" if self.metrics is None else self.metrics.path,
         )
 
-    def _observer(self) -> Observer | None:
+    def _observer_of(self, declaration: Declaration) -> Observer | None:
         """Return who gets each exchange; None where nobody wants any."""
         line = None
-        if self.logs is not None and self._declaration.inbound.access_log:
+        if self.logs is not None and declaration.inbound.access_log:
             line = AccessLine(self.logs, route_of)
         requests = None if self.metrics is None else self.metrics.requests
         traces = None if self.tracing is None else self.tracing.traces
@@ -149,7 +149,7 @@ class Telemetry:
         """
         if self._joined is not None:
             self._joined.again()
-        if self._observer() is not None:
+        if self._observer is not None:
             watch_routes(app)
         watch_errors(app, self.failures.unhandled)
         if self.tracing is not None:
