@@ -7,6 +7,7 @@ ours alone.
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import socket
@@ -76,10 +77,12 @@ def write_at_once(number: int) -> Callable[[bytes], int]:
     errno_of = ctypes.get_errno
 
     def write_line(data: bytes) -> int:
-        taken: int = write(number, data, len(data))
-        if taken < 0:
-            raise OSError(error := errno_of(), os.strerror(error))
-        return taken
+        while True:
+            taken: int = write(number, data, len(data))
+            if taken >= 0:
+                return taken
+            if (error := errno_of()) != errno.EINTR:
+                raise OSError(error, os.strerror(error))
 
     return write_line
 

@@ -18,6 +18,7 @@ from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.traces.collector import Answer, Collector, CollectorAway, pause_s
 from mainstay.telemetry.traces.otlp import Masks, encoded, request_of
 from mainstay.telemetry.traces.span import Attributes, Span
+from mainstay.telemetry.trail import class_of
 
 QUEUE_MAX = 4096
 """Spans that wait, in about 3 MiB; twice OpenTelemetry's own default."""
@@ -32,7 +33,10 @@ ATTEMPTS_MAX = 4
 """Of one batch; then it is dropped, and the next one is tried."""
 
 _FEW_ATTRIBUTES = 24
-"""A span with more of them, or with moments or links, is written out in the thread."""
+_SHORT_CHARS = 512
+_PLAIN = frozenset((int, float, bool))
+"""A span with more attributes, with longer ones or with lists among them, is written out in the
+thread: it takes up to some milliseconds. So is one with a message, with moments or links."""
 
 FLUSH_S = 5.0
 """At the end of the process; within what the drain's last stage has."""
@@ -123,7 +127,7 @@ class Exporter:
         if count >= QUEUE_MAX:
             self._drop(1, "queue")
             return
-        if span.moments or span.links or len(span.attributes) > _FEW_ATTRIBUTES:
+        if _is_long(span):
             waiting.append(span)
         elif written := self._written(span):
             waiting.append(written)
@@ -220,7 +224,7 @@ class Exporter:
         if not self._complained:
             self._complained = True
             # By its kind alone: its text may hold what a span must not show either.
-            self._complain(f"mainstay: {count} spans are lost by a {type(error).__qualname__}\n")
+            self._complain(f"mainstay: {count} spans are lost by a {class_of(error)}\n")
 
     def _deliver(self, collector: Collector, body: bytes, count: int) -> None:
         for attempt in range(1, ATTEMPTS_MAX + 1):
@@ -265,3 +269,16 @@ class Exporter:
             untold, self._untold = self._untold, {}
         for reason, count in untold.items():
             self._events.emit(SpansDropped(at_s=self._clock.wall_s(), count=count, reason=reason))
+
+
+def _is_long(span: Span) -> bool:
+    attributes = span.attributes
+    if span.moments or span.links or span.message or len(attributes) > _FEW_ATTRIBUTES:
+        return True
+    for value in attributes.values():
+        if type(value) is str:
+            if len(value) > _SHORT_CHARS:
+                return True
+        elif type(value) not in _PLAIN:
+            return True
+    return False
