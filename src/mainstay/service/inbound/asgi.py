@@ -18,7 +18,7 @@ from mainstay.service.inbound.early_body import Arrivals, EarlyBody
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, lookup
 from mainstay.service.inbound.flight import Flight
 from mainstay.service.inbound.handshake import DENIAL, spare_denial
-from mainstay.service.inbound.health.document import HEALTH_TYPE
+from mainstay.service.inbound.health.document import HEALTH_HEADERS
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
@@ -29,7 +29,7 @@ from mainstay.service.inbound.problems.refusal import Refusal, Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 from mainstay.service.inbound.stopping.websockets import serve_websocket
-from mainstay.service.inbound.unanswered import expect_left, is_own
+from mainstay.service.inbound.unanswered import expect_left, is_own_cancellation
 
 _TRY_AGAIN_LATER = 1013
 
@@ -124,7 +124,7 @@ class AsgiShell:
                 await expect_left(receive)
         except asyncio.CancelledError as error:
             if not flight.silence(error):
-                if is_own(error):
+                if is_own_cancellation():
                     await flight.fail(error)
                     return
                 flight.error = "CancelledError"
@@ -238,6 +238,7 @@ class AsgiShell:
             leave_trace(token)
             if inbound.telling.observer is not None:
                 inbound.telling.observer.ended(flight, inbound.now_s())
+            scope.pop(EXCHANGE_KEY, None)
 
     async def _close(self, flight: Flight, refusal: Refusal, send: Send) -> None:
         """Refuse a handshake: as an answer where the server can, else by closing."""
@@ -261,28 +262,25 @@ class AsgiShell:
 
     async def _probe(self, probe: Probe, scope: Scope, send: Send) -> None:
         """Answer a health probe, or who asks for metrics; it is neither counted nor logged."""
-        if probe is FIGURES:
-            await self._figures(scope, send)
-            return
         if not self._has_lifespan:
             # The server was told to do without; then the first question means that it serves.
             self.inbound.drain.started = True
         if scope["method"] not in ALLOWED_METHODS:
             await self._no_probe(scope, send)
             return
+        if probe is FIGURES:
+            await self._figures(scope, send)
+            return
         client, get = scope.get("client"), lookup(scope["headers"])
         trusted = self.inbound.trust.is_inside(
             client[0] if client else None, get(b"x-forwarded-for")
         )
         status, document = await self.inbound.probes.answer_async(probe, trusted=trusted)
-        headers = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
-        await send_whole(send, status, document, headers, with_body=scope["method"] != "HEAD")
+        with_body = scope["method"] != "HEAD"
+        await send_whole(send, status, document, HEALTH_HEADERS, with_body=with_body)
 
     async def _figures(self, scope: Scope, send: Send) -> None:
         """Answer who asks for metrics."""
-        if scope["method"] not in ALLOWED_METHODS:
-            await self._no_probe(scope, send)
-            return
         figures = self.inbound.telling.figures
         assert figures is not None, "its path is known"
         get = lookup(scope["headers"])

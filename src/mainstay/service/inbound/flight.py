@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Iterable
 
-from mainstay.core.alarm import NOWHERE, RANG, Alarm
+from mainstay.core.alarm import NOWHERE, Alarm
 from mainstay.service.inbound.asgi_types import Message, Receive, Send
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.inbound import Inbound
@@ -94,7 +94,7 @@ class Flight(Exchange):
                 return NOTHING
             now = self.inbound.now_s
             self.begun_s = now()
-            if self.armed and self.parked is not RANG:
+            if self.armed:
                 # From here on a stream may take as long as it likes, and so may calls that it
                 # makes.
                 self.parked.pop(self, None)

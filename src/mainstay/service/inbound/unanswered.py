@@ -21,7 +21,7 @@ class HandlerEnded(MainstayError):
     """A handler ended by neither an answer nor an error of its work; its cause says by what."""
 
 
-def is_own(error: asyncio.CancelledError) -> bool:  # noqa: ARG001  Said of it, and of the task.
+def is_own_cancellation() -> bool:
     """Return whether a cancellation that arrives in the current task is its handler's own.
 
     It is where nobody has asked the task to end: then something that it waited for was cancelled.

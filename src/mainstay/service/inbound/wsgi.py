@@ -10,10 +10,11 @@ from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_i
 from mainstay.service.inbound.arriving import Arriving
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
-from mainstay.service.inbound.health.document import HEALTH_TYPE
+from mainstay.service.inbound.health.document import HEALTH_HEADERS
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.wsgi import WsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
+from mainstay.service.inbound.perimeter.nonce import begin
 from mainstay.service.inbound.problems.failure import NO_TIME
 from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.service.inbound.readers import Readers
@@ -27,8 +28,6 @@ _CGI_NAMES: dict[bytes, str] = {
     b"content-length": "CONTENT_LENGTH",
 }
 """By header. Only names that code or a declaration asks for come here, so they are few."""
-
-_PROBE_HEADERS = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
 
 
 class WsgiShell:
@@ -142,6 +141,8 @@ class WsgiShell:
             request_id = flight.span_id = new_span_id(rng)
         flight.request_id = request_id
         environ[EXCHANGE_KEY] = flight
+        if inbound.perimeter.has_nonce:
+            begin(environ)
         now_s = flight.started_s = flight.ready_s = inbound.clock.monotonic_s()
         if (
             "HTTP_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS" in environ
@@ -175,7 +176,7 @@ class WsgiShell:
                 environ.get("REMOTE_ADDR"), _look_up(environ, b"x-forwarded-for")
             )
             status, document = self.inbound.probes.answer(probe, trusted=trusted)
-            headers = _PROBE_HEADERS
+            headers = HEALTH_HEADERS
         start_response(
             f"{status} {HTTPStatus(status).phrase}",
             [

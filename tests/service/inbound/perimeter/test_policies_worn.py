@@ -13,6 +13,7 @@ from tests.service.inbound.perimeter.exchanges import (
 )
 
 from mainstay.service.inbound.perimeter import Perimeter, csp_nonce
+from mainstay.service.inbound.perimeter.nonce import begin
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import SecurityHeaders
 
@@ -89,7 +90,7 @@ def test_types_that_are_remembered_are_bounded() -> None:
 def pages_with_nonce(*names: bytes) -> tuple[str, dict[bytes, bytes]]:
     perimeter = Perimeter(Inbound(headers=SecurityHeaders(preset="pages"), cors=CORS))
     exchange = make_exchange({b"origin": ORIGIN})
-    assert perimeter.ask(exchange) is None
+    begin(exchange.scope)
     nonce = csp_nonce()
     return nonce, dressed(perimeter, exchange, *names)
 

@@ -5,6 +5,7 @@ from tests.service.inbound.perimeter.exchanges import make_exchange
 from tests.service.inbound.perimeter.observatory import grade, letters, score
 
 from mainstay.service.inbound.perimeter import Perimeter, csp_nonce
+from mainstay.service.inbound.perimeter.nonce import begin
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import Cors, Hsts, SecurityHeaders
 
@@ -19,6 +20,7 @@ def scanned(
     )
     assert perimeter.ask(exchange) is None
     if asks_nonce:
+        begin(exchange.scope)
         csp_nonce()
     worn = perimeter.dress(exchange, {b"content-type": media})
     return {name.decode(): value.decode() for name, value in worn}

@@ -218,10 +218,12 @@ def test_silent_connections_keep_nobody_out(world: World) -> None:
             one.close()
 
 
-def test_a_connection_has_its_time(world: World) -> None:
+def test_a_connection_has_its_time(world: World, app: AppLoop) -> None:
     with world.connect() as drips:
         drips.sendall(b"GET /health/")
         assert world.ask("/health/live")[0] == 200
+        # The loop was asked by that whether it turns, and must have said so before time goes on.
+        app.let_go()
         world.clock.advance(CONNECTION_S)
         # Whoever comes next has the door look; else it looks by itself after as long.
         assert world.ask("/health/live")[0] == 200

@@ -11,6 +11,10 @@ from enum import Enum
 from mainstay.core.clock import utc_text
 
 HEALTH_TYPE = "application/health+json"
+
+HEALTH_HEADERS = ((b"content-type", HEALTH_TYPE.encode()), (b"cache-control", b"no-store"))
+"""Of every answer to a probe."""
+
 _OUTPUT_CHARS_MAX = 200
 
 

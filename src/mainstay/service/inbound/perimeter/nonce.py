@@ -22,7 +22,7 @@ _TOO_LATE = ""
 _current: ContextVar[Scope | None] = ContextVar("mainstay_csp_nonce", default=None)
 
 begin = _current.set
-"""Called with the scope of each request whose policy knows nonces."""
+"""Called with the environ of each request under WSGI whose policy knows nonces."""
 
 
 class NoNonce(MainstayError):

@@ -13,7 +13,7 @@ from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.perimeter.body import too_large
 from mainstay.service.inbound.perimeter.cors import CrossOrigin
 from mainstay.service.inbound.perimeter.hosts import Hosts
-from mainstay.service.inbound.perimeter.nonce import begin, taken
+from mainstay.service.inbound.perimeter.nonce import taken
 from mainstay.service.inbound.perimeter.outfit import CONTENT_TYPE, EVENTS, Outfit
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.perimeter.security import (
@@ -163,8 +163,6 @@ class Perimeter:
                 refusal = self._length_refusal(length, exchange.scope)
                 if refusal is not None:
                     return refusal
-        if self.has_nonce:
-            begin(exchange.scope)
         if self._cors is not None and exchange.method == "OPTIONS":
             return self._cors.preflight(exchange)
         return None
