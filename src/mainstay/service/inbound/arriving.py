@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FIRST_BYTES = 65_536
 """So much of a body is waited for outside of admission."""
 
-ARRIVING_MAX = 1024
-"""Requests with bodies at once: 64 MB for those, and as much for their threads. One that was
+ARRIVING_MAX = 240
+"""Requests with bodies at once: 15 MB for those, and as much for their threads. One that was
 answered since it was too slow counts until its client closes, which the edge sees to."""
 
 _LENGTH_DIGITS_MAX = 19

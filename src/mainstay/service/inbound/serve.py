@@ -28,12 +28,13 @@ from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.serving.answering import lend_answers
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
-from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, fitted
+from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, WORKERS_MORE, fitted
 from mainstay.service.inbound.serving.probe_door import ProbeDoor, listen
 from mainstay.service.inbound.serving.reloading import Reloader
 from mainstay.service.inbound.serving.signals import take_signals, take_signals_in_a_thread
 from mainstay.service.inbound.serving.stuck import LoopStuck, Stuck, ThreadsStuck
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
+from mainstay.service.inbound.serving.workers import Workers
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.spec.inbound import Inbound
@@ -254,7 +255,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     threads = options.threads
     if isinstance(app, WsgiShell):
         app, threads = fitted(app, options.threads), SERVER_THREADS_MAX
-        lend_answers(mt)
+        lend_answers(mt, Workers(options.threads, options.threads + WORKERS_MORE))
     server = ThreadedServer(
         "app",
         interface=Interfaces.WSGI,

@@ -1,36 +1,77 @@
 """An answer that any thread may give: what Granian can do, handed on to the shell.
 
 Granian has an object for each request that takes one answer, from whichever thread, and drops those
-that come after it. Its wrapper around WSGI apps keeps that object to itself.
+that come after it. Its wrapper around WSGI apps keeps that object to itself, and works in the
+thread that Granian called.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from mainstay.service.inbound.serving.crew import Crew
+from mainstay.service.inbound.serving.workers import Workers
 from mainstay.service.inbound.watch import ANSWER_KEY
 
 # Any: what Granian passes to its own functions has no types of ours.
 Call = Callable[[Any, dict[str, Any]], Any]
 
 
-def lend_answers(server: Any) -> None:
+def lend_answers(server: Any, workers: Workers) -> None:
     """Have Granian put the way to answer into the environ of every request of this process.
+
+    A request without a body goes to a thread of ours. One with a body stays in Granian's, since
+    Granian ends the body when that thread returns.
 
     Args:
         server: The module ``granian.server.mt``. There is no door for this, and a process that
             serves has no other server.
+        workers: Where requests go.
     """
-    server._wsgi_call_wrap = _lending(server._wsgi_call_wrap)  # noqa: SLF001  As said.
+    server._wsgi_call_wrap = _lending(server._wsgi_call_wrap, workers, Crew())  # noqa: SLF001  As said.
 
 
-def _lending(wrap: Callable[..., Call]) -> Callable[..., Call]:
+def _lending(wrap: Callable[..., Call], workers: Workers, crew: Crew) -> Any:
+    put, handed_on = workers.put, crew.handed_on
+
     def wrapped(*arguments: Any) -> Call:
         call = wrap(*arguments)
 
         def lent(protocol: Any, scope: dict[str, Any]) -> Any:
             scope[ANSWER_KEY] = protocol.response_bytes
-            return call(protocol, scope)
+            if _may_have_body(scope):
+                crew.stay()
+                try:
+                    return call(protocol, scope)
+                finally:
+                    crew.come_back()
+            put(partial(_answer, call, protocol, scope))
+            handed_on()
+            return None
 
         return lent
 
     return wrapped
+
+
+def _may_have_body(scope: Mapping[str, Any]) -> bool:
+    """Return whether there is anything to read. Any: an environ holds anything."""
+    return (
+        scope.get("CONTENT_LENGTH", "0") != "0"
+        or "HTTP_TRANSFER_ENCODING" in scope
+        # Later versions need neither header for a body.
+        or scope["SERVER_PROTOCOL"] not in {"HTTP/1.1", "HTTP/1", "HTTP/1.0"}
+    )
+
+
+def _answer(call: Call, protocol: Any, scope: dict[str, Any]) -> None:
+    """Have a request answered, be it by saying that it failed, as Granian does where it calls.
+
+    Any: as above.
+    """
+    try:
+        call(protocol, scope)
+    except BaseException:
+        # Of an answer that has begun this is dropped.
+        protocol.response_bytes(500, [], b"")
+        raise

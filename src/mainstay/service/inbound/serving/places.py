@@ -1,9 +1,9 @@
 """As many calls of a WSGI app at once as ``run.threads`` says, and a thread left for probes.
 
-Under WSGI whatever arrives takes a thread of the server, a health probe like any request. If there
-were only as many threads as the app may use, a probe would wait behind all requests that do. So
-the server may have many more than requests can wait in, and how many of them call the app is for
-admission to say, which lets the most important and under overload the newest go first.
+Under WSGI whatever arrives takes a thread, a health probe like any request. If there were only as
+many threads as the app may use, a probe would wait behind all requests that do. So there may be
+many more than requests can wait in, and how many of them call the app is for admission to say,
+which lets the most important and under overload the newest go first.
 """
 
 import sys
@@ -12,15 +12,20 @@ from dataclasses import replace
 from mainstay.core.events import Event
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.admission.events import OverloadBegan, OverloadEnded
+from mainstay.service.inbound.arriving import ARRIVING_MAX
 from mainstay.service.inbound.wsgi import WsgiShell
 from mainstay.spec.shed import Shed
 
 WAITING_MAX = 256
 """Requests that may wait for a place. A thread that waits takes about 65 KB: 16 MB for all."""
 
-SERVER_THREADS_MAX = 2048
-"""Of the server in all, which makes them when they are needed: those that the app works in (at most
-512), those that wait for a place or for a body (1024), and so always one that nobody waits in."""
+WORKERS_MORE = 2048
+"""Threads beyond those that the app works in, which are made when requests wait: for those that
+wait for a place, for answers whose clients read slowly, and for probes."""
+
+SERVER_THREADS_MAX = ARRIVING_MAX + 16
+"""Of the server itself, which makes them when they are needed: those that have to do with a body,
+and so always one that takes requests."""
 
 SWITCH_INTERVAL_S = 0.001
 """How long a thread may hold the interpreter while others wait for it, under overload. Python's own

@@ -1,0 +1,147 @@
+"""The threads that a WSGI app works in: as many as are needed, and not more.
+
+A server's own pool makes a thread whenever none is idle at that moment, so that a burst of short
+requests leaves hundreds, which take turns with the interpreter ever after. Here a thread that is
+done takes the next request itself, and those beyond the app's places are made when a request has
+waited: then all others wait, too, for a place, for a client or for a store.
+"""
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from mainstay.core.clock import pause
+from mainstay.service.inbound.complaint import complain
+
+Job = Callable[[], object]
+
+PATIENCE_S = 0.005
+"""So long a request waits, twice that at most, before a thread is made beyond the app's places."""
+
+AT_ONCE_MAX = 64
+"""Threads that are made after one look."""
+
+SPARE_MAX = 8
+"""Idle threads that are kept beyond those."""
+
+
+class Workers:
+    """Runs jobs in threads.
+
+    Args:
+        places: Threads that are made at once when they are needed, and stay.
+        size_max: Threads at most; jobs beyond wait in the order in which they came.
+        wait: Waits between two looks at what waits.
+    """
+
+    __slots__ = (
+        "_bell", "_count", "_idle", "_jobs", "_lock", "_looks", "_max", "_places", "_put", "_wait",
+    )  # fmt: skip
+
+    def __init__(
+        self, places: int, size_max: int, *, wait: Callable[[float], object] = pause
+    ) -> None:
+        self._places = places
+        self._max = max(places, size_max)
+        self._wait = wait
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        # One for each thread that waits for a job; a step of C to come and one to go.
+        self._idle: deque[None] = deque()
+        self._lock = threading.Lock()
+        self._count = 0
+        self._put = 0
+        self._bell = threading.Event()
+        self._looks = False
+
+    def __len__(self) -> int:
+        """How many threads there are."""
+        return self._count
+
+    def put(self, job: Job) -> None:
+        """Have a job run. From any thread."""
+        # One that two threads count as one makes a job look younger, until the next look.
+        self._put += 1
+        self._jobs.put(job)
+        if self._jobs.qsize() <= len(self._idle):
+            return
+        if self._count < self._places:
+            self._start(1)
+            return
+        if not self._looks:
+            self._begin_to_look()
+        if not self._bell.is_set():
+            self._bell.set()
+
+    def look(self) -> bool:
+        """Make threads for jobs that have waited since before; return whether any job waits.
+
+        It takes as long as ``wait`` does.
+        """
+        if self._jobs.empty():
+            return False
+        here = self._put
+        self._wait(PATIENCE_S)
+        late = here - (self._put - self._jobs.qsize())
+        if late > 0:
+            self._start(min(late, AT_ONCE_MAX))
+        return not self._jobs.empty()
+
+    def _begin_to_look(self) -> None:
+        with self._lock:
+            if self._looks:
+                return
+            thread = threading.Thread(target=self._run, name="mainstay-threads", daemon=True)
+            # Where the system has no more threads, the next request tries again.
+            with contextlib.suppress(RuntimeError):
+                thread.start()
+                self._looks = True
+
+    def _run(self) -> None:
+        while True:
+            self._bell.wait()
+            while self.look():
+                pass
+            self._bell.clear()
+            # One that came in that very moment may have rung before.
+            self.look()
+
+    def _start(self, count: int) -> None:
+        """Make so many threads more, or as many as there may be."""
+        with self._lock:
+            count = min(count, self._max - self._count)
+            self._count += count
+        for started in range(count):
+            # A daemon: what a handler still does when the process ends is not waited for.
+            thread = threading.Thread(target=self._work, name="mainstay-wsgi", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The system has no more: those that are there will come to it.
+                with self._lock:
+                    self._count -= count - started
+                return
+
+    def _work(self) -> None:
+        jobs, idle = self._jobs, self._idle
+        while not self._is_spare():
+            idle.append(None)
+            job = jobs.get()
+            idle.pop()
+            try:
+                job()
+            except BaseException as error:  # noqa: BLE001  One request takes no thread of others.
+                complain(f"mainstay: a thread of the server heard a {type(error).__name__}\n")
+            # It holds the whole request, and the next one may be long in coming.
+            del job
+
+    def _is_spare(self) -> bool:
+        """Return whether this thread is one too many; then it is not counted any more."""
+        if self._count <= self._places or len(self._idle) < SPARE_MAX:
+            return False
+        with self._lock:
+            if self._count <= self._places:
+                return False
+            self._count -= 1
+            return True
