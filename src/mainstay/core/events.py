@@ -5,11 +5,11 @@ never hurts the one who emitted: its error is handed to ``on_listener_error``, o
 ``SystemExit`` is such an error in every thread but the main one, where it ends the process.
 """
 
-import contextlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import current_thread, main_thread
+
+from mainstay.core.complaint import complain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,7 @@ def report_to_stderr(listener: Listener, error: Exception | SystemExit) -> None:
 
     A stderr that is closed or full loses it, and so does a process that was started without one.
     """
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(f"mainstay: listener {listener!r} failed: {error!r}\n")
+    complain(f"mainstay: listener {listener!r} failed: {error!r}\n")
 
 
 class Listeners:

@@ -4,8 +4,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from mainstay.core.complaint import complain
 from mainstay.core.trace import current_traced
-from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.trail import class_of
 

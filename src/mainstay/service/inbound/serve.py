@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from mainstay.core.clock import SystemClock, utc_text
+from mainstay.core.complaint import complain
 from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.asgi import AsgiShell
-from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.serving.answering import lend_answers
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from mainstay.service.inbound.complaint import complain
+from mainstay.core.complaint import complain
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.observer import Observer
 from mainstay.service.inbound.problems.refusal import RawHeaders

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from random import Random
 
 from mainstay.core.clock import Clock, pause
+from mainstay.core.complaint import complain
 from mainstay.core.events import Event, Listeners
-from mainstay.service.inbound.complaint import complain
 from mainstay.telemetry.forks import begin_in_children
 from mainstay.telemetry.traces.collector import Answer, Collector, CollectorAway, pause_s
 from mainstay.telemetry.traces.otlp import Masks, encoded, request_of

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from mainstay.core.complaint import complain
 from mainstay.core.errors import ConfigInvalid, MainstayError
-from mainstay.service.inbound.complaint import complain
 
 _KEYS_MAX = 8
 """So many are named in one line."""

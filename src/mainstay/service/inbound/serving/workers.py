@@ -13,7 +13,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from mainstay.core.clock import pause
-from mainstay.service.inbound.complaint import complain
+from mainstay.core.complaint import complain
 
 Job = Callable[[], object]
 

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Protocol
 
 from mainstay.core.clock import Clock
+from mainstay.core.complaint import complain
 from mainstay.core.events import Event, Listeners
-from mainstay.service.inbound.complaint import complain
 from mainstay.service.inbound.stopping.background import Background
 from mainstay.service.inbound.stopping.closers import Closers
 

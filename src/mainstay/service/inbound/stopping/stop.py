@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-from mainstay.service.inbound.complaint import complain
+from mainstay.core.complaint import complain
 from mainstay.service.inbound.stopping.drain import GRACE_S, Drain, Phase
 
 POLL_S = 0.02

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
-from mainstay.service.inbound.complaint import complain
+from mainstay.core.complaint import complain
 from mainstay.telemetry.metrics.exposition.endpoint import FiguresUnavailable
 from mainstay.telemetry.metrics.registry import Registry
 from mainstay.telemetry.metrics.sharing.folder import Folder
