@@ -7,7 +7,6 @@ ours alone.
 
 import contextlib
 import ctypes
-import errno
 import os
 import select
 import socket
@@ -71,18 +70,13 @@ def write_at_once(number: int) -> Callable[[bytes], int]:
     Args:
         number: Of the description.
     """
-    write = ctypes.PyDLL(None, use_errno=True)["write"]
-    write.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
-    write.restype = ctypes.c_ssize_t
-    errno_of = ctypes.get_errno
+    # Without declared types, which would double its cost: C takes these as they are.
+    write = ctypes.PyDLL(None)["write"]
 
     def write_line(data: bytes) -> int:
-        while True:
-            taken: int = write(number, data, len(data))
-            if taken >= 0:
-                return taken
-            if (error := errno_of()) != errno.EINTR:
-                raise OSError(error, os.strerror(error))
+        taken: int = write(number, data, len(data))
+        # Why not all of it went may be asked anew, of a call that says so.
+        return taken if taken >= 0 else os.write(number, data)
 
     return write_line
 
