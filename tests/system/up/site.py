@@ -60,6 +60,14 @@ class Handler(BaseHTTPRequestHandler):
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
+_INTERRUPTIBLE = (
+    "import os, signal, sys;"
+    # As at a terminal, also where the tests themselves run in the background of a script: there
+    # SIGINT is ignored, and whoever is started inherits that.
+    "signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+
 Status = dict[str, Any]  # Any: the values of JSON.
 
 
@@ -99,11 +107,14 @@ class Site:
             check=False,
         )
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        started = subprocess.Popen(
-            [*self.command, *words],
+    def start(self, *words: str, out: Path | None = None) -> subprocess.Popen[str]:
+        """Start a command that ``end`` ends, if nobody did; what it prints goes to ``out``."""
+        with contextlib.ExitStack() as opened:
+            stdout = subprocess.PIPE if out is None else opened.enter_context(out.open("w"))
+            started = subprocess.Popen(
+            [sys.executable, "-c", _INTERRUPTIBLE, *self.command[1:], *words],
             cwd=self.folder,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
