@@ -146,6 +146,7 @@ class Daemon:
         env, environ = arguments.get("env"), arguments.get("environ")
         if not (env is None or isinstance(env, str)) or not _is_environ(environ):
             raise EngineRefused("apply takes the name of an overlay and an environment")
+        self._refuse_at_the_end()
         before = {held.member.name for held in self._engine.services}
         async with self._telling(emit):
             await self._renew(env, environ)
@@ -179,7 +180,7 @@ class Daemon:
         return {"ended": True}
 
     async def _settle(self, services: Iterable[str]) -> None:
-        """Wait until the services are as they are wanted, or the daemon leaves."""
+        """Wait until the services are as they are wanted; refuse if the daemon leaves."""
         settled = asyncio.create_task(self._engine.settle(services))
         leaving = asyncio.create_task(self._leave.wait())
         try:
@@ -190,13 +191,17 @@ class Daemon:
             )
             if settled.done():
                 settled.result()
-            elif leaving.done():
-                raise EngineRefused("the system is being ended")
-            else:
+            # Also of what is settled: until it has drained, everything is still there.
+            self._refuse_at_the_end()
+            if not settled.done():
                 raise EngineRefused(f"it has not settled within {SETTLE_BOUND_S:.0f} s")
         finally:
             settled.cancel()
             leaving.cancel()
+
+    def _refuse_at_the_end(self) -> None:
+        if self._leave.is_set():
+            raise EngineRefused("the system is being ended")
 
     @contextlib.asynccontextmanager
     async def _telling(self, emit: Emit, service: str | None = None) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ import sys
 import time  # noqa: TID251  Tests of real processes take real time.
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 from tests.ports import free_port
@@ -107,11 +107,8 @@ class Site:
             check=False,
         )
 
-    def start(self, *words: str, out: Path | None = None) -> subprocess.Popen[str]:
-        """Start a command that ``end`` ends, if nobody did; what it prints goes to ``out``."""
-        with contextlib.ExitStack() as opened:
-            stdout = subprocess.PIPE if out is None else opened.enter_context(out.open("w"))
-            started = subprocess.Popen(
+    def start(self, *words: str, stdout: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
+        started = subprocess.Popen(
             [sys.executable, "-c", _INTERRUPTIBLE, *self.command[1:], *words],
             cwd=self.folder,
             stdout=stdout,

@@ -103,8 +103,14 @@ def test_a_replica_that_hangs_is_taken_out_and_replaced(wrapped: Site) -> None:
     assert all(wrapped.get()[0] == 200 for _ in range(30))
 
 
+def never_ready(site: Site) -> Site:
+    """Let the app never finish its start, so that what follows comes while the system starts."""
+    (site.folder / "wrapped.py").write_text("import time\ntime.sleep(999)\n")
+    return site
+
+
 def test_sigterm_while_starting_leaves_nothing(wrapped: Site) -> None:
-    starting = wrapped.start("up")
+    starting = never_ready(wrapped).start("up")
     eventually(lambda: len(wrapped.processes()) >= 3, what="nothing starts")
     starting.send_signal(signal.SIGTERM)
     starting.communicate(timeout=30)
@@ -113,7 +119,7 @@ def test_sigterm_while_starting_leaves_nothing(wrapped: Site) -> None:
 
 
 def test_down_while_starting_leaves_nothing(wrapped: Site) -> None:
-    starting = wrapped.start("up", "-d")
+    starting = never_ready(wrapped).start("up", "-d")
     eventually(lambda: len(wrapped.processes()) >= 4, what="nothing starts")
     assert wrapped.run("down").returncode == 0
     starting.communicate(timeout=30)

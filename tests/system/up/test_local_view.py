@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 
 import psutil
 import pytest
@@ -256,26 +255,24 @@ def test_logs_follow_new_replicas_and_filter_as_they_come(program: Site) -> None
     out = program.folder / "followed"
     with out.open("w") as file:
         words = ("logs", "-f", "-n", "0", "--json", "--level", "warning")
-        following = subprocess.Popen([*program.command, *words], cwd=program.folder, stdout=file)
-        try:
+        following = program.start(*words, stdout=file)
 
-            def seen() -> list[Status]:
-                return [json.loads(line) for line in out.read_text().splitlines()]
+    def seen() -> list[Status]:
+        # The last line may be half there: its end comes with the next look.
+        return [json.loads(line) for line in out.read_text().split("\n")[:-1]]
 
-            def come() -> bool:
-                assert ask(program, "/protobuf", "ab" * 16) == 200
-                return len({one["log"] for one in seen()}) >= 2
+    def come() -> bool:
+        assert ask(program, "/protobuf", "ab" * 16) == 200
+        return len({one["log"] for one in seen()}) >= 2
 
-            eventually(come, what="both replicas' lines")
-            assert program.run("scale", "web", "4").returncode == 0
+    eventually(come, what="both replicas' lines")
+    assert program.run("scale", "web", "4").returncode == 0
 
-            def more() -> bool:
-                assert ask(program, "/protobuf", "ab" * 16) == 200
-                return {one["log"] for one in seen()} >= {f"web-{n}" for n in range(1, 5)}
+    def more() -> bool:
+        assert ask(program, "/protobuf", "ab" * 16) == 200
+        return {one["log"] for one in seen()} >= {f"web-{n}" for n in range(1, 5)}
 
-            eventually(more, what="new replicas' lines")
-        finally:
-            following.send_signal(signal.SIGINT)
-            following.wait(30)
-    assert following.returncode == 0
+    eventually(more, what="new replicas' lines")
+    following.send_signal(signal.SIGINT)
+    assert following.wait(30) == 0
     assert {one["event"] for one in seen()} == {"asked"}
