@@ -1,13 +1,12 @@
 """What stands in for an answer of gRPC: the last good one, or what the user says."""
 
-import asyncio
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]  # It ships no types, so all of it is Any.
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue  # type: ignore[import-untyped]  # It ships no types.
+from tests.contract.stores.rpc_channel import ABORT, COUNT, ECHO, Channel
 from tests.contract.stores.servers import Grpc
 
 from mainstay import Breaker, Bulkhead, Fallback, Policy, degraded
@@ -17,51 +16,11 @@ from mainstay.service.outbound.adapters.grpc_clients.answers import UnaryRequest
 from mainstay.service.outbound.events import AnswerDegraded
 from mainstay.testing import Recorder
 
-ECHO, COUNT, ABORT = "/shop.Test/Echo", "/shop.Test/Count", "/shop.Test/Abort"
 OTHER = "/shop.Other/Echo"
 PROTOBUF = {
     "request_serializer": StringValue.SerializeToString,
     "response_deserializer": StringValue.FromString,
 }
-
-Call = Callable[..., Any]
-
-
-class Channel:
-    """One channel of either kind, as tests call it."""
-
-    def __init__(self, kind: str, policy: Policy, target: str) -> None:
-        self._runner = asyncio.Runner()
-        self._kind = kind
-        if kind == "sync":
-            self._channel = grpc_channel(policy, target, repeatable=(ECHO, COUNT, ABORT))
-        else:
-            self._channel = self._runner.run(self._made(policy, target))
-
-    async def _made(self, policy: Policy, target: str) -> Any:
-        return async_grpc_channel(policy, target, repeatable=(ECHO, COUNT, ABORT))
-
-    def call(
-        self, message: Any, method: str = ECHO, metadata: Any = None, **serializers: Any
-    ) -> Any:
-        stub = self._channel.unary_unary(method, **serializers)
-        if self._kind == "sync":
-            return stub(message, metadata=metadata)
-
-        async def one() -> Any:
-            return await stub(message, metadata=metadata)
-
-        return self._runner.run(one(), context=copy_context())
-
-    def close(self) -> None:
-        closing = self._channel.close()
-        if self._kind != "sync":
-
-            async def close() -> None:
-                await closing
-
-            self._runner.run(close())
-        self._runner.close()
 
 
 @pytest.fixture(params=["sync", "async"])

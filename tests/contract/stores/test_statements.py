@@ -1,16 +1,17 @@
 """What engines of both kinds keep about statements: their time, and what their errors mean."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from tests.contract.stores.conftest import Make, on_postgresql
 from tests.contract.stores.databases import ENDLESS, SyncDatabase
 from tests.contract.stores.servers import Postgres
 
-from mainstay import AttemptTimeout, Breaker, Bulkhead, Policy, deadline
+from mainstay import AttemptTimeout, Breaker, Bulkhead, Policy, Retry, deadline
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded
 from mainstay.service.outbound.events import Attempted, Retried
@@ -47,6 +48,23 @@ def test_a_cut_statement_leaves_the_connection_usable(orders: Policy, make: Make
         connection.rollback()
         assert connection.scalar("select 1") == 1
         assert connection.raw() is first
+
+
+def test_errors_and_connections_are_judged_by_nobody(orders: Policy, make: Make) -> None:
+    shown: list[object] = []
+
+    def judge(result: object) -> bool:
+        shown.append(result)
+        return True
+
+    retry = Retry(attempts=2, budget=None, on_result=judge)
+    breaker = Breaker(failures=50, on_result=judge)
+    orders.update(replace(orders.plan.parts, retry=retry, breaker=breaker))
+    database = make(orders)
+    with database.connect() as connection, pytest.raises(DBAPIError):
+        connection.execute("select * from missing")
+    # What is done on a connection by itself has no result: rows are read afterwards.
+    assert all(one is None for one in shown)
 
 
 def test_a_constraint_is_an_answer(

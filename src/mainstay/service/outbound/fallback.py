@@ -29,6 +29,10 @@ Question = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 """A call: the function and its arguments. Any: they are the user's."""
 
 
+Packing = Callable[[Question, Any], Any]
+"""From a call and its answer to what is kept of it. Any: as above."""
+
+
 def arguments_key(*args: Any, **kwargs: Any) -> Hashable:
     """Return the arguments themselves as the key. Any: they are the user's."""
     return (args, tuple(sorted(kwargs.items())))
@@ -80,14 +84,24 @@ class Fallback:
         return isinstance(error, CallRejected) or is_failure(error)
 
 
+def _as_it_is(_question: Question, answer: Any) -> Any:
+    return answer
+
+
 class LastGood:
-    """The last good answers, the least recently written dropped first. Shared by threads."""
+    """The last good answers, the least recently written dropped first. Shared by threads.
 
-    __slots__ = ("_answers", "_lock", "_options")
+    Args:
+        options: How many, for how long, and by what key.
+        packing: Makes of an answer what is kept of it; where it raises, nothing is.
+    """
 
-    def __init__(self, options: Fallback) -> None:
+    __slots__ = ("_answers", "_lock", "_options", "_packing")
+
+    def __init__(self, options: Fallback, packing: Packing = _as_it_is) -> None:
         self._lock = threading.Lock()
         self._options = options
+        self._packing = packing
         self._answers: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
 
     def renew_lock(self) -> None:
@@ -113,7 +127,8 @@ class LastGood:
                 self._answers.popitem(last=False)
 
     def _keep(self, question: Question, answer: Any, now_s: float) -> None:
-        key, kept = self._key(question), (now_s, own_copy(answer))
+        kept = now_s, own_copy(self._packing(question, answer))
+        key = self._key(question)
         with self._lock:
             self._answers[key] = kept
             self._answers.move_to_end(key)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from tests.contract.stores.servers import Valkey
 
-from mainstay import Breaker, Bulkhead, Fallback, Policy
+from mainstay import Breaker, Bulkhead, Fallback, Policy, Retry
 from mainstay.service.outbound.adapters import redis_clients
 from mainstay.service.outbound.adapters.errors import ConnectFailed, ConnectionLost
+from mainstay.service.outbound.events import Attempted, Retried
+from mainstay.testing import Recorder
 
 GONE = (ConnectFailed, ConnectionLost)
 
@@ -25,6 +27,7 @@ class Client:
         self._runner = asyncio.Runner()
         self.policy = Policy(name="cache", bulkhead=Bulkhead(limit=2), fallback=said)
         make = getattr(redis_clients, f"{'async_' * (kind == 'async')}{library}_client")
+        self.error = __import__(library).ResponseError
         self.theirs = make(self.policy, valkey.url, decode_responses=True)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -187,6 +190,37 @@ def test_who_judges_results_is_shown_those_of_the_client(connect: Connect) -> No
     made.policy.update(replace(made.policy.plan.parts, breaker=Breaker(on_result=judge)))
     answers = [made.get("a"), made.lrange("l", 0, -1), made.hgetall("h")]
     assert shown == answers == ["good", ["x", "y"], {"field": "1"}]
+
+
+@pytest.mark.parametrize("said", [{"value": "instead"}, {"last_good": 100}])
+def test_errors_that_were_answered_are_judged_by_nobody(
+    said: dict[str, Any], connect: Connect, recorder: Recorder
+) -> None:
+    """They are answers, and no results: neither failures nor tried again."""
+    made, shown = connect(**said), []
+
+    def judge(result: object) -> bool:
+        shown.append(result)
+        return True
+
+    recorder.clear()
+    made.policy.events.add(recorder)
+    made.policy.update(
+        replace(
+            made.policy.plan.parts,
+            breaker=Breaker(failures=50, on_result=judge),
+            retry=Retry(attempts=2, backoff=(0.001, 0.002), budget=None, on_result=judge),
+        )
+    )
+    # What may be answered otherwise, what may be sent twice, what may not, and what waits.
+    for name, args in (
+        ("get", ("l",)), ("set", ("a", "never", 0)), ("incr", ("a",)), ("blpop", ("a", 1)),
+    ):  # fmt: skip
+        with pytest.raises(made.error):
+            getattr(made, name)(*args)
+    assert shown == []
+    assert recorder.count(Attempted, outcome="success") == 4
+    assert recorder.count(Retried) == 0
 
 
 def test_who_changes_an_answer_changes_nobody_elses(connect: Connect, valkey: Valkey) -> None:

@@ -1,13 +1,14 @@
 """Pipelines are one call; a watch holds its place until the end."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.contract.stores.redis_clients.conftest import opened
 from tests.contract.stores.servers import LONG_S, Valkey
 
-from mainstay import Policy
+from mainstay import Breaker, Policy
 from mainstay.core.errors import BulkheadFull, MainstayError
 from mainstay.service.outbound.events import Attempted
 from mainstay.testing import Recorder
@@ -67,6 +68,25 @@ def test_a_watched_key_that_changed_is_an_answer(
         with pytest.raises(module.WatchError):
             pipe.execute()
     assert recorder.count(Attempted, outcome="failure") == 0
+
+
+def test_errors_of_pipelines_are_judged_by_nobody(
+    library: str, client: Any, policy: Policy
+) -> None:
+    client.set("a", 1)
+    shown: list[Any] = []
+    breaker = Breaker(on_result=shown.append)  # type: ignore[arg-type]  # None is as good as False.
+    policy.update(replace(policy.plan.parts, breaker=breaker))
+    with client.pipeline() as pipe:
+        pipe.watch("a")
+        assert pipe.get("a") == "1"
+        with pytest.raises(__import__(library).ResponseError):
+            pipe.lrange("a", 0, -1)
+    assert shown == [True, "1"]
+    with pytest.raises(__import__(library).ResponseError):
+        client.pipeline().get("a").lrange("a", 0, -1).execute()
+    assert client.pipeline().get("a").get("b").execute() == ["1", None]
+    assert shown == [True, "1", ["1", None]]
 
 
 async def test_pipelines_and_watches_in_tasks(library: str, policy: Policy, valkey: Valkey) -> None:

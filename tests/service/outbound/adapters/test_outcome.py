@@ -2,7 +2,7 @@
 
 import pytest
 
-from mainstay import AttemptTimeout, Bulkhead, Deadline, Policy, deadline
+from mainstay import AttemptTimeout, Breaker, Bulkhead, Deadline, Policy, Retry, deadline
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, PolicyMisused
 from mainstay.service.outbound.adapters.held import bulkhead_of, started, unhurried, within_place
 from mainstay.service.outbound.adapters.outcome import (
@@ -10,6 +10,7 @@ from mainstay.service.outbound.adapters.outcome import (
     NotServed,
     ServerFailed,
     allowed_s,
+    judging_results,
     opened,
     timed_out,
 )
@@ -26,6 +27,27 @@ def test_an_answer_is_raised_without_its_former_traceback() -> None:
         lengths.append(len(caught.traceback))
     assert lengths[0] == lengths[2]
     assert opened("answer") == "answer"
+
+
+def test_results_alone_are_judged() -> None:
+    """By retry and breaker alike, and where nobody judges the plan is the same."""
+    shown: list[object] = []
+
+    def judge(result: object) -> bool:
+        shown.append(result)
+        return True
+
+    policy = Policy(name="store", retry=Retry(on_result=judge), breaker=Breaker(on_result=judge))
+    plan = judging_results(policy.plan)
+    for judges in (plan.retries_result, plan.fails_result):
+        assert judges is not None
+        assert not judges(Answered(KeyError("a")))
+        assert judges("answer")
+    assert shown == ["answer"] * 2
+    one = judging_results(Policy(name="store", breaker=Breaker(on_result=judge)).plan)
+    assert one.retries_result is None
+    bare = Policy(name="store", retry=Retry()).plan
+    assert judging_results(bare) is bare
 
 
 def test_what_is_allowed_is_the_least() -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from mainstay.service.outbound.adapters.headers import DEADLINE_HEADER
-from mainstay.service.outbound.fallback import KeyOf, LastGood, arguments_key
+from mainstay.service.outbound.adapters.outcome import judging_results
+from mainstay.service.outbound.fallback import KeyOf, LastGood, Question, arguments_key
 from mainstay.service.outbound.plan import Plan, with_fallback
 from mainstay.service.outbound.policy import Policy
 
@@ -24,6 +25,8 @@ OF_ONE_REQUEST = frozenset({"traceparent", "tracestate", "x-request-id", DEADLIN
 
 def answering(policy: Policy, question_of: KeyOf) -> Policy:
     """Return the policy of a client, whose last good answers are kept by what is asked for.
+
+    What judges results is shown those that the client knows.
 
     Args:
         policy: Any.
@@ -41,13 +44,14 @@ class _Answering:
         self._kept: LastGood | None = None
 
     def __call__(self, plan: Plan) -> Plan:
+        plan = judging_results(plan)
         fallback = plan.fallback
         if fallback is None or not fallback.last_good:
             return plan
         if fallback.key is arguments_key:
             fallback = replace(fallback, key=self._question_of)
         if self._kept is None:
-            self._kept = LastGood(fallback)
+            self._kept = LastGood(fallback, _packed)
         else:
             self._kept.reconfigure(fallback)
         return with_fallback(plan, fallback, self._kept)
@@ -59,15 +63,23 @@ class Asked:
     Args:
         send: Makes one attempt. Any: it is the client's.
         what: What is asked; None: the answer is not to be kept.
+        packing: Makes of what an attempt returned what is kept of it, or raises TypeError where
+            nothing is to be; None: all of it. Any: they are the client's.
 
     Attributes:
         what: As given. Set to None where the answer turns out to be one that is not to be kept.
     """
 
-    __slots__ = ("_send", "what")
+    __slots__ = ("_packing", "_send", "what")
 
-    def __init__(self, send: Callable[..., Any], what: Hashable | None) -> None:
+    def __init__(
+        self,
+        send: Callable[..., Any],
+        what: Hashable | None,
+        packing: Callable[[Any], Any] | None = None,
+    ) -> None:
         self._send: Callable[..., Any] | None = send
+        self._packing = packing
         self.what = what
 
     def __call__(self, *args: Any) -> Any:
@@ -75,9 +87,19 @@ class Asked:
         assert self._send is not None, "called before the end of its call alone"
         return self._send(*args)
 
+    def packed(self, answer: Any) -> Any:
+        """Return what is kept of an answer. Any: it is the client's.
+
+        Raises:
+            TypeError: It is not to be kept, which is how a store is told.
+        """
+        if self.what is None:
+            raise TypeError("not to be kept")
+        return answer if self._packing is None else self._packing(answer)
+
     def done(self) -> None:
         """Forget how it is sent: as a key it may live for long."""
-        self._send = None
+        self._send = self._packing = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Asked) and self.what == other.what
@@ -91,3 +113,15 @@ class Asked:
         if self.what is None:
             raise TypeError("not to be kept")
         return hash(self.what)
+
+
+def _packed(question: Question, answer: Any) -> Any:
+    """Return what is kept of an answer, as its call says. Any: it is the client's.
+
+    Raises:
+        TypeError: It is not to be kept.
+    """
+    asked = question[0]
+    if not isinstance(asked, Asked):
+        raise TypeError("nothing was kept when this call began")
+    return asked.packed(answer)

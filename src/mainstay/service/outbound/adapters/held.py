@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from mainstay.core.errors import PolicyMisused
+from mainstay.service.outbound.adapters.outcome import judging_results
 from mainstay.service.outbound.plan import Plan
 from mainstay.service.outbound.policy import Policy
 
@@ -33,7 +34,8 @@ def unanswered(policy: Policy) -> Policy:
 def started(policy: Policy) -> Policy:
     """Return a policy for the beginning of streams, whose end is counted by who makes them.
 
-    Bulkhead and rate limit hold; of time, only the caller's deadline: streams may be long.
+    Bulkhead and rate limit hold; of time, only the caller's deadline: streams may be long. There is
+    no result yet that could be judged.
     """
     return policy.derived(_started)
 
@@ -57,12 +59,13 @@ def bulkhead_of(policy: Policy, what: str) -> int:
 
 
 def _unanswered(plan: Plan) -> Plan:
+    plan = judging_results(plan)
     return plan if plan.fallback is None else replace(plan, fallback=None, last_good=None)
 
 
 def _within_place(plan: Plan) -> Plan:
     return replace(
-        plan,
+        judging_results(plan),
         slots=None,
         limiter=None,
         retry=None,
@@ -76,7 +79,12 @@ def _within_place(plan: Plan) -> Plan:
 
 def _started(plan: Plan) -> Plan:
     return replace(
-        _within_place(_unhurried(plan)), slots=plan.slots, limiter=plan.limiter, circuit=None
+        _within_place(_unhurried(plan)),
+        slots=plan.slots,
+        limiter=plan.limiter,
+        circuit=None,
+        retries_result=None,
+        fails_result=None,
     )
 
 

@@ -7,10 +7,12 @@ MainstayError
 What the server answered is no failure, even where its client raises the answer as an error.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from mainstay.core.deadline import remaining_s
 from mainstay.core.errors import AttemptTimedOut, DeadlineExceeded, MainstayError
+from mainstay.service.outbound.failure import Results
 from mainstay.service.outbound.plan import Plan
 
 _ROUNDING_S = 0.002
@@ -71,6 +73,26 @@ def opened(result: Any) -> Any:
         # Without the traceback of the last time: a last good answer may be raised again.
         raise result.error.with_traceback(None)
     return result
+
+
+def judging_results(plan: Plan) -> Plan:
+    """Return the plan whose ``on_result`` are not asked about errors that the server answered.
+
+    Those are no results to who calls, and as before they are no failures: the call went well.
+    """
+    if plan.retries_result is None and plan.fails_result is None:
+        return plan
+    return replace(
+        plan,
+        retries_result=_of_results(plan.retries_result),
+        fails_result=_of_results(plan.fails_result),
+    )
+
+
+def _of_results(judge: Results | None) -> Results | None:
+    if judge is None:
+        return None
+    return lambda result: type(result) is not Answered and judge(result)
 
 
 def allowed_s(declared_s: float) -> float:

@@ -11,7 +11,7 @@ def for_checkout(plan: Plan) -> Plan:
     """Return the plan for getting a connection, which counts by itself.
 
     An attempt timeout holds. One that adapts does not: it knows statements, and a new connection
-    may take longer than three times what they do.
+    may take longer than three times what they do. A connection is no result that could be judged.
     """
     bound = None if plan.bound is not None and plan.bound.auto else plan.bound
     return replace(
@@ -20,6 +20,8 @@ def for_checkout(plan: Plan) -> Plan:
         timed=plan.total_s is not None or bound is not None,
         fallback=None,
         last_good=None,
+        retries_result=None,
+        fails_result=None,
         special=plan.fault is not None,
     )
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from mainstay.service.outbound.adapters.asked import KEPT_BYTES_MAX, OF_ONE_REQUEST, Asked
-from mainstay.service.outbound.adapters.outcome import Answered, opened
+from mainstay.service.outbound.adapters.outcome import opened
 from mainstay.service.outbound.plan import Plan
 
 _CONTINUATION_ARGUMENTS = 4
@@ -118,8 +118,8 @@ class Answers:
         self._plan = plan
         self._reader = reader
         self._asked: Asked | None = None
-        # What attempts answered, beside the calls that did: one, or two that were hedged. Any:
-        # gRPC's own.
+        # The calls that were answered, and by what: one, or some that were tried again or hedged.
+        # Any: gRPC's own.
         self._own: list[tuple[Any, Any]] = []
         self.request = request
 
@@ -130,27 +130,16 @@ class Answers:
         """
         if self._plan.last_good is None:
             return attempt
-        self._asked = Asked(attempt, self._reader)
+        self._asked = Asked(attempt, self._reader, self._packed)
         return self._asked
 
     def answered(self, call: Any, message: Any) -> Any:
-        """Return what an attempt returns for a call that was answered: the call, or what is kept.
+        """Return what an attempt returns for a call that was answered: the call.
 
-        Any: both are gRPC's and the user's, and so is what is returned.
+        Any: both are gRPC's and the user's.
         """
-        answer = call
-        if self._asked is not None and self._asked.what is not None:
-            answer = Packed.of(message)
-            if answer is None:
-                answer, self._asked.what = call, None
-        self._own.append((answer, call))
-        return answer
-
-    def refused(self, answer: Answered) -> Answered:
-        """Return what an attempt returns whose answer is an error: none that would stand in."""
-        if self._asked is not None:
-            self._asked.what = None
-        return answer
+        self._own.append((call, message))
+        return call
 
     def shown(self, answer: Any, stood_in: Callable[[Any], Any]) -> Any:
         """Return what the caller gets.
@@ -164,10 +153,23 @@ class Answers:
         """
         if self._asked is not None:
             self._asked.done()
-        for own, call in self._own:
-            if own is answer:
+        for call, _ in self._own:
+            if call is answer:
                 return call
         message = opened(answer)
         # One for each who gets it: the user's value is one for all calls.
         packed = message if type(message) is Packed else Packed.of(message)
         return stood_in(message if packed is None else packed.message())
+
+    def _packed(self, answer: Any) -> Packed:
+        """Return what is kept of what an attempt returned. Any: gRPC's.
+
+        Raises:
+            TypeError: Its message can't be kept, or is an error.
+        """
+        for call, message in self._own:
+            if call is answer:
+                packed = Packed.of(message)
+                if packed is not None:
+                    return packed
+        raise TypeError("an answer that can't be kept")

@@ -49,7 +49,7 @@ class AsyncUnaryInterceptor(aio.UnaryUnaryClientInterceptor):  # type: ignore[mi
                     message = await call
                 except grpc.RpcError as error:
                     told.status = error.code().name
-                    return answers.refused(self._gate.ended(error, outgoing, began_s))
+                    return self._gate.ended(error, outgoing, began_s)
                 told.status = "OK"
                 return answers.answered(call, message)
 

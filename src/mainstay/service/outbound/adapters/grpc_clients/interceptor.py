@@ -42,7 +42,7 @@ class PolicyInterceptor(
                     message = call.result()
                 except grpc.RpcError as error:
                     told.status = error.code().name
-                    return answers.refused(self._gate.ended(error, outgoing, began_s))
+                    return self._gate.ended(error, outgoing, began_s)
                 told.status = "OK"
                 return answers.answered(call, message)
 
