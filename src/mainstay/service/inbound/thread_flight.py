@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any
 from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
 from mainstay.service.inbound.header_text import (
-    LOWER,
-    TITLES,
     TextHeaders,
-    as_text,
-    lower,
     pair_of,
-    title,
 )
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedInput
@@ -35,6 +30,7 @@ from mainstay.service.inbound.thread_body import (
     size_of,
 )
 from mainstay.service.inbound.thread_error import described, gathered, may_be_reworded, reworded
+from mainstay.service.inbound.thread_headers import dressed
 from mainstay.service.inbound.unanswered import HandlerEnded
 from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
 from mainstay.service.inbound.wsgi_types import Environ, StartResponse
@@ -45,7 +41,6 @@ if TYPE_CHECKING:
     from mainstay.core.scope import Scope
     from mainstay.service.inbound.readers import Readers
 
-_CLOSE = ("Connection", "close")
 _ERRORS_FROM = 400
 
 
@@ -152,7 +147,7 @@ class ThreadFlight(Exchange):
                 self._vacated, self.admitted = self.admitted, False
             assert self._answer is not None, "only such are watched"
             # By what is at hand here: the app may say another in this very moment.
-            self._answer(refusal.status, self._dressed(headers), document)
+            self._answer(refusal.status, dressed(self, self._inbound, headers), document)
         finally:
             leave_trace(token)
 
@@ -170,7 +165,8 @@ class ThreadFlight(Exchange):
 
     def is_late(self) -> bool:
         """Return whether its time is up, and no answer has begun."""
-        return not self.begun_s and self._inbound.clock.monotonic_s() >= self.expires_s
+        now = self._inbound.now_s
+        return not self.begun_s and now() >= self.expires_s
 
     def start_response(
         self, status: str, headers: TextHeaders, exc_info: Any = None
@@ -235,11 +231,12 @@ class ThreadFlight(Exchange):
 
     def begin(self) -> None:
         """Tell the server how the answer begins, once."""
-        self.begun_s = self._inbound.clock.monotonic_s()
+        now = self._inbound.now_s
+        self.begun_s = now()
         if self.deadline is not None:
             # From here on a stream may take as long as it likes, and so may calls that it makes.
             self.deadline.expires_s = self.expires_s = math.inf
-        self._start_response(self._said, self._dressed(self._headers))
+        self._start_response(self._said, dressed(self, self._inbound, self._headers))
 
     def turn_away(self, said: Refusal | Preflight) -> Iterable[bytes]:
         """Answer in the app's place."""
@@ -315,7 +312,8 @@ class ThreadFlight(Exchange):
             # The app may have said another in the very moment.
             self.status = self.refusal.status
         inbound = self._inbound
-        ended_s = inbound.clock.monotonic_s()
+        now = inbound.now_s
+        ended_s = now()
         inbound.drain.flights.discard(self)
         self._leave(ended_s)
         if self.turns is not None:
@@ -368,26 +366,6 @@ class ThreadFlight(Exchange):
         if self._written is None:
             self._written = []
         self._written.append(data)
-
-    def _dressed(self, headers: TextHeaders) -> TextHeaders:
-        """Return the headers of the answer with everything that parts add to them."""
-        inbound = self._inbound
-        perimeter = inbound.perimeter
-        names: dict[bytes, str] = {}
-        for name, text in headers:
-            names[LOWER.get(name) or lower(name)] = text
-        if perimeter.hidden and not perimeter.hidden.isdisjoint(names):
-            headers = [one for one in headers if lower(one[0]) not in perimeter.hidden]
-        headers = [*headers, *as_text(perimeter.dress(self, names))]
-        if self.noted is not None:
-            for key, value in self.noted:
-                headers.append((TITLES.get(key) or title(key), value.decode("latin-1")))
-        if b"x-request-id" not in names:
-            headers.append(("X-Request-Id", self.request_id))
-        if inbound.drain.stopping:
-            # The client opens its next connection elsewhere.
-            headers.append(_CLOSE)
-        return headers
 
 
 def _as_utf8(path: str) -> str:
