@@ -21,7 +21,7 @@ from mainstay.telemetry.traces.span import Attributes, Span
 from mainstay.telemetry.trail import class_of
 
 QUEUE_MAX = 4096
-"""Spans that wait, in about 3 MiB; twice OpenTelemetry's own default."""
+"""Spans that wait, in about 2 MiB for those of requests; twice OpenTelemetry's own default."""
 
 BATCH_MAX = 512
 """Spans of one request."""
