@@ -14,7 +14,7 @@ from typing import Any
 
 from mainstay import Service
 from mainstay.core.clock import SystemClock
-from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
+from mainstay.service.inbound.asgi.types import AsgiApp, Receive, Scope, Send
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound
 from mainstay.telemetry.logs.outlet import open_outlet

@@ -12,15 +12,15 @@ from typing import Self
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.core.events import Listeners
 from mainstay.service import service
-from mainstay.service.inbound.asgi import AsgiShell
-from mainstay.service.inbound.asgi_types import AsgiApp
+from mainstay.service.inbound.asgi.shell import AsgiShell
+from mainstay.service.inbound.asgi.types import AsgiApp
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.idempotency.records import Records
 from mainstay.service.inbound.ratelimit.caller import told_by
 from mainstay.service.inbound.ratelimit.store import LimitStore
 from mainstay.service.inbound.sessions.records import SessionRecords
-from mainstay.service.inbound.wsgi import WsgiShell
-from mainstay.service.inbound.wsgi_types import WsgiApp
+from mainstay.service.inbound.wsgi.shell import WsgiShell
+from mainstay.service.inbound.wsgi.types import WsgiApp
 from mainstay.service.outbound.breaker.shared import BreakerStore
 from mainstay.service.stores import Stores
 from mainstay.spec.declaration import Declaration

@@ -19,7 +19,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 import pytest
 
 from mainstay.service.inbound.perimeter import csp_nonce
-from mainstay.service.inbound.wsgi_types import Environ, StartResponse, WsgiApp
+from mainstay.service.inbound.wsgi.types import Environ, StartResponse, WsgiApp
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound

@@ -12,15 +12,15 @@ from mainstay.core.events import Listeners
 from mainstay.core.trace import sample_below
 from mainstay.service.address import base_url
 from mainstay.service.declared import read_declaration
-from mainstay.service.inbound.asgi import AsgiShell
-from mainstay.service.inbound.asgi_types import AsgiApp
+from mainstay.service.inbound.asgi.overrun import RequestLane
+from mainstay.service.inbound.asgi.shell import AsgiShell
+from mainstay.service.inbound.asgi.types import AsgiApp
 from mainstay.service.inbound.client import Trust
 from mainstay.service.inbound.health.board import Board
 from mainstay.service.inbound.health.builtin import builtin_checks
 from mainstay.service.inbound.health.check import Check, CheckFunction
 from mainstay.service.inbound.health.probes import FIGURES, Probes
 from mainstay.service.inbound.inbound import Inbound
-from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.parts import Parts
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
 from mainstay.service.inbound.problems.problem import Problems
@@ -30,8 +30,8 @@ from mainstay.service.inbound.stopping.background import Work
 from mainstay.service.inbound.stopping.closers import Close, Stage
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.telling import NOBODY, Telling
-from mainstay.service.inbound.wsgi import WsgiShell
-from mainstay.service.inbound.wsgi_types import WsgiApp
+from mainstay.service.inbound.wsgi.shell import WsgiShell
+from mainstay.service.inbound.wsgi.types import WsgiApp
 from mainstay.service.outbound.dependencies import Dependencies
 from mainstay.service.outbound.dependency import DependencyPolicy
 from mainstay.service.outbound.shells.misuse import is_async

@@ -15,8 +15,8 @@ from tests.contract.frameworks.running import APPS, ROOT
 from tests.telemetry.logs.sinks import silent_writer
 
 from mainstay import Service
-from mainstay.service.inbound.asgi import AsgiShell
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 from mainstay.spec.perimeter import Errors
 
 ASGI_APPS = ("fastapi_app", "starlette_app", "litestar_app", "quart_app", "django_app")

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mainstay.service.inbound.asgi import AsgiShell
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.load import load_system
 

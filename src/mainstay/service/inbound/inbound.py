@@ -9,11 +9,11 @@ from mainstay.core.clock import Clock
 from mainstay.core.events import Event, Listeners
 from mainstay.core.trace import SAMPLE_ALL
 from mainstay.service.inbound.admission.admission import Admission
+from mainstay.service.inbound.asgi.overrun import RequestLane
 from mainstay.service.inbound.client import Trust
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.health.probes import Probes
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
-from mainstay.service.inbound.overrun import RequestLane
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
 from mainstay.service.inbound.problems.conversion import is_unhandled
 from mainstay.service.inbound.problems.failure import FAILED

@@ -24,7 +24,7 @@ from mainstay.core.clock import SystemClock, utc_text
 from mainstay.core.complaint import complain
 from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
-from mainstay.service.inbound.asgi import AsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
 from mainstay.service.inbound.serving.answering import lend_answers
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
@@ -36,7 +36,7 @@ from mainstay.service.inbound.serving.stuck import LoopStuck, Stuck, ThreadsStuc
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
 from mainstay.service.inbound.serving.workers import Workers
 from mainstay.service.inbound.stopping.drain import Drain
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 from mainstay.spec.inbound import Inbound
 
 BACKLOG = 1024

@@ -17,8 +17,8 @@ from django.urls import include, path  # type: ignore[import-untyped]
 from tests.contract.frameworks.apps import kit
 
 from mainstay import Service
-from mainstay.service.inbound.asgi import AsgiShell
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 
 settings.configure(
     SECRET_KEY="not one",

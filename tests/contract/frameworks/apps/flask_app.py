@@ -7,7 +7,7 @@ from tests.contract.frameworks.apps import kit
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from mainstay import Service
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 
 api = Flask(__name__)
 sub = Flask("sub")

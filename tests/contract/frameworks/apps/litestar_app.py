@@ -27,7 +27,7 @@ from starlette.routing import Route
 from tests.contract.frameworks.apps import kit
 
 from mainstay import Service
-from mainstay.service.inbound.asgi import AsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
 
 # Any: Litestar's own types of user, token and state, which nothing here has.
 Asked = Request[Any, Any, Any]

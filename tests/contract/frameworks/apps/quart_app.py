@@ -7,7 +7,7 @@ from quart.utils import run_sync
 from tests.contract.frameworks.apps import kit
 
 from mainstay import Service
-from mainstay.service.inbound.asgi import AsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
 
 api = Quart(__name__)
 api.config["MAX_CONTENT_LENGTH"] = None

@@ -7,7 +7,7 @@ from typing import Any
 from tests.contract.frameworks.apps import kit
 
 from mainstay import Service
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 
 # Any: WSGI's environ is a dictionary of anything, and start_response has a legacy result.
 Environ = dict[str, Any]

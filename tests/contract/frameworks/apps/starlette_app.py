@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tests.contract.frameworks.apps import kit
 
 from mainstay import Service
-from mainstay.service.inbound.asgi import AsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
 
 
 @asynccontextmanager

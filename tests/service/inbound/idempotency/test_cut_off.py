@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.service.inbound.idempotency.drive import Answering, Asgi, Kind, Request, exchange_of
 
+from mainstay.service.inbound.handler_ended import HandlerEnded
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.idempotency.events import AttemptAbandoned
-from mainstay.service.inbound.unanswered import HandlerEnded
 
 Make = Callable[..., Kind]
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.service.inbound.ratelimit.kit import limit
 
-from mainstay.service.inbound.asgi_types import Receive, Scope, Send
+from mainstay.service.inbound.asgi.types import Receive, Scope, Send
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration

@@ -10,7 +10,7 @@ from tests.service.inbound.polling import until
 
 from mainstay.service.inbound.admission.events import OverloadBegan, OverloadEnded
 from mainstay.service.inbound.serving.places import SWITCH_INTERVAL_S, WAITING_MAX, fitted
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 from mainstay.service.service import Service
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.shed import Priorities, Shed

@@ -11,7 +11,7 @@ from tests.service.inbound.polling import until
 
 from mainstay.service.inbound.serving.places import fitted
 from mainstay.service.inbound.serving.stuck import STUCK_S, ThreadsStuck
-from mainstay.service.inbound.watch import ANSWER_KEY
+from mainstay.service.inbound.wsgi.watch import ANSWER_KEY
 from mainstay.service.service import Service
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.shed import Shed

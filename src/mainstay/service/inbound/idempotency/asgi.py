@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mainstay.core.errors import StoreUnavailable
-from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.asgi.types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
+from mainstay.service.inbound.handler_ended import HandlerEnded
 from mainstay.service.inbound.idempotency import refusals
 from mainstay.service.inbound.idempotency.answer import Answer, lasting, replay_headers
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.problems.refusal import Refused
-from mainstay.service.inbound.unanswered import HandlerEnded
 
 ATTEMPT_KEY = "mainstay.idempotency"
 

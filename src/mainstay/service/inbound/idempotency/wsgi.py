@@ -13,7 +13,7 @@ from mainstay.service.inbound.idempotency.asgi import ATTEMPT_KEY
 from mainstay.service.inbound.idempotency.attempt import Attempt, enter_attempt, leave_attempt
 from mainstay.service.inbound.idempotency.idempotency import Idempotency
 from mainstay.service.inbound.problems.refusal import Refused
-from mainstay.service.inbound.wsgi_types import Environ, StartResponse, WsgiApp
+from mainstay.service.inbound.wsgi.types import Environ, StartResponse, WsgiApp
 
 _BLOCK_BYTES = 64 * 1024
 

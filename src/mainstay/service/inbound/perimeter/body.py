@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Protocol
 
-from mainstay.service.inbound.asgi_types import Message, Receive
+from mainstay.service.inbound.asgi.types import Message, Receive
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
 from mainstay.spec.kinds.units import size_text
 

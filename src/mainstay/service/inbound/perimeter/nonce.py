@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 from mainstay.core.errors import MainstayError
 from mainstay.core.scope import current
-from mainstay.service.inbound.asgi_types import Scope
+from mainstay.service.inbound.asgi.types import Scope
 from mainstay.service.inbound.exchange import Exchange
 
 _KEY = "mainstay.csp_nonce"

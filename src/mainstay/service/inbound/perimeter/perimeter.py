@@ -7,7 +7,7 @@ are a few look-ups, and in the usual case no object is made.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from mainstay.service.inbound.asgi_types import Scope
+from mainstay.service.inbound.asgi.types import Scope
 from mainstay.service.inbound.client import Trust
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.perimeter.body import too_large

@@ -11,7 +11,7 @@ from typing import Any
 
 from mainstay.service.inbound.serving.crew import Crew
 from mainstay.service.inbound.serving.workers import Workers
-from mainstay.service.inbound.watch import ANSWER_KEY
+from mainstay.service.inbound.wsgi.watch import ANSWER_KEY
 
 # Any: what Granian passes to its own functions has no types of ours.
 Call = Callable[[Any, dict[str, Any]], Any]

@@ -1,7 +1,7 @@
 """An ASGI app that isn't wrapped: its lifespan is watched and its requests counted, no more."""
 
-from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
-from mainstay.service.inbound.handshake import spare_denial
+from mainstay.service.inbound.asgi.handshake import spare_denial
+from mainstay.service.inbound.asgi.types import AsgiApp, Receive, Scope, Send
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from mainstay.core.events import Event
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.admission.events import OverloadBegan, OverloadEnded
-from mainstay.service.inbound.arriving import ARRIVING_MAX
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.wsgi.arriving import ARRIVING_MAX
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 from mainstay.spec.shed import Shed
 
 WAITING_MAX = 256

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.stopping.drain import Drain
-from mainstay.service.inbound.thread_flight import ThreadFlight
+from mainstay.service.inbound.wsgi.flight import ThreadFlight
 
 STUCK_S = 2.0
 """A loop that has not turned for so long is stuck, and so are threads that are late by it: so long

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mainstay.core.errors import MainstayError
-from mainstay.service.inbound.asgi import AsgiShell
-from mainstay.service.inbound.wsgi import WsgiShell
+from mainstay.service.inbound.asgi.shell import AsgiShell
+from mainstay.service.inbound.wsgi.shell import WsgiShell
 
 _ASGI_PARAMETERS = 3
 _WSGI_PARAMETERS = 2

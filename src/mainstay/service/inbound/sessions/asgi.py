@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable
 
-from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.asgi.messages import NOTHING
+from mainstay.service.inbound.asgi.types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
-from mainstay.service.inbound.messages import NOTHING
 from mainstay.service.inbound.problems.refusal import RawHeaders, Refused
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session

@@ -8,7 +8,7 @@ from mainstay.service.inbound.problems.refusal import Refused
 from mainstay.service.inbound.sessions.refusals import STORE_AWAY
 from mainstay.service.inbound.sessions.session import Session, enter_session, leave_session
 from mainstay.service.inbound.sessions.sessions import Sessions
-from mainstay.service.inbound.wsgi_types import Environ, StartResponse, WsgiApp
+from mainstay.service.inbound.wsgi.types import Environ, StartResponse, WsgiApp
 
 SESSION_KEY = "mainstay.session"
 _FAILED = "5"

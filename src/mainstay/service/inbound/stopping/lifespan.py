@@ -3,7 +3,7 @@
 import asyncio
 
 from mainstay.core.carrying import carry_here
-from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.asgi.types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.stopping.stop import chain_sigterm, leave_alone
 

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 
 from mainstay.core.errors import MainstayError
-from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.asgi.types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.stopping.drain import Drain
 

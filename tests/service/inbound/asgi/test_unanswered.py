@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.service.inbound.test_asgi import scope_of
+from tests.service.inbound.asgi.test_shell import scope_of
 
+from mainstay.service.inbound.handler_ended import HandlerEnded
 from mainstay.service.inbound.telling import Telling
-from mainstay.service.inbound.unanswered import HandlerEnded
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound

@@ -5,19 +5,19 @@ import math
 from collections.abc import Awaitable, Iterable
 
 from mainstay.core.alarm import NOWHERE, Alarm
-from mainstay.service.inbound.asgi_types import Message, Receive, Send
+from mainstay.service.inbound.asgi.messages import CONTENT, NOTHING, described, header_of, lowered
+from mainstay.service.inbound.asgi.overrun import waits_for_thread
+from mainstay.service.inbound.asgi.types import Message, Receive, Send
 from mainstay.service.inbound.exchange import Exchange
+from mainstay.service.inbound.handler_ended import HandlerEnded
 from mainstay.service.inbound.inbound import Inbound
-from mainstay.service.inbound.messages import CONTENT, NOTHING, described, header_of, lowered
-from mainstay.service.inbound.overrun import waits_for_thread
 from mainstay.service.inbound.perimeter.body import BoundedReceive
 from mainstay.service.inbound.perimeter.outfit import CONTENT_TYPE, EVENTS, REQUEST_ID, Outfit
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.encoded import decoded
 from mainstay.service.inbound.problems.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
-from mainstay.service.inbound.readers import READER_S
-from mainstay.service.inbound.unanswered import HandlerEnded
+from mainstay.service.inbound.slow_clients import READER_S
 
 HELD_BYTES_MAX = 65_536
 """So much of an error's body is kept back until it is known what becomes of it."""

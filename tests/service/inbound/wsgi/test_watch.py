@@ -7,7 +7,7 @@ import pytest
 from tests.service.inbound.polling import until
 
 from mainstay.core.clock import SYSTEM_CLOCK
-from mainstay.service.inbound.watch import Watch
+from mainstay.service.inbound.wsgi.watch import Watch
 
 
 class Clock:
@@ -166,9 +166,11 @@ def test_who_tells_holds_up_nobody() -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_who_ends_the_thread_that_tells_keeps_nothing_from_others() -> None:
     watch = Watch(SYSTEM_CLOCK)
+    ended: list[threading.Thread] = []
 
     class Ends(Request):
         def after_cut(self) -> None:
+            ended.append(threading.current_thread())
             super().after_cut()
             raise SystemExit
 
@@ -177,6 +179,9 @@ def test_who_ends_the_thread_that_tells_keeps_nothing_from_others() -> None:
         watch.add(one)
     for one in requests:
         assert one.told.wait(60)
+    for thread in ended:
+        # Else it would be said in the midst of another test.
+        thread.join(60)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -184,14 +189,18 @@ def test_a_watch_whose_thread_was_ended_begins_anew() -> None:
     """Whatever a listener does: the next request has somebody who looks after it."""
     watch = Watch(SYSTEM_CLOCK)
 
+    ended: list[threading.Thread] = []
+
     class Ends(Request):
         def cut(self) -> None:
+            ended.append(threading.current_thread())
             super().cut()
             raise SystemExit
 
     first = Ends(0.0)
     watch.add(first)
     until(lambda: first.cuts == 1 and watch._thread is None)
+    ended[0].join(60)
     second = Request(0.0)
     watch.add(second)
     assert second.answered.wait(60)

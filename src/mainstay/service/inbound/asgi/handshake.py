@@ -1,6 +1,6 @@
 """What a server says it can do with the handshake of a websocket, and can't."""
 
-from mainstay.service.inbound.asgi_types import Scope, Send
+from mainstay.service.inbound.asgi.types import Scope, Send
 
 DENIAL = "websocket.http.response"
 """ASGI's extension for an answer to a handshake that is refused."""

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.service.inbound.polling import until
-from tests.service.inbound.threaded import Server, World
+from tests.service.inbound.wsgi.threaded import Server, World
 
-from mainstay.service.inbound.arriving import FIRST_BYTES, Arriving
+from mainstay.service.inbound.slow_clients import FIRST_BYTES
+from mainstay.service.inbound.wsgi.arriving import Arriving
 from mainstay.spec.inbound import Inbound
 
 SOON = Inbound(deadline_s=0.02)

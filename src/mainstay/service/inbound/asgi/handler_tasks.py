@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from mainstay.service.inbound.unanswered import HandlerEnded
+from mainstay.service.inbound.handler_ended import HandlerEnded
 
 _asking: set["asyncio.Task[Any]"] = set()
 """Tasks that run a framework, of all loops; bounded by the requests in flight. Any: any result."""

@@ -13,33 +13,33 @@ from typing import TYPE_CHECKING, Any
 
 from mainstay.core.trace import enter_trace, leave_trace
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
-from mainstay.service.inbound.header_text import (
-    TextHeaders,
-    pair_of,
-)
+from mainstay.service.inbound.handler_ended import HandlerEnded
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.body import BoundedInput
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.failure import BODY_LATE, FAILED, OVERRAN, refusal_of
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
-from mainstay.service.inbound.thread_body import (
+from mainstay.service.inbound.wsgi.body import (
     JoinedBody,
     StreamedBody,
     close_body,
     expect_parts,
     size_of,
 )
-from mainstay.service.inbound.thread_error import described, gathered, may_be_reworded, reworded
-from mainstay.service.inbound.thread_headers import dressed
-from mainstay.service.inbound.unanswered import HandlerEnded
-from mainstay.service.inbound.watch import ANSWER_KEY, Answer, Watch
-from mainstay.service.inbound.wsgi_types import Environ, StartResponse
+from mainstay.service.inbound.wsgi.error import described, gathered, may_be_reworded, reworded
+from mainstay.service.inbound.wsgi.headers import dressed
+from mainstay.service.inbound.wsgi.text import (
+    TextHeaders,
+    pair_of,
+)
+from mainstay.service.inbound.wsgi.types import Environ, StartResponse
+from mainstay.service.inbound.wsgi.watch import ANSWER_KEY, Answer, Watch
 
 if TYPE_CHECKING:
     from collections import deque
 
     from mainstay.core.scope import Scope
-    from mainstay.service.inbound.readers import Readers
+    from mainstay.service.inbound.wsgi.readers import Readers
 
 _ERRORS_FROM = 400
 

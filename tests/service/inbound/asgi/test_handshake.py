@@ -1,6 +1,6 @@
 from typing import Any
 
-from mainstay.service.inbound.handshake import DENIAL, spare_denial
+from mainstay.service.inbound.asgi.handshake import DENIAL, spare_denial
 
 Protocol = type("Protocol", (), {"send": lambda self, message: None})
 

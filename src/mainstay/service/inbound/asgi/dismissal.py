@@ -10,12 +10,12 @@ import asyncio
 from typing import Any
 
 from mainstay.core.alarm import RANG
-from mainstay.service.inbound.asgi_types import AsgiApp, Message, Receive, Scope, Send
+from mainstay.service.inbound.asgi.handler_tasks import begin_asking, end_asking
+from mainstay.service.inbound.asgi.types import AsgiApp, Message, Receive, Scope, Send
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
-from mainstay.service.inbound.handler_tasks import begin_asking, end_asking
+from mainstay.service.inbound.handler_ended import HandlerEnded
 from mainstay.service.inbound.problems.failure import OVERRAN
 from mainstay.service.inbound.problems.refusal import Refused
-from mainstay.service.inbound.unanswered import HandlerEnded
 
 FRAMEWORKS = frozenset(("quart", "django"))
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import Any
 
-from mainstay.service.inbound.asgi_types import Message, Send
+from mainstay.service.inbound.asgi.types import Message, Send
 from mainstay.service.inbound.problems.problem import VARY
 from mainstay.service.inbound.problems.refusal import RawHeaders
 

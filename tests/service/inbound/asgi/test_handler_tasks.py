@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mainstay.service.inbound.handler_tasks import begin_asking, end_asking
-from mainstay.service.inbound.unanswered import HandlerEnded
+from mainstay.service.inbound.asgi.handler_tasks import begin_asking, end_asking
+from mainstay.service.inbound.handler_ended import HandlerEnded
 
 
 async def leave() -> None:

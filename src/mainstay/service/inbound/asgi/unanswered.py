@@ -7,18 +7,14 @@ its own, say nothing, or end the process with everyone who is being answered.
 
 import asyncio
 
-from mainstay.core.errors import MainstayError
-from mainstay.service.inbound.asgi_types import Receive
+from mainstay.service.inbound.asgi.types import Receive
+from mainstay.service.inbound.handler_ended import HandlerEnded
 
 _LOOK_S = 0.05
 """So long a server may take to say that its client has left; it knows, or it waits for more."""
 
 _MESSAGES_MAX = 64
 """So many parts of a body that nobody has read may stand before that."""
-
-
-class HandlerEnded(MainstayError):
-    """A handler ended by neither an answer nor an error of its work; its cause says by what."""
 
 
 def is_own_cancellation() -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from mainstay.service.inbound.readers import READER_S, Readers
+from mainstay.service.inbound.slow_clients import READER_S
+from mainstay.service.inbound.wsgi.readers import Readers
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound

@@ -1,10 +1,10 @@
 """What an answer over WSGI wears: its headers with those that parts add, in text."""
 
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.header_text import LOWER, TITLES, TextHeaders, as_text, lower, title
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.outfit import CONTENT_TYPE, REQUEST_ID
 from mainstay.service.inbound.perimeter.perimeter import Perimeter
+from mainstay.service.inbound.wsgi.text import LOWER, TITLES, TextHeaders, as_text, lower, title
 
 _CLOSE = ("Connection", "close")
 

@@ -2,10 +2,10 @@
 
 from mainstay.core.scope import current
 from mainstay.core.trace import new_span_id, request_id_of
-from mainstay.service.inbound.asgi_types import Scope, Send
+from mainstay.service.inbound.asgi.flight import Flight
+from mainstay.service.inbound.asgi.types import Scope, Send
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, headers_in
-from mainstay.service.inbound.flight import Flight
 from mainstay.service.inbound.inbound import Inbound
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from mainstay.core.scope import back, current, enter, new_scope
 from mainstay.core.trace import enter_trace, leave_trace, new_span_id, request_id_of
-from mainstay.service.inbound.arriving import Arriving
 from mainstay.service.inbound.deadline import allowed_s
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, Exchange
 from mainstay.service.inbound.health.document import HEALTH_HEADERS
@@ -17,11 +16,12 @@ from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.perimeter.nonce import begin
 from mainstay.service.inbound.problems.failure import NO_TIME
 from mainstay.service.inbound.problems.refusal import Refused
-from mainstay.service.inbound.readers import Readers
 from mainstay.service.inbound.sessions.wsgi import WsgiSessions
-from mainstay.service.inbound.thread_flight import ThreadFlight
-from mainstay.service.inbound.watch import Watch
-from mainstay.service.inbound.wsgi_types import Environ, StartResponse, WsgiApp
+from mainstay.service.inbound.wsgi.arriving import Arriving
+from mainstay.service.inbound.wsgi.flight import ThreadFlight
+from mainstay.service.inbound.wsgi.readers import Readers
+from mainstay.service.inbound.wsgi.types import Environ, StartResponse, WsgiApp
+from mainstay.service.inbound.wsgi.watch import Watch
 
 _CGI_NAMES: dict[bytes, str] = {
     b"content-type": "CONTENT_TYPE",

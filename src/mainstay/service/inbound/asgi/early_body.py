@@ -6,9 +6,9 @@ then told again to the app. What is longer is read by the app, in its place, unt
 most. The twin for WSGI is ``arriving.py``.
 """
 
-from mainstay.service.inbound.arriving import FIRST_BYTES
-from mainstay.service.inbound.asgi_types import Message, Receive
-from mainstay.service.inbound.flight import Flight
+from mainstay.service.inbound.asgi.flight import Flight
+from mainstay.service.inbound.asgi.types import Message, Receive
+from mainstay.service.inbound.slow_clients import FIRST_BYTES
 
 KEPT_BYTES_MAX = 64 * 2**20
 """Of the beginnings of all bodies that are not whole: as for WSGI. What comes when so much is kept

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from mainstay.service.inbound.exchange import Exchange
-from mainstay.service.inbound.header_text import TextHeaders, pair_of
 from mainstay.service.inbound.inbound import Inbound
 from mainstay.service.inbound.problems.encoded import decoded
 from mainstay.service.inbound.problems.failure import FAILED
 from mainstay.service.inbound.problems.problem import VARY
-from mainstay.service.inbound.thread_body import JoinedBody, close_body
+from mainstay.service.inbound.wsgi.body import JoinedBody, close_body
+from mainstay.service.inbound.wsgi.text import TextHeaders, pair_of
 
 HELD_BYTES_MAX = 65_536
 """So much of an error's body is read to make a problem document of it."""

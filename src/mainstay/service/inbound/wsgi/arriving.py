@@ -15,14 +15,12 @@ from mainstay.service.inbound.admission.refusals import overloaded
 from mainstay.service.inbound.perimeter.body import Readable, too_large
 from mainstay.service.inbound.problems.failure import BODY_CUT, BODY_LATE
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
+from mainstay.service.inbound.slow_clients import FIRST_BYTES
 
 if TYPE_CHECKING:
     from mainstay.service.inbound.inbound import Inbound
-    from mainstay.service.inbound.thread_flight import ThreadFlight
-    from mainstay.service.inbound.watch import Watch
-
-FIRST_BYTES = 65_536
-"""So much of a body is waited for outside of admission."""
+    from mainstay.service.inbound.wsgi.flight import ThreadFlight
+    from mainstay.service.inbound.wsgi.watch import Watch
 
 ARRIVING_MAX = 240
 """Requests with bodies at once: 15 MB for those, and as much for their threads. One that was

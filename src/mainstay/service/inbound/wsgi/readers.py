@@ -8,9 +8,7 @@ looks at all of them.
 
 from typing import Protocol
 
-READER_S = 0.1
-"""So long a part may be with the server; then its request's place is anybody's. Who reads takes
-each within a round trip or a few."""
+from mainstay.service.inbound.slow_clients import READER_S
 
 
 class Stream(Protocol):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mainstay.core.alarm import RANG, Alarm
-from mainstay.service.inbound import dismissal
-from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
+from mainstay.service.inbound.asgi import dismissal
+from mainstay.service.inbound.asgi.dismissal import Dismissing, ends_by_disconnect
 from mainstay.service.inbound.exchange import EXCHANGE_KEY
 from mainstay.service.inbound.problems.refusal import Refused
 

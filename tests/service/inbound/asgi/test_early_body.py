@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.service.inbound.admission import AdmissionStats
-from mainstay.service.inbound.arriving import FIRST_BYTES
-from mainstay.service.inbound.early_body import Arrivals, EarlyBody
-from mainstay.service.inbound.flight import Flight
-from mainstay.service.inbound.readers import READER_S
+from mainstay.service.inbound.asgi.early_body import Arrivals, EarlyBody
+from mainstay.service.inbound.asgi.flight import Flight
+from mainstay.service.inbound.slow_clients import FIRST_BYTES, READER_S
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound

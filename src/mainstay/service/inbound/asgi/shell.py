@@ -11,25 +11,25 @@ from typing import Any
 
 from mainstay.core.scope import back, enter
 from mainstay.core.trace import enter_trace, entered_trace, leave_trace
-from mainstay.service.inbound.asgi_types import AsgiApp, Receive, Scope, Send
-from mainstay.service.inbound.boarding import board
-from mainstay.service.inbound.dismissal import Dismissing, ends_by_disconnect
-from mainstay.service.inbound.early_body import Arrivals, EarlyBody
+from mainstay.service.inbound.asgi.boarding import board
+from mainstay.service.inbound.asgi.dismissal import Dismissing, ends_by_disconnect
+from mainstay.service.inbound.asgi.early_body import Arrivals, EarlyBody
+from mainstay.service.inbound.asgi.flight import Flight
+from mainstay.service.inbound.asgi.handshake import DENIAL, spare_denial
+from mainstay.service.inbound.asgi.messages import send_whole, without_body
+from mainstay.service.inbound.asgi.types import AsgiApp, Receive, Scope, Send
+from mainstay.service.inbound.asgi.unanswered import expect_left, is_own_cancellation
 from mainstay.service.inbound.exchange import EXCHANGE_KEY, lookup
-from mainstay.service.inbound.flight import Flight
-from mainstay.service.inbound.handshake import DENIAL, spare_denial
 from mainstay.service.inbound.health.document import HEALTH_HEADERS
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, FIGURES, WRONG_METHOD, Probe
 from mainstay.service.inbound.idempotency.asgi import AsgiKeyed
 from mainstay.service.inbound.inbound import Inbound
-from mainstay.service.inbound.messages import send_whole, without_body
 from mainstay.service.inbound.perimeter.preflight import Preflight
 from mainstay.service.inbound.problems.failure import NO_TIME
 from mainstay.service.inbound.problems.refusal import Refusal, Refused
 from mainstay.service.inbound.sessions.asgi import AsgiSessions
 from mainstay.service.inbound.stopping.lifespan import Lifespan
 from mainstay.service.inbound.stopping.websockets import serve_websocket
-from mainstay.service.inbound.unanswered import expect_left, is_own_cancellation
 
 _TRY_AGAIN_LATER = 1013
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tests.service.inbound.polling import until
-from tests.service.inbound.threaded import Server, World
+from tests.service.inbound.wsgi.threaded import Server, World
 
 from mainstay.core.clock import SYSTEM_CLOCK, SystemClock
 from mainstay.core.deadline import remaining_s

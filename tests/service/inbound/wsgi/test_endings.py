@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from tests.service.inbound.polling import until
-from tests.service.inbound.threaded import Server, World
+from tests.service.inbound.wsgi.threaded import Server, World
 
 from mainstay.core.errors import MainstayError
 from mainstay.core.events import Event
+from mainstay.service.inbound.handler_ended import HandlerEnded
 from mainstay.service.inbound.inbound import RequestRefused
-from mainstay.service.inbound.unanswered import HandlerEnded
 from mainstay.spec.inbound import Inbound
 from mainstay.spec.perimeter import Errors
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mainstay.core.clock import SYSTEM_CLOCK, Clock
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.telling import Telling
-from mainstay.service.inbound.watch import ANSWER_KEY
+from mainstay.service.inbound.wsgi.watch import ANSWER_KEY
 from mainstay.service.service import Service
 from mainstay.spec.declaration import Declaration
 from mainstay.spec.inbound import Inbound

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mainstay.core.clock import Clock
-from mainstay.service.inbound.afterwards import Afterwards
-from mainstay.service.inbound.header_text import TextHeaders
+from mainstay.service.inbound.wsgi.afterwards import Afterwards
+from mainstay.service.inbound.wsgi.text import TextHeaders
 
 ANSWER_KEY = "mainstay.answer"
 """Where the environ has the server's way to answer from any thread; what comes later is dropped."""
