@@ -22,6 +22,9 @@ LONG_S = 60.0
 """What a busy machine may need; nothing waits so long where all is well."""
 
 NOBODY = 65534
+_PROC = Path("/proc")
+_STOPPED = "tTXZ"
+"""States of threads: stopped, traced, dead, and waiting for their parent."""
 
 
 class PartNotFound(Exception):
@@ -85,9 +88,12 @@ class Server(ABC):
 
     def pause(self) -> None:
         """Let it hang: connections stay, and nothing answers."""
-        for one in self._family():
+        family = self._family()
+        for one in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 one.suspend()
+        # A thread that is running goes on until the system has told it.
+        until(lambda: all(map(_is_stopped, family)))
 
     def resume(self) -> None:
         for one in self._family():
@@ -214,3 +220,14 @@ class Grpc(Server):
     @property
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+
+def _is_stopped(process: psutil.Process) -> bool:
+    """Return whether no thread of a process runs any more; an ended one has none."""
+    try:
+        if not _PROC.exists():
+            return bool(process.status() == psutil.STATUS_STOPPED)
+        stats = [one.read_text() for one in (_PROC / str(process.pid) / "task").glob("*/stat")]
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return True
+    return all(one.rpartition(") ")[2][0] in _STOPPED for one in stats)

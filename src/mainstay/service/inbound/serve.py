@@ -26,6 +26,7 @@ from mainstay.core.errors import MainstayError, PartMissing
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.asgi.shell import AsgiShell
 from mainstay.service.inbound.serving.answering import lend_answers
+from mainstay.service.inbound.serving.crew import Crew
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, WORKERS_MORE, fitted
@@ -255,7 +256,14 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     threads = options.threads
     if isinstance(app, WsgiShell):
         app, threads = fitted(app, options.threads), SERVER_THREADS_MAX
-        lend_answers(mt, Workers(options.threads, options.threads + WORKERS_MORE))
+        crew = Crew()
+        workers = Workers(
+            options.threads,
+            options.threads + WORKERS_MORE,
+            late=crew.all_hands,
+            calm=crew.at_ease,
+        )
+        lend_answers(mt, workers, crew, app.inbound.probes.routes)
     server = ThreadedServer(
         "app",
         interface=Interfaces.WSGI,

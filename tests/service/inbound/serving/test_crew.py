@@ -120,3 +120,19 @@ def test_nobody_rests_for_ever(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> N
     other.join(GENEROUS_S)
     assert not other.is_alive()
     assert crew.resting == 0
+
+
+def test_while_requests_are_late_nobody_rests(crew: Crew, members: list[Member]) -> None:
+    first, second, third, _ = members
+    first.hand_on()
+    until(lambda: first.done == 1)
+    second.hand_on()
+    until(lambda: crew.resting == 1)
+    crew.all_hands()
+    until(lambda: second.done == 1)
+    third.hand_on()
+    until(lambda: third.done == 1)
+    assert crew.resting == 0
+    crew.at_ease()
+    third.hand_on()
+    until(lambda: crew.resting == 1)

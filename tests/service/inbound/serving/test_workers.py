@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from tests.service.inbound.polling import until
 
-from mainstay.service.inbound.serving.workers import AT_ONCE_MAX, SPARE_MAX, Workers
+from mainstay.service.inbound.serving.workers import AT_ONCE_MAX, HELPING_MAX, SPARE_MAX, Workers
 
 GENEROUS_S = 60.0
 
@@ -171,3 +172,54 @@ def test_many_threads_put_and_nothing_is_lost_or_done_twice() -> None:
         one.join(GENEROUS_S)
     until(lambda: len(done) == 8000)
     assert sorted(done) == list(range(8000))
+
+
+def test_while_jobs_are_late_who_brings_one_does_it(work: Work) -> None:
+    turns, told = Turns(), list[str]()
+    late, calm = partial(told.append, "late"), partial(told.append, "calm")
+    workers = Workers(1, 2, wait=turns, late=late, calm=calm)
+    done: list[int] = []
+    workers.help(lambda: done.append(threading.get_ident()))
+    until(lambda: len(done) == 1)
+    assert done[0] != threading.get_ident(), "nothing was late"
+    for _ in range(3):
+        workers.put(work.job())
+    until(lambda: turns.waited == 1)
+    turns.open.release()
+    until(lambda: workers.is_late)
+    assert told == ["late"]
+    workers.help(lambda: done.append(threading.get_ident()))
+    assert done[1] == threading.get_ident()
+    # Others wait still, so the next one is late too.
+    assert workers.is_late
+    work.gate.set()
+    until(lambda: len(work.done) == 3)
+    workers.help(lambda: done.append(threading.get_ident()))
+    assert done[2] == threading.get_ident()
+    assert told == ["late", "calm"]
+    turns.open.release(10)
+
+
+def test_no_more_help_than_may() -> None:
+    workers = Workers(1, 4, wait=lambda _: None)
+    gate, helping, done = threading.Event(), threading.Semaphore(0), list[bool]()
+
+    def waits() -> None:
+        helping.release()
+        assert gate.wait(GENEROUS_S)
+
+    # It is late as soon as one has looked, and then two threads have jobs of it.
+    for _ in range(3):
+        workers.put(waits)
+    until(lambda: workers.is_late)
+    threads = [threading.Thread(target=workers.help, args=(waits,)) for _ in range(HELPING_MAX)]
+    for one in threads:
+        one.start()
+    for _ in range(HELPING_MAX + 3):
+        assert helping.acquire(timeout=GENEROUS_S)
+    workers.help(lambda: done.append(True))
+    until(lambda: bool(done))
+    gate.set()
+    for one in threads:
+        one.join(GENEROUS_S)
+    until(lambda: not workers.is_late)

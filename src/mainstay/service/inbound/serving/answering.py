@@ -5,7 +5,7 @@ that come after it. Its wrapper around WSGI apps keeps that object to itself, an
 thread that Granian called.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,37 +17,48 @@ from mainstay.service.inbound.wsgi.watch import ANSWER_KEY
 Call = Callable[[Any, dict[str, Any]], Any]
 
 
-def lend_answers(server: Any, workers: Workers) -> None:
+def lend_answers(server: Any, workers: Workers, crew: Crew, probes: Container[str]) -> None:
     """Have Granian put the way to answer into the environ of every request of this process.
 
     A request without a body goes to a thread of ours. One with a body stays in Granian's, since
-    Granian ends the body when that thread returns.
+    Granian ends the body when that thread returns; so does a probe, which waits for nobody, and
+    others while requests are late.
 
     Args:
         server: The module ``granian.server.mt``. There is no door for this, and a process that
             serves has no other server.
         workers: Where requests go.
+        crew: Granian's threads.
+        probes: Paths of probes.
     """
-    server._wsgi_call_wrap = _lending(server._wsgi_call_wrap, workers, Crew())  # noqa: SLF001  As said.
+    wrap = server._wsgi_call_wrap  # noqa: SLF001  As said.
+    server._wsgi_call_wrap = _lending(wrap, workers, crew, probes)  # noqa: SLF001  As said.
 
 
-def _lending(wrap: Callable[..., Call], workers: Workers, crew: Crew) -> Any:
+def _lending(
+    wrap: Callable[..., Call], workers: Workers, crew: Crew, probes: Container[str]
+) -> Any:
     put, handed_on = workers.put, crew.handed_on
 
     def wrapped(*arguments: Any) -> Call:
         call = wrap(*arguments)
 
-        def lent(protocol: Any, scope: dict[str, Any]) -> Any:
+        def lent(protocol: Any, scope: dict[str, Any]) -> None:
             scope[ANSWER_KEY] = protocol.response_bytes
-            if _may_have_body(scope):
-                crew.stay()
-                try:
-                    return call(protocol, scope)
-                finally:
-                    crew.come_back()
-            put(partial(_answer, call, protocol, scope))
-            handed_on()
-            return None
+            job = partial(_answer, call, protocol, scope)
+            if _may_have_body(scope) or scope["PATH_INFO"] in probes:
+                do = job
+            elif workers.is_late:
+                do = partial(workers.help, job)
+            else:
+                put(job)
+                handed_on()
+                return
+            crew.stay()
+            try:
+                do()
+            finally:
+                crew.come_back()
 
         return lent
 

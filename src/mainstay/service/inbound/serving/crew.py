@@ -3,7 +3,9 @@
 A server makes a thread whenever none is idle at that moment. Where all of them wait for the
 interpreter's lock, that is often, and from then on each request wakes another one, whose caches are
 cold. So a thread that has handed its request on rests within the call, where the server takes it
-for busy, until another one has to stay with a request of its own.
+for busy, until another one has to stay with a request of its own. Not where requests are late:
+there the one that takes them would wait for the interpreter among all that work, and each of those
+that take them has its turn.
 """
 
 import threading
@@ -19,7 +21,7 @@ REST_S = 20.0
 class Crew:
     """Knows the threads of one server. Shared by all of them."""
 
-    __slots__ = ("_away", "_count", "_lock", "_own", "_resting")
+    __slots__ = ("_away", "_count", "_is_late", "_lock", "_own", "_resting")
 
     def __init__(self) -> None:
         # One that may be entered again: a thread's end may come in the middle of anything.
@@ -27,6 +29,7 @@ class Crew:
         self._own = threading.local()
         self._count = 0
         self._away = 0
+        self._is_late = False
         self._resting: list[threading.Lock] = []
 
     @property
@@ -39,18 +42,30 @@ class Crew:
         own: Any = self._own
         if not hasattr(own, "member"):
             own.member = _Member(self)
-        if self._at_large() <= AT_LARGE:
+        if self._at_large() <= AT_LARGE or self._is_late:
             return
         call = threading.Lock()
         call.acquire()
         with self._lock:
-            if self._at_large() <= AT_LARGE:
+            if self._at_large() <= AT_LARGE or self._is_late:
                 return
             self._resting.append(call)
         if not call.acquire(timeout=REST_S):
             with self._lock:
                 if call in self._resting:
                     self._resting.remove(call)
+
+    def all_hands(self) -> None:
+        """Have all of them take requests: these are late."""
+        with self._lock:
+            self._is_late = True
+            resting, self._resting = self._resting, []
+            for call in resting:
+                call.release()
+
+    def at_ease(self) -> None:
+        """Have few of them take requests again."""
+        self._is_late = False
 
     def stay(self) -> None:
         """Say that the calling thread stays with a request, and have another one in its place."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from mainstay.core.events import Event
 from mainstay.service.inbound.admission.admission import Admission
 from mainstay.service.inbound.admission.events import OverloadBegan, OverloadEnded
+from mainstay.service.inbound.serving.workers import HELPING_MAX
 from mainstay.service.inbound.wsgi.arriving import ARRIVING_MAX
 from mainstay.service.inbound.wsgi.shell import WsgiShell
 from mainstay.spec.shed import Shed
@@ -23,9 +24,9 @@ WORKERS_MORE = 2048
 """Threads beyond those that the app works in, which are made when requests wait: for those that
 wait for a place, for answers whose clients read slowly, and for probes."""
 
-SERVER_THREADS_MAX = ARRIVING_MAX + 16
-"""Of the server itself, which makes them when they are needed: those that have to do with a body,
-and so always one that takes requests."""
+SERVER_THREADS_MAX = ARRIVING_MAX + HELPING_MAX + 16
+"""Of the server itself, which makes them when they are needed: those that have to do with a body
+or help, and so always one that takes requests."""
 
 SWITCH_INTERVAL_S = 0.001
 """How long a thread may hold the interpreter while others wait for it, under overload. Python's own

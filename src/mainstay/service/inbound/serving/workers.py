@@ -23,6 +23,9 @@ PATIENCE_S = 0.005
 AT_ONCE_MAX = 64
 """Threads that are made after one look."""
 
+HELPING_MAX = 128
+"""Threads that bring jobs and do one themselves at once."""
+
 SPARE_MAX = 8
 """Idle threads that are kept beyond those."""
 
@@ -33,15 +36,28 @@ class Workers:
     Args:
         places: Threads that are made at once when they are needed, and stay.
         size_max: Threads at most; jobs beyond wait in the order in which they came.
+        late: Called when jobs begin to be late.
+        calm: Called when none is any more.
         wait: Waits between two looks at what waits.
+
+    Attributes:
+        is_late: Whether jobs have waited for longer than PATIENCE_S, and since then there were
+            always some on their way: who brings one had better do it.
     """
 
     __slots__ = (
-        "_bell", "_count", "_idle", "_jobs", "_lock", "_looks", "_max", "_places", "_put", "_wait",
+        "_bell", "_calm", "_count", "_helping", "_idle", "_jobs", "_late", "_lock", "_looks",
+        "_max", "_places", "_put", "_wait", "is_late",
     )  # fmt: skip
 
     def __init__(
-        self, places: int, size_max: int, *, wait: Callable[[float], object] = pause
+        self,
+        places: int,
+        size_max: int,
+        *,
+        late: Callable[[], object] = bool,
+        calm: Callable[[], object] = bool,
+        wait: Callable[[float], object] = pause,
     ) -> None:
         self._places = places
         self._max = max(places, size_max)
@@ -51,6 +67,10 @@ class Workers:
         self._idle: deque[None] = deque()
         self._lock = threading.Lock()
         self._count = 0
+        self._helping = 0
+        self._late = late
+        self._calm = calm
+        self.is_late = False
         self._put = 0
         self._bell = threading.Event()
         self._looks = False
@@ -74,6 +94,25 @@ class Workers:
         if not self._bell.is_set():
             self._bell.set()
 
+    def help(self, job: Job) -> None:
+        """Do a job that has come while others are late, in this thread; or have it run."""
+        with self._lock:
+            helps = self.is_late and self._helping < HELPING_MAX
+            self._helping += helps
+        if not helps:
+            self.put(job)
+            return
+        try:
+            job()
+        finally:
+            with self._lock:
+                self._helping -= 1
+                ends = not self._helping and self._jobs.empty()
+                if ends:
+                    self.is_late = False
+            if ends:
+                self._calm()
+
     def look(self) -> bool:
         """Make threads for jobs that have waited since before; return whether any job waits.
 
@@ -86,6 +125,9 @@ class Workers:
         late = here - (self._put - self._jobs.qsize())
         if late > 0:
             self._start(min(late, AT_ONCE_MAX))
+            if not self.is_late:
+                self.is_late = True
+                self._late()
         return not self._jobs.empty()
 
     def _begin_to_look(self) -> None:
