@@ -178,6 +178,54 @@ async def test_an_app_that_only_sends_is_told_by_its_send() -> None:
 
 
 @virtual_time
+async def test_an_app_that_ends_while_its_client_is_told_takes_nothing_back() -> None:
+    """The close frame takes its time; meanwhile the app finds that its socket is closed."""
+
+    class Slow(Server):
+        async def send(self, message: Any) -> None:
+            if message["type"] == "websocket.close":
+                await asyncio.sleep(0.5)
+            await super().send(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await accept(receive, send)
+        while True:
+            await send({"type": "websocket.send", "text": "tick"})
+            await asyncio.sleep(0.3)
+
+    server = Slow()
+    task = server.serve(app)
+    await asyncio.sleep(1)
+    server.drain.dismiss()
+    await task
+    assert server.close == (6.5, 1012)
+
+
+@virtual_time
+async def test_a_close_frame_that_never_gets_through_holds_up_nobody_for_long() -> None:
+    class Stuck(Server):
+        async def send(self, message: Any) -> None:
+            if message["type"] == "websocket.close":
+                await asyncio.sleep(3600)
+            await super().send(message)
+
+    server = Stuck()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await accept(receive, send)
+        while True:
+            await send({"type": "websocket.send", "text": "tick"})
+            await asyncio.sleep(0.3)
+
+    task = server.serve(app)
+    await asyncio.sleep(1)
+    server.drain.dismiss()
+    await task
+    assert 1000 + 6 < server.clock.monotonic_s() < 1000 + 9
+    assert server.sent[-1][1]["type"] == "websocket.send"
+
+
+@virtual_time
 async def test_an_app_that_does_neither_is_cancelled() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await accept(receive, send)

@@ -83,8 +83,9 @@ class Socket:
         noticed: Whether it was asked to end.
     """
 
-    __slots__ = ("_closed", "_connected", "_cut", "_exchange", "_grace_s", "_leaving", "_loop",
-                 "_reader", "_receive", "_send", "_task", "_waking", "noticed")  # fmt: skip
+    __slots__ = ("_closed", "_connected", "_cut", "_exchange", "_farewell", "_grace_s", "_leaving",
+                 "_loop", "_reader", "_receive", "_send", "_task", "_waking",
+                 "noticed")  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send, exchange: Exchange, bound_s: float) -> None:
         self._receive = receive
@@ -96,6 +97,8 @@ class Socket:
         # Who waits for the client's next message: the app may do so in a task of its own.
         self._reader: asyncio.Task[object] | None = None
         self._leaving: asyncio.Task[None] | None = None
+        # Sends the close frame. A task of its own: who waits for it may be cancelled meanwhile.
+        self._farewell: asyncio.Task[None] | None = None
         self._connected = False
         self._closed = False
         self._waking = False
@@ -172,7 +175,11 @@ class Socket:
         if self._leaving is None:
             return
         self._leaving.cancel()
-        await self._close()
+        farewell = self._close()
+        if farewell is not None:
+            # An app that sends hears that it is closed before the client does; when it then ends,
+            # the server would close by itself, and say nothing.
+            await asyncio.wait([farewell], timeout=CANCEL_AFTER_S)
 
     def took_back_its_cut(self) -> bool:
         """Return whether the app was cancelled by its socket alone, and take that back."""
@@ -180,17 +187,23 @@ class Socket:
 
     async def _leave(self) -> None:
         await asyncio.sleep(self._grace_s)
-        await self._close()
+        farewell = self._close()
+        if farewell is not None:
+            await asyncio.wait([farewell])
         await asyncio.sleep(CANCEL_AFTER_S)
         if self._task is not None:
             self._cut = True
             self._task.cancel()
 
-    async def _close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._exchange.status = self._exchange.status or 403
+    def _close(self) -> asyncio.Task[None] | None:
+        """Close it, unless it is closed; return what sends the close frame, if anything does."""
+        if not self._closed:
+            self._closed = True
+            self._exchange.status = self._exchange.status or 403
+            self._farewell = self._loop.create_task(self._say_farewell())
+        return self._farewell
+
+    async def _say_farewell(self) -> None:
         # A client that left in this very moment is what was wanted.
         with contextlib.suppress(OSError):
             await self._send({"type": "websocket.close", "code": SERVICE_RESTART, "reason": REASON})
