@@ -29,7 +29,7 @@ from mainstay.service.inbound.serving.answering import lend_answers
 from mainstay.service.inbound.serving.crew import Crew
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
-from mainstay.service.inbound.serving.places import SERVER_THREADS_MAX, WORKERS_MORE, fitted
+from mainstay.service.inbound.serving.places import SERVER_THREADS_MORE, WORKERS_MORE, fitted
 from mainstay.service.inbound.serving.probe_door import ProbeDoor, listen
 from mainstay.service.inbound.serving.reloading import Reloader
 from mainstay.service.inbound.serving.signals import take_signals, take_signals_in_a_thread
@@ -255,7 +255,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
 
     threads = options.threads
     if isinstance(app, WsgiShell):
-        app, threads = fitted(app, options.threads), SERVER_THREADS_MAX
+        app, threads = fitted(app, options.threads), options.threads + SERVER_THREADS_MORE
         crew = Crew()
         workers = Workers(
             options.threads,

@@ -33,9 +33,9 @@ ATTEMPTS_MAX = 4
 """Of one batch; then it is dropped, and the next one is tried."""
 
 _FEW_ATTRIBUTES = 24
-_SHORT_CHARS = 512
+_SHORT_CHARS = 2048
 _PLAIN = frozenset((int, float, bool))
-"""A span with more attributes, with longer ones or with lists among them, is written out in the
+"""A span with more attributes, with more text or with lists among them, is written out in the
 thread: it takes up to some milliseconds. So is one with a message, with moments or links."""
 
 FLUSH_S = 5.0
@@ -275,10 +275,11 @@ def _is_long(span: Span) -> bool:
     attributes = span.attributes
     if span.moments or span.links or span.message or len(attributes) > _FEW_ATTRIBUTES:
         return True
-    for value in attributes.values():
+    chars = len(span.name)
+    # A copy, made in one step: user code may set an attribute of a span that ends elsewhere.
+    for value in list(attributes.values()):
         if type(value) is str:
-            if len(value) > _SHORT_CHARS:
-                return True
+            chars += len(value)
         elif type(value) not in _PLAIN:
             return True
-    return False
+    return chars > _SHORT_CHARS

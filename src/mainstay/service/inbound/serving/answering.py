@@ -66,13 +66,17 @@ def _lending(
 
 
 def _may_have_body(scope: Mapping[str, Any]) -> bool:
-    """Return whether there is anything to read. Any: an environ holds anything."""
-    return (
-        scope.get("CONTENT_LENGTH", "0") != "0"
-        or "HTTP_TRANSFER_ENCODING" in scope
-        # Later versions need neither header for a body.
-        or scope["SERVER_PROTOCOL"] not in {"HTTP/1.1", "HTTP/1", "HTTP/1.0"}
-    )
+    """Return whether the shell waits for anything to read, for which it has a bound.
+
+    Any: an environ holds anything.
+    """
+    if "HTTP_TRANSFER_ENCODING" in scope:
+        return True
+    length: str = scope.get("CONTENT_LENGTH", "")
+    if length:
+        return bool(length.strip("0"))
+    # Later versions need neither header for a body; that of a GET is nobody's.
+    return bool(scope["REQUEST_METHOD"] != "GET" and scope["SERVER_PROTOCOL"] > "HTTP/1.1")
 
 
 def _answer(call: Call, protocol: Any, scope: dict[str, Any]) -> None:

@@ -24,9 +24,9 @@ WORKERS_MORE = 2048
 """Threads beyond those that the app works in, which are made when requests wait: for those that
 wait for a place, for answers whose clients read slowly, and for probes."""
 
-SERVER_THREADS_MAX = ARRIVING_MAX + HELPING_MAX + 16
-"""Of the server itself, which makes them when they are needed: those that have to do with a body
-or help, and so always one that takes requests."""
+SERVER_THREADS_MORE = ARRIVING_MAX + HELPING_MAX + 16
+"""Threads of the server itself beyond those: for requests with bodies that wait and for those that
+help, and so always one that takes requests. Of all of them it makes one by one."""
 
 SWITCH_INTERVAL_S = 0.001
 """How long a thread may hold the interpreter while others wait for it, under overload. Python's own
@@ -40,6 +40,7 @@ _PATIENT_S = 86_400.0
 
 def fitted(app: WsgiShell, threads: int) -> WsgiShell:
     """Return a shell whose app is called in so many threads at once, and no more."""
+    app.allow(bodies=threads + ARRIVING_MAX)
     inbound = app.inbound
     if inbound.admission is not None:
         inbound.admission.fit(places=threads, waiting=WAITING_MAX)
@@ -49,7 +50,9 @@ def fitted(app: WsgiShell, threads: int) -> WsgiShell:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     turns = Shed(mode="fixed", limit=threads, queue=WAITING_MAX, wait_s=_PATIENT_S)
     admission = Admission(turns, clock=inbound.clock, events=inbound.events, rng=inbound.rng)
-    return WsgiShell(app.wrapped, replace(inbound, admission=admission))
+    shell = WsgiShell(app.wrapped, replace(inbound, admission=admission))
+    shell.allow(bodies=threads + ARRIVING_MAX)
+    return shell
 
 
 class Switching:

@@ -8,6 +8,7 @@ waited: then all others wait, too, for a place, for a client or for a store.
 
 import contextlib
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -84,8 +85,11 @@ class Workers:
         # One that two threads count as one makes a job look younger, until the next look.
         self._put += 1
         self._jobs.put(job)
-        if self._jobs.qsize() <= len(self._idle):
-            return
+        if self._jobs.qsize() > len(self._idle):
+            self._call_more()
+
+    def _call_more(self) -> None:
+        """Have somebody take a job for which nobody is idle."""
         if self._count < self._places:
             self._start(1)
             return
@@ -141,13 +145,16 @@ class Workers:
                 self._looks = True
 
     def _run(self) -> None:
-        while True:
-            self._bell.wait()
-            while self.look():
-                pass
-            self._bell.clear()
-            # One that came in that very moment may have rung before.
-            self.look()
+        try:
+            while True:
+                self._bell.wait()
+                self._bell.clear()
+                # Cleared first: one that comes from here on rings again.
+                while self.look():
+                    pass
+        finally:
+            # Whatever ended it (no memory is left), the next request begins anew.
+            self._looks = False
 
     def _start(self, count: int) -> None:
         """Make so many threads more, or as many as there may be."""
@@ -171,10 +178,16 @@ class Workers:
             idle.append(None)
             job = jobs.get()
             idle.pop()
+            if jobs.qsize() > len(idle):
+                # One that came between the two lines took this thread for idle.
+                self._call_more()
             try:
                 job()
             except BaseException as error:  # noqa: BLE001  One request takes no thread of others.
-                complain(f"mainstay: a thread of the server heard a {type(error).__name__}\n")
+                # Where, and of which kind: its text may be a secret.
+                where = "".join(traceback.format_tb(error.__traceback__))
+                kind = type(error).__name__
+                complain(f"mainstay: a thread of the server heard a {kind}\n{where}")
             # It holds the whole request, and the next one may be long in coming.
             del job
 

@@ -210,7 +210,8 @@ class ThreadFlight(Exchange):
             self.size = size_of(body)
             self.begin()
             self.end(None)
-            return body
+            # As one: parts of a tuple a server may hand out one by one, to a client that is slow.
+            return body if type(body) is list else list(body)
         expect_parts(body)
         file_wrapper = self.scope.get("wsgi.file_wrapper")
         if isinstance(file_wrapper, type) and isinstance(body, file_wrapper):

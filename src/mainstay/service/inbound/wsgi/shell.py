@@ -56,6 +56,10 @@ class WsgiShell:
         # WSGI has no lifespan: an app that could be made has started.
         inbound.drain.started = True
 
+    def allow(self, *, bodies: int) -> None:
+        """Say how many requests with bodies there may be at once. Before the first request."""
+        self._arriving = Arriving(self.inbound, self._watch, arriving_max=bodies)
+
     def __getattr__(self, name: str) -> Any:
         # Any: it is the wrapped app's attribute. Reached only for names that the shell lacks.
         if name == "wrapped":
