@@ -15,8 +15,8 @@ help:  ## Show what can be made.
 demo: $(VENV)/.demo  ## Run the shop behind Envoy, kill a replica under load, restart another service.
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/.dev  ## Run every test, four at a time: most of them wait.
-	@$(BIN)/python -m pytest -n 4
+test: $(VENV)/.dev  ## Run every test, three at a time: most of them wait.
+	@$(BIN)/python -m pytest -n 3
 
 check: lint types floors test  ## Everything that CI checks, but the wheel.
 

@@ -6,7 +6,7 @@ import pytest
 from tests.contract.stores.servers import PartNotFound, Valkey, until
 from tests.system.breaker_peer import BY_HAND, Peer, close_both, opened_after_s
 
-from mainstay.core.clock import SYSTEM_CLOCK
+from mainstay.core.clock import SYSTEM_CLOCK, SystemClock
 from mainstay.core.errors import StoreUnavailable
 from mainstay.state.breakers import SharedBreakers
 from mainstay.state.valkey import Reply, Script, Word
@@ -76,10 +76,28 @@ def stores(server: Valkey) -> Iterator[tuple[Away, Store]]:
         one.close()
 
 
+class Shifted(SystemClock):
+    """A clock that a test may set forward, and so let words wait."""
+
+    def __init__(self) -> None:
+        self.by_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.by_s
+
+
 @pytest.fixture
-def sharing(stores: tuple[Away, Store]) -> Iterator[tuple[SharedBreakers, SharedBreakers]]:
+def clock() -> Shifted:
+    """That of the one that is away."""
+    return Shifted()
+
+
+@pytest.fixture
+def sharing(
+    stores: tuple[Away, Store], clock: Shifted
+) -> Iterator[tuple[SharedBreakers, SharedBreakers]]:
     """One that is away, and one that is not."""
-    one, other = SharedBreakers(stores[0]), SharedBreakers(stores[1])
+    one, other = SharedBreakers(stores[0], clock=clock), SharedBreakers(stores[1])
     yield one, other
     one.close()
     other.close()
@@ -91,11 +109,13 @@ def is_open(breakers: SharedBreakers) -> bool:
 
 
 def test_a_word_of_before_does_not_overwrite_a_younger_one(
-    stores: tuple[Away, Store], sharing: tuple[SharedBreakers, SharedBreakers]
+    stores: tuple[Away, Store], sharing: tuple[SharedBreakers, SharedBreakers], clock: Shifted
 ) -> None:
     """Whoever reconnects last had the last word, and closed what others had found out to fail."""
     one, other = sharing
     one.of("payments").write(None)
+    # Longer than words are on their way, within which nobody knows which one is younger.
+    clock.by_s = 60.0
     other.of("payments").write(SYSTEM_CLOCK.monotonic_s() + 3600)
     watcher = SharedBreakers(stores[1])
     until(lambda: is_open(watcher))
