@@ -257,12 +257,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     if isinstance(app, WsgiShell):
         app, threads = fitted(app, options.threads), options.threads + SERVER_THREADS_MORE
         crew = Crew()
-        workers = Workers(
-            options.threads,
-            options.threads + WORKERS_MORE,
-            late=crew.all_hands,
-            calm=crew.at_ease,
-        )
+        workers = Workers(options.threads, options.threads + WORKERS_MORE, late=crew.all_hands)
         lend_answers(mt, workers, crew, app.inbound.probes.routes)
     server = ThreadedServer(
         "app",

@@ -60,13 +60,19 @@ def members(crew: Crew) -> Iterator[list[Member]]:
         assert not one.thread.is_alive()
 
 
-def test_one_takes_requests_and_the_others_rest(crew: Crew, members: list[Member]) -> None:
-    first, *others = members
+def have_rest(crew: Crew, first: Member, *others: Member) -> None:
+    """Have one hand a request on, and then others, who rest after that."""
+    done = first.done
     first.hand_on()
-    until(lambda: first.done == 1)
+    until(lambda: first.done == done + 1)
     for count, one in enumerate(others, 1):
         one.hand_on()
-        until(lambda count=count: crew.resting == count)  # type: ignore[misc]  # mypy sees no default.
+        until(lambda: crew.resting == count)  # noqa: B023  Asked at once.
+
+
+def test_one_takes_requests_and_the_others_rest(crew: Crew, members: list[Member]) -> None:
+    first, *others = members
+    have_rest(crew, first, *others)
     first.hand_on()
     until(lambda: first.done == 2)
     assert [one.done for one in others] == [0, 0, 0]
@@ -74,12 +80,7 @@ def test_one_takes_requests_and_the_others_rest(crew: Crew, members: list[Member
 
 def test_who_stays_has_one_in_its_place(crew: Crew, members: list[Member]) -> None:
     first, second, third, _ = members
-    first.hand_on()
-    until(lambda: first.done == 1)
-    second.hand_on()
-    until(lambda: crew.resting == 1)
-    third.hand_on()
-    until(lambda: crew.resting == 2)
+    have_rest(crew, first, second, third)
     first.stay()
     # The one that went to rest last.
     until(lambda: third.done == 1)
@@ -122,17 +123,14 @@ def test_nobody_rests_for_ever(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> N
     assert crew.resting == 0
 
 
-def test_while_requests_are_late_nobody_rests(crew: Crew, members: list[Member]) -> None:
+def test_all_are_called_and_rest_again(crew: Crew, members: list[Member]) -> None:
     first, second, third, _ = members
-    first.hand_on()
-    until(lambda: first.done == 1)
-    second.hand_on()
-    until(lambda: crew.resting == 1)
+    have_rest(crew, first, second, third)
     crew.all_hands()
-    until(lambda: second.done == 1)
-    third.hand_on()
-    until(lambda: third.done == 1)
+    until(lambda: second.done == third.done == 1)
     assert crew.resting == 0
-    crew.at_ease()
+    second.hand_on()
     third.hand_on()
-    until(lambda: crew.resting == 1)
+    until(lambda: crew.resting == 2)
+    first.hand_on()
+    until(lambda: first.done == 2)

@@ -3,9 +3,9 @@
 A server makes a thread whenever none is idle at that moment. Where all of them wait for the
 interpreter's lock, that is often, and from then on each request wakes another one, whose caches are
 cold. So a thread that has handed its request on rests within the call, where the server takes it
-for busy, until another one has to stay with a request of its own. Not where requests are late:
-there the one that takes them would wait for the interpreter among all that work, and each of those
-that take them has its turn.
+for busy, until another one has to stay with a request of its own. Where requests are late the one
+that takes them would wait for the interpreter among all that work: then all are called, since each
+of them has its turn.
 """
 
 import threading
@@ -21,7 +21,7 @@ REST_S = 20.0
 class Crew:
     """Knows the threads of one server. Shared by all of them."""
 
-    __slots__ = ("_away", "_count", "_is_late", "_lock", "_own", "_resting")
+    __slots__ = ("_away", "_count", "_lock", "_own", "_resting")
 
     def __init__(self) -> None:
         # One that may be entered again: a thread's end may come in the middle of anything.
@@ -29,7 +29,6 @@ class Crew:
         self._own = threading.local()
         self._count = 0
         self._away = 0
-        self._is_late = False
         self._resting: list[threading.Lock] = []
 
     @property
@@ -39,15 +38,13 @@ class Crew:
 
     def handed_on(self) -> None:
         """Rest, if enough others take requests. A thread calls it when it has nothing to do."""
-        own: Any = self._own
-        if not hasattr(own, "member"):
-            own.member = _Member(self)
-        if self._at_large() <= AT_LARGE or self._is_late:
+        self._know()
+        if self._at_large() <= AT_LARGE:
             return
         call = threading.Lock()
         call.acquire()
         with self._lock:
-            if self._at_large() <= AT_LARGE or self._is_late:
+            if self._at_large() <= AT_LARGE:
                 return
             self._resting.append(call)
         if not call.acquire(timeout=REST_S):
@@ -56,22 +53,15 @@ class Crew:
                     self._resting.remove(call)
 
     def all_hands(self) -> None:
-        """Have all of them take requests: these are late."""
+        """Have all of them take requests, until they rest again."""
         with self._lock:
-            self._is_late = True
             resting, self._resting = self._resting, []
             for call in resting:
                 call.release()
 
-    def at_ease(self) -> None:
-        """Have few of them take requests again."""
-        self._is_late = False
-
     def stay(self) -> None:
         """Say that the calling thread stays with a request, and have another one in its place."""
-        own: Any = self._own
-        if not hasattr(own, "member"):
-            own.member = _Member(self)
+        self._know()
         with self._lock:
             self._away += 1
             if self._resting and self._at_large() < AT_LARGE:
@@ -82,6 +72,13 @@ class Crew:
         """Say that it is done with it."""
         with self._lock:
             self._away -= 1
+
+    def _know(self) -> None:
+        """Count the calling thread, from its first call until it ends."""
+        # Any: what a thread has of its own has no types.
+        own: Any = self._own
+        if not hasattr(own, "member"):
+            own.member = _Member(self)
 
     def _at_large(self) -> int:
         return self._count - self._away - len(self._resting)

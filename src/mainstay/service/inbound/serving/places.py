@@ -25,8 +25,8 @@ WORKERS_MORE = 2048
 wait for a place, for answers whose clients read slowly, and for probes."""
 
 SERVER_THREADS_MORE = ARRIVING_MAX + HELPING_MAX + 16
-"""Threads of the server itself beyond those: for requests with bodies that wait and for those that
-help, and so always one that takes requests. Of all of them it makes one by one."""
+"""Threads of the server itself beyond those that the app works in: for requests with bodies that
+wait, for threads that help, and so always one that takes requests."""
 
 SWITCH_INTERVAL_S = 0.001
 """How long a thread may hold the interpreter while others wait for it, under overload. Python's own
@@ -40,19 +40,18 @@ _PATIENT_S = 86_400.0
 
 def fitted(app: WsgiShell, threads: int) -> WsgiShell:
     """Return a shell whose app is called in so many threads at once, and no more."""
-    app.allow(bodies=threads + ARRIVING_MAX)
     inbound = app.inbound
     if inbound.admission is not None:
         inbound.admission.fit(places=threads, waiting=WAITING_MAX)
         inbound.events.add(Switching(sys.getswitchinterval()))
-        return app
-    # Here nobody tells of overload.
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    turns = Shed(mode="fixed", limit=threads, queue=WAITING_MAX, wait_s=_PATIENT_S)
-    admission = Admission(turns, clock=inbound.clock, events=inbound.events, rng=inbound.rng)
-    shell = WsgiShell(app.wrapped, replace(inbound, admission=admission))
-    shell.allow(bodies=threads + ARRIVING_MAX)
-    return shell
+    else:
+        # Here nobody tells of overload.
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        turns = Shed(mode="fixed", limit=threads, queue=WAITING_MAX, wait_s=_PATIENT_S)
+        admission = Admission(turns, clock=inbound.clock, events=inbound.events, rng=inbound.rng)
+        app = WsgiShell(app.wrapped, replace(inbound, admission=admission))
+    app.allow(bodies=threads + ARRIVING_MAX)
+    return app
 
 
 class Switching:

@@ -38,7 +38,6 @@ class Workers:
         places: Threads that are made at once when they are needed, and stay.
         size_max: Threads at most; jobs beyond wait in the order in which they came.
         late: Called when jobs begin to be late.
-        calm: Called when none is any more.
         wait: Waits between two looks at what waits.
 
     Attributes:
@@ -47,7 +46,7 @@ class Workers:
     """
 
     __slots__ = (
-        "_bell", "_calm", "_count", "_helping", "_idle", "_jobs", "_late", "_lock", "_looks",
+        "_bell", "_count", "_helping", "_idle", "_jobs", "_late", "_lock", "_looks",
         "_max", "_places", "_put", "_wait", "is_late",
     )  # fmt: skip
 
@@ -57,7 +56,6 @@ class Workers:
         size_max: int,
         *,
         late: Callable[[], object] = bool,
-        calm: Callable[[], object] = bool,
         wait: Callable[[float], object] = pause,
     ) -> None:
         self._places = places
@@ -70,7 +68,6 @@ class Workers:
         self._count = 0
         self._helping = 0
         self._late = late
-        self._calm = calm
         self.is_late = False
         self._put = 0
         self._bell = threading.Event()
@@ -111,11 +108,8 @@ class Workers:
         finally:
             with self._lock:
                 self._helping -= 1
-                ends = not self._helping and self._jobs.empty()
-                if ends:
+                if not self._helping and self._jobs.empty():
                     self.is_late = False
-            if ends:
-                self._calm()
 
     def look(self) -> bool:
         """Make threads for jobs that have waited since before; return whether any job waits.
