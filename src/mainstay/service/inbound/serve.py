@@ -30,7 +30,7 @@ from mainstay.service.inbound.serving.crew import Crew
 from mainstay.service.inbound.serving.guest import Guest
 from mainstay.service.inbound.serving.options import Options, parse
 from mainstay.service.inbound.serving.places import SERVER_THREADS_MORE, WORKERS_MORE, fitted
-from mainstay.service.inbound.serving.probe_door import ProbeDoor, listen
+from mainstay.service.inbound.serving.probe_door import Opened, ProbeDoor, listen
 from mainstay.service.inbound.serving.reloading import Reloader
 from mainstay.service.inbound.serving.signals import take_signals, take_signals_in_a_thread
 from mainstay.service.inbound.serving.stuck import LoopStuck, Stuck, ThreadsStuck
@@ -207,7 +207,11 @@ def _open_probe_door(
     else:
         assert inbound.admission is not None, "a served WSGI app has places"
         stuck = ThreadsStuck(inbound.admission, inbound.drain, inbound.now_s)
-    ProbeDoor(inbound.probes, listener, stuck=stuck, loop=loop, clock=inbound.clock).start()
+    is_open = Opened(options.host, options.port)
+    door = ProbeDoor(
+        inbound.probes, listener, stuck=stuck, is_open=is_open, loop=loop, clock=inbound.clock
+    )
+    door.start()
 
 
 def _drainable(app: Any, drain: Drain) -> Any:

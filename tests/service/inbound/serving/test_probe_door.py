@@ -19,6 +19,7 @@ from mainstay.service.inbound.serving.probe_door import (
     CONNECTION_S,
     CONNECTIONS_MAX,
     HEAD_BYTES_MAX,
+    Opened,
     ProbeDoor,
     listen,
     question_of,
@@ -85,7 +86,15 @@ class World:
         stuck: Stuck = gets_on
         if app is not None:
             loop, stuck = app.loop, LoopStuck(app.loop, self.clock.monotonic_s)
-        self.door = ProbeDoor(probes, listener, stuck=stuck, loop=loop, clock=self.clock)
+        self.is_open = True
+        self.door = ProbeDoor(
+            probes,
+            listener,
+            stuck=stuck,
+            is_open=lambda: self.is_open,
+            loop=loop,
+            clock=self.clock,
+        )
         self.door.start()
 
     def ask(self, path: str, method: str = "GET") -> tuple[int, bytes]:
@@ -139,6 +148,29 @@ def test_a_service_that_leaves_is_not_ready_here_either(world: World) -> None:
     status, body = world.ask("/health/ready")
     assert (status, json.loads(body)["output"]) == (503, "draining")
     assert world.ask("/health/live")[0] == 200
+
+
+def test_nothing_is_ready_whose_own_port_is_closed(world: World) -> None:
+    """Servers start the app before they listen, and whoever is sent there then is refused."""
+    world.is_open = False
+    for path in ("/health/ready", "/health/startup", "/health"):
+        status, body = world.ask(path)
+        assert (status, json.loads(body)["output"]) == (503, "starting")
+    assert world.ask("/health/live")[0] == 200
+    world.is_open = True
+    assert world.ask("/health/ready")[0] == 200
+
+
+def test_a_port_is_looked_at_until_it_is_open() -> None:
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        is_open = Opened(*own.getsockname())
+        assert not is_open()
+        own.listen(0)
+        callers = [socket.create_connection(own.getsockname())]
+        assert is_open(), "although nobody takes the callers in"
+    callers[0].close()
+    assert is_open(), "who has been seen once is not asked for again"
 
 
 def test_a_busy_loop_holds_no_probe_up(world: World, app: AppLoop) -> None:

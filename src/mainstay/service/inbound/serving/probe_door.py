@@ -6,7 +6,7 @@ alone, and not for long, since a thread that wants it may say how soon.
 
 It tells what the background found, and runs nothing: a check that nobody ran yet is run where the
 app is, and its asker waits for that. An app that is stuck (see ``stuck.py``) is not hidden: then
-every answer is 503.
+every answer is 503. Nor is one ready whose own port is not open yet: servers start the app first.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import socket
 import sys
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,9 @@ _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _EXHAUSTED_S = 0.05
 """Between two attempts to take a connection in while the system has no room for one."""
 
+_LOOK_S = 0.05
+"""For one look at the app's own port."""
+
 _BACKLOG = 128
 _READ_BYTES = 4096
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -53,6 +56,8 @@ _UNAVAILABLE = 503
 _NO_SUCH = (404, b"")
 _WRONG_METHOD = (405, b"")
 _MALFORMED = (400, b"")
+
+_ABOUT_THE_PORT = frozenset((Question.READY, Question.STARTUP, Question.ALL))
 
 Said = tuple[int, bytes]
 """Status and body of an answer."""
@@ -65,6 +70,7 @@ class ProbeDoor:
         probes: What it answers with.
         listener: Bound and listening; closed with the door.
         stuck: Asked before each answer.
+        is_open: Asked before each answer about traffic: whether the app's own port is open.
         loop: The app's; None where it has none, as under WSGI.
         clock: For the bounds of connections.
     """
@@ -75,12 +81,14 @@ class ProbeDoor:
         listener: socket.socket,
         *,
         stuck: Stuck,
+        is_open: Callable[[], bool],
         loop: asyncio.AbstractEventLoop | None,
         clock: Clock,
     ) -> None:
         self._probes = probes
         self._listener = listener
         self._stuck = stuck
+        self._is_open = is_open
         self._loop = loop
         self._now_s = clock.monotonic_s
         self._open: OrderedDict[_Talk, None] = OrderedDict()
@@ -169,7 +177,7 @@ class ProbeDoor:
             self._say(talk, _NO_SUCH)
         elif method not in ALLOWED_METHODS:
             self._say(talk, _WRONG_METHOD)
-        elif (trouble := self._stuck()) is not None:
+        elif (trouble := self._trouble(probe)) is not None:
             document = json.dumps({"status": "fail", "output": trouble})
             self._say(talk, (_UNAVAILABLE, document.encode()))
         else:
@@ -178,6 +186,12 @@ class ProbeDoor:
                 self._ask_elsewhere(talk, probe)
             else:
                 self._say(talk, said)
+
+    def _trouble(self, probe: Probe) -> str | None:
+        """Return what the app can't know of itself, in a few words."""
+        if probe.question in _ABOUT_THE_PORT and not self._is_open():
+            return "starting"
+        return self._stuck()
 
     def _ask_elsewhere(self, talk: "_Talk", probe: Probe) -> None:
         """Have checks run where the app is, and answer when they have ended."""
@@ -256,6 +270,29 @@ class _Talk:
         self.waits = False
 
 
+class Opened:
+    """Whether somebody listens at a port; asked of the kernel until it has been so once.
+
+    Args:
+        host: Its address.
+        port: Its number.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._family = _family_of(host)
+        self._seen = False
+
+    def __call__(self) -> bool:
+        """Look; on its own host, a port that is not open is told of at once."""
+        if not self._seen:
+            with socket.socket(self._family) as asks:
+                asks.settimeout(_LOOK_S)
+                # One that leaves its callers waiting is open too.
+                self._seen = asks.connect_ex(self._address) in (0, errno.EAGAIN)
+        return self._seen
+
+
 def question_of(head: bytes) -> tuple[str, str] | None:
     """Return method and path of a request, without its query; None where it is none of HTTP/1."""
     words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
@@ -295,5 +332,8 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: It can't be listened on.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    return socket.create_server((host, port), family=_family_of(host), backlog=_BACKLOG)
+
+
+def _family_of(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
