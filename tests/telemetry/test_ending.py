@@ -10,6 +10,7 @@ import pytest
 from opentelemetry import trace as trace_api
 from tests.telemetry.joined import joined
 from tests.telemetry.logs.sinks import Kept, logs_into
+from tests.telemetry.traces.kit import MASKER, MASKS
 
 from mainstay.core.trace import SAMPLE_ALL, SAMPLED, Trace, enter_trace, leave_trace
 from mainstay.service.inbound.exchange import Exchange
@@ -19,7 +20,10 @@ from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.masking import Masker
 from mainstay.telemetry.metrics.counting.requests import RequestMetrics
 from mainstay.telemetry.metrics.registry import Registry
-from mainstay.telemetry.route import ROUTE_KEY, route_of
+from mainstay.telemetry.route import ROUTE_KEY, matched_route, route_of
+from mainstay.telemetry.traces.notes import NOTES_KEY, Notes
+from mainstay.telemetry.traces.otlp import Masks, encoded
+from mainstay.telemetry.traces.span import Span
 from mainstay.telemetry.traces.traces import Traces
 from mainstay.testing.clock import VirtualClock
 
@@ -49,6 +53,7 @@ def arrived(
     route: str | None = "/items/{id}",
     took_s: float = 0.0125,
     begun_s: float | None = None,
+    headers: dict[bytes, bytes] | None = None,
     **changed: Any,
 ) -> tuple[Exchange, float]:
     """Return a request of which nobody has asked for the trace, and its end."""
@@ -56,7 +61,7 @@ def arrived(
     given: dict[str, Any] = {
         "scope": {"http_version": "1.1", "scheme": "https"},
         "kind": "http", "method": "GET", "path": "/items/7", "status": 200,
-        "get": ({} if header is None else {b"traceparent": header}).get,
+        "get": {**({} if header is None else {b"traceparent": header}), **(headers or {})}.get,
         "client": "192.0.2.7", "request_id": "r-1", "span_id": None,
         "rng": Random(7), "below": SAMPLE_ALL, "size": 3, "error": None, "refusal": None,
         "started_s": 5.0, "begun_s": 5.0 + took_s if begun_s is None else begun_s,
@@ -71,24 +76,28 @@ def arrived(
 class World:
     """All that is told, and the parts that tell it."""
 
-    def __init__(self) -> None:
-        self.kept = Kept()
-        self.spans: list[object] = []
+    def __init__(self, masks: Masks = MASKS) -> None:
+        self.kept, self.masks = Kept(), masks
+        self.spans: list[Span | bytes] = []
         self.registry = Registry()
         clock = VirtualClock()
         self.line = AccessLine(logs_into(self.kept, clock=clock), route_of)
         self.requests = RequestMetrics(self.registry)
         self.traces = Traces(
-            put=self.spans.append, clock=clock, slow_s=SLOW_S, route=route_of,
-            beginning=Masker().beginning,
+            put=self.spans.append, masks=masks, clock=clock, slow_s=SLOW_S, route=matched_route,
+            beginning=MASKER.beginning,
         )  # fmt: skip
         self.ending = Ending(traces=self.traces, requests=self.requests, line=self.line)
+
+    def written(self) -> list[bytes]:
+        """Return the spans as they are sent."""
+        return [one if isinstance(one, bytes) else encoded(one, self.masks) for one in self.spans]
 
     def told(self) -> tuple[object, ...]:
         """Return everything that left, as values."""
         return (
             self.kept.lines(),
-            self.spans,
+            self.written(),
             {one.name: dict(series) for one, series in self.registry.snapshot().items()},
             self.registry.exemplars(),
         )
@@ -105,6 +114,65 @@ def test_one_pass_says_what_the_parts_say(case: dict[str, Any]) -> None:
             part.ended(exchange, ended_s)
     assert one.told() == each.told()
     assert len(one.kept.lines()) == 4
+
+
+SAMPLED_CASES: dict[str, tuple[bool, dict[str, Any]]] = {
+    "as most": (True, {}),
+    "no route": (True, {"status": 404, "route": None}),
+    "no client": (True, {"client": None}),
+    "over IPv6": (True, {"client": "2001:db8::7"}),
+    "called by its span": (True, {"request_id": "1" * 16, "span_id": "1" * 16}),
+    "a UUID": (True, {"request_id": "5f3f6f3e-0d8c-4c1e-8a34-1f1c1b1a1918"}),
+    "a secret": (True, {"path": "/reset/sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"}),
+    "no path of UTF-8": (True, {"path": "/caf\udce9"}),
+    "a path as long as is kept": (True, {"path": "/" + "a " * 500}),
+    "WSGI": (True, {"scope": {"SERVER_PROTOCOL": "HTTP/1.0", "wsgi.url_scheme": "http"}}),
+    "an agent": (True, {"headers": {b"user-agent": b"curl/8 (me@example.com)"}}),
+    "a longer path": (False, {"path": "/" + "a " * 513}),
+    "a long agent": (False, {"headers": {b"user-agent": b"a " * 513}}),
+    "vendors": (False, {"headers": {b"tracestate": b"a=1"}}),
+}
+
+
+@pytest.mark.parametrize("case", SAMPLED_CASES.values(), ids=SAMPLED_CASES.keys())
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_span_is_written_as_it_would_be_encoded(
+    case: tuple[bool, dict[str, Any]],
+    asked: bool,  # noqa: FBT001  A parameter of the test.
+) -> None:
+    is_plain, changed = case
+    one, each = World(), World()
+    for _ in range(3):
+        exchange, ended_s = arrived(header=CALLER % 1, **changed)
+        if asked:
+            assert exchange.trace.flags & SAMPLED
+        one.ending.ended(exchange, ended_s)
+        each.traces.ended(*arrived(header=CALLER % 1, **changed))
+    assert [isinstance(span, bytes) for span in one.spans] == [False, is_plain, is_plain]
+    assert one.written() == each.written()
+
+
+def test_what_was_noted_is_in_the_span() -> None:
+    world = World()
+    for _ in range(2):
+        exchange, ended_s = arrived(header=CALLER % 1)
+        exchange.scope[NOTES_KEY] = Notes()
+        exchange.scope[NOTES_KEY].attribute("order", "o-1")
+        world.ending.ended(exchange, ended_s)
+        span = world.spans[-1]
+        assert isinstance(span, Span)
+        assert span.attributes["order"] == "o-1"
+
+
+@pytest.mark.parametrize("key", ["path", "address", "request_id", "method", "route"])
+def test_who_hides_an_attribute_by_its_name_has_it_hidden(key: str) -> None:
+    masker = Masker((key,))
+    world = World(Masks(masker.mapping, masker.text))
+    for _ in range(2):
+        world.ending.ended(*arrived(header=CALLER % 1))
+    first, second = world.written()
+    assert first == second
+    assert b"***" in second
 
 
 def test_who_asks_for_the_trace_after_the_end_gets_the_ids_of_the_line() -> None:

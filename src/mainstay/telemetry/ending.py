@@ -6,15 +6,16 @@ all three. Any other goes through each of them, which knows all cases by itself.
 
 from typing import NamedTuple
 
-from mainstay.core.trace import SAMPLED, Trace, new_span_id, parse_traceparent
+from mainstay.core.trace import SAMPLED, new_span_id, parse_traceparent
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
 from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.logs.levels import INFO
 from mainstay.telemetry.methods import METHODS
 from mainstay.telemetry.metrics.cells import Exemplar, HistogramCell
 from mainstay.telemetry.metrics.counting.requests import RequestMetrics
-from mainstay.telemetry.route import ROUTE_KEY, UNMATCHED, matched_route
+from mainstay.telemetry.route import UNMATCHED, matched_route
 from mainstay.telemetry.traces.keeping import SERVER_ERROR
+from mainstay.telemetry.traces.notes import CONTEXT_KEY
 from mainstay.telemetry.traces.traces import Traces
 
 _SORTS_MAX = 4096
@@ -61,7 +62,7 @@ class Ending:
     def ended(self, exchange: Exchange, ended_s: float) -> None:
         """Write its line, count it, and make its span where that is kept."""
         scope, status = exchange.scope, exchange.status
-        route: str | None = scope.get(ROUTE_KEY) or matched_route(exchange)
+        route = matched_route(exchange)
         scheme = scope.get("scheme") or scope.get("wsgi.url_scheme")
         sort = self._sorts.get((exchange.method, scheme, route, status))
         if sort is None or exchange.error is not None or exchange.refusal is not None:
@@ -69,14 +70,20 @@ class Ending:
                 tell(exchange, ended_s)
             self._learn(exchange, scheme, route)
             return
-        trace: Trace | None = scope.get(TRACE_KEY)
-        if trace is None:
-            trace_id, span_id, sampled = self._ids(exchange)
-        else:
-            trace_id, span_id, sampled = trace[0], trace[1], trace[3] & SAMPLED
         cell, head = sort
-        if self._traces is not None:
-            self._traces.went_well(exchange, ended_s, sampled=sampled)
+        traces = self._traces
+        ids = self._ids(exchange)
+        trace_id, span_id, _, flags = ids
+        # Only what is kept stands for others.
+        sampled = 0 if traces is None else flags & SAMPLED
+        if traces is not None:
+            # It leads to the exchange, which leads to the scope: a circle for the collector.
+            if CONTEXT_KEY in scope:
+                del scope[CONTEXT_KEY]
+            if sampled:
+                traces.keep_plain(exchange, ended_s, route, ids)
+            elif (exchange.begun_s or ended_s) - exchange.started_s > traces.slow_s:
+                traces.keep(exchange, ended_s, "slow")
         if cell is not None:
             took_s = ended_s - exchange.started_s
             cell.observe(took_s)
@@ -85,25 +92,23 @@ class Ending:
         if head is not None and self._line is not None and self._line.logs.level <= INFO:
             self._line.put(head, exchange, ended_s, trace_id, span_id)
 
-    def _ids(self, exchange: Exchange) -> tuple[str, str, int]:
-        """Return the ids of a trace that nobody has asked for yet, and whether it is sampled.
+    def _ids(self, exchange: Exchange) -> tuple[str, str, str | None, int]:
+        """Return the ids of its trace, its own and its caller's, and the trace's flags.
 
-        Where the caller decided against a sample, as mostly, no more of it is made than these;
-        whoever asks later gets the same.
+        Of a trace that nobody has asked for yet, and that its caller began, no more is made than
+        these; whoever asks later gets the same.
         """
-        if self._line is None and self._traces is None:
-            return "", "", 0
-        header = exchange.get(b"traceparent")
-        parsed = None if header is None else parse_traceparent(header)
-        if parsed is None or parsed[2] & SAMPLED:
-            trace = exchange.trace
-            # Only what is kept stands for others.
-            sampled = 0 if self._traces is None else trace.flags & SAMPLED
-            return trace.trace_id, trace.span_id, sampled
-        span_id = exchange.span_id
-        if span_id is None:
-            span_id = exchange.span_id = new_span_id(exchange.rng)
-        return parsed[0], span_id, 0
+        if exchange.scope.get(TRACE_KEY) is None:
+            if self._line is None and self._traces is None:
+                return "", "", None, 0
+            header = exchange.get(b"traceparent")
+            parsed = None if header is None else parse_traceparent(header)
+            if parsed is not None:
+                span_id = exchange.span_id
+                if span_id is None:
+                    span_id = exchange.span_id = new_span_id(exchange.rng)
+                return parsed[0], span_id, parsed[1], parsed[2]
+        return exchange.trace[:4]
 
     def _learn(self, exchange: Exchange, scheme: str | None, route: str | None) -> None:
         """Remember what such requests share, if they are plain: nothing failed or was refused."""
@@ -116,5 +121,5 @@ class Ending:
         cell = None if requests is None else requests.cell(method, scheme, route, status)
         if (cell is None and requests is not None) or len(self._sorts) >= _SORTS_MAX:
             return
-        head = None if line is None else line.head(INFO, method, route or UNMATCHED)
+        head = None if line is None else line.head(INFO, method, route or UNMATCHED, status)
         self._sorts[method, scheme, route, status] = _Sort(cell, head)

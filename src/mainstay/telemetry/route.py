@@ -43,11 +43,15 @@ def matched_route(exchange: Exchange) -> str | None:
     """Return the template of a request's route, or None where none was matched.
 
     To be asked when the request has ended: before, a framework may not be done with matching. What
-    was found is kept in the scope, so that whoever asks next gets it for nothing.
+    took a search is kept in the scope, so that whoever asks next gets it for nothing.
     """
     scope = exchange.scope
-    found = scope.get(ROUTE_KEY)
+    found: str | None = scope.get(ROUTE_KEY)
     if found is None:
+        # As nearly all, without another call.
+        known = _known.get(id(scope.get("route")))
+        if known is not None and "app_root_path" not in scope and "fastapi" not in scope:
+            return known[1]
         found = _find(exchange)
         if found is not None:
             scope[ROUTE_KEY] = found
@@ -158,7 +162,8 @@ def _find(exchange: Exchange) -> str | None:
 
 
 _known: Final[dict[int, tuple[object, str]]] = {}
-"""Templates by their routes, which can't be keys, where they alone say all: nothing is mounted."""
+"""Templates by the ids of their routes, which can't be keys and are kept, so that no other object
+gets such an id. Those that say all by themselves: nothing is mounted."""
 
 
 def _of_starlette(scope: Mapping[str, Any], route: Any) -> str | None:
@@ -166,15 +171,13 @@ def _of_starlette(scope: Mapping[str, Any], route: Any) -> str | None:
 
     Any: a route of theirs.
     """
-    is_whole = "app_root_path" not in scope and "fastapi" not in scope
-    if is_whole and (known := _known.get(id(route))) is not None and known[0] is route:
-        return known[1]
     if hasattr(route, "routes"):
         # A mount, whose inner app found nothing, or notes no route as FastAPI does of Starlette's.
         return _of_endpoint(scope) or f"{_mount(scope)}/{_MOUNTED}"
     template = _template(scope, route)
     if template is None:
         return None
+    is_whole = "app_root_path" not in scope and "fastapi" not in scope
     if is_whole and len(_known) < _ROUTES_MAX:
         _known[id(route)] = route, template
     return _mount(scope) + template

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from tests.telemetry.masking import corpus
-from tests.telemetry.traces.kit import MASKER, exchange, span
+from tests.telemetry.traces.kit import MASKER, MASKS, exchange, span
 
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.service.inbound.problems.failure import FAILED
@@ -18,13 +18,13 @@ TEMPLATE = "/items/{id}"
 
 
 def spans_of(one: Exchange, *, route: str | None = TEMPLATE, ended_s: float = 5.02) -> list[Span]:
-    spans: list[Span] = []
+    spans: list[Span | bytes] = []
     traces = Traces(
-        put=spans.append, clock=VirtualClock(), slow_s=SLOW_S, route=lambda _exchange: route,
-        beginning=MASKER.beginning,
+        put=spans.append, masks=MASKS, clock=VirtualClock(), slow_s=SLOW_S,
+        route=lambda _exchange: route, beginning=MASKER.beginning,
     )  # fmt: skip
     traces.ended(one, ended_s)
-    return spans
+    return [made for made in spans if isinstance(made, Span)]
 
 
 def test_a_sampled_request_has_a_span_by_the_conventions() -> None:

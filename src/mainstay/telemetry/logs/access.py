@@ -19,6 +19,7 @@ _PATH_CUT_CHARS = 160
 """A character takes at most 12 in JSON; a line stays below 4096 bytes, which a pipe takes whole."""
 
 _ROUTE_CHARS_MAX = 200
+_CLIENT_CHARS_MAX = 64
 _HEADS_MAX = 4096
 _METHOD_CHARS = 7
 _THOUSANDTHS = tuple(f"{number:03d}" for number in range(1000))
@@ -49,7 +50,7 @@ class AccessLine:
         self._route = route
         self._stamp = Stamp(b'{"timestamp":"')
         self._end = f"{logs.tail.decode()}}}\n"
-        self._heads: dict[tuple[int, str, str], str] = {}
+        self._heads: dict[tuple[int, str, str, int], str] = {}
 
     def ended(self, exchange: Exchange, ended_s: float) -> None:
         """Write the line of one request; of its path without the query, which may hold secrets.
@@ -72,7 +73,7 @@ class AccessLine:
             more = f',"problem":"{refusal.kind}"'
         if error is not None:
             more += f',"error":{quoted(error[:200])}'
-        key = (level, exchange.method, self._route(exchange))
+        key = (level, exchange.method, self._route(exchange), status)
         head = self._heads.get(key) or self.head(*key)
         self.put(head, exchange, ended_s, trace.trace_id, trace.span_id, more=more)
 
@@ -109,11 +110,12 @@ class AccessLine:
         if request_id != span_id:
             # A stranger's likewise, where no proxy gave it.
             request_id = logs.masker.identifier(request_id)
+        if client is not None and len(client) > _CLIENT_CHARS_MAX:
+            client = client[:_CLIENT_CHARS_MAX]
         took_us = int((ended_s - exchange.started_s) * 1e6)
         line = (
-            f'{head}{path},"status":{exchange.status or LEFT_STATUS},'
-            f'"duration_ms":{took_us // 1000}.{_THOUSANDTHS[took_us % 1000]},'
-            f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client[:64])},'
+            f'{head}{path},"duration_ms":{took_us // 1000}.{_THOUSANDTHS[took_us % 1000]},'
+            f'"bytes":{exchange.size},"client":{"null" if client is None else quoted(client)},'
             f'"trace_id":"{trace_id}","span_id":"{span_id}",'
             f'"request_id":"{request_id}"{more}{self._end}'
         )
@@ -123,13 +125,14 @@ class AccessLine:
             logs.tell_when_due()
         writer.write(self._stamp.text(logs.wall_s()) + line.encode())
 
-    def head(self, level: int, method: str, route: str) -> str:
-        """Return the part of a line that all requests of one route share."""
+    def head(self, level: int, method: str, route: str, status: int) -> str:
+        """Return the part of a line that all requests of one route and status share."""
         head = (
             f'","level":"{NAMES[level]}","event":"{EVENT}","logger":"{LOGGER}",'
-            f'"method":{quoted(method[:32])},"route":{quoted(route[:_ROUTE_CHARS_MAX])},"path":'
+            f'"method":{quoted(method[:32])},"route":{quoted(route[:_ROUTE_CHARS_MAX])},'
+            f'"status":{status},"path":'
         )
         # Methods are strangers' words, and would fill it.
         if len(self._heads) < _HEADS_MAX and method.isalpha() and len(method) <= _METHOD_CHARS:
-            self._heads[level, method, route] = head
+            self._heads[level, method, route, status] = head
         return head

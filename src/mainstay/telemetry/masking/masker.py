@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from math import isfinite
+from string import hexdigits
 from typing import Any
 
 from mainstay.telemetry.masking import tokens
@@ -34,7 +35,11 @@ _INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
 """Wider ones no reader of JSON is sure to take; they are written as texts."""
 
 _BITS_MAX = 4096
-_UUID_CHARS, _UUID_BYTES = 36, 16
+_UUID = b"00000000-0000-0000-0000-000000000000"
+_UUID_CHARS = len(_UUID)
+_ZEROS = bytes(ord("0") if chr(byte) in hexdigits else byte for byte in range(256))
+"""Makes every hex digit a zero, so that whatever has the form of a UUID is ``_UUID``."""
+
 HUGE_NUMBER = "(a huge number)"
 
 _WORD = r"[0-9A-Za-z_-]"
@@ -113,12 +118,8 @@ class Masker:
 
     def identifier(self, text: str) -> str:
         """Return what ``text`` returns; most ids that others give are UUIDs, seen at a tenth."""
-        if len(text) == _UUID_CHARS:
-            try:
-                if len(bytes.fromhex(text.replace("-", ""))) == _UUID_BYTES:
-                    return text
-            except ValueError:
-                pass
+        if len(text) == _UUID_CHARS and text.isascii() and text.encode().translate(_ZEROS) == _UUID:
+            return text
         return self.text(text)
 
     def value(self, key: str, value: object) -> object:

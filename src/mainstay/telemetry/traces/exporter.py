@@ -120,14 +120,18 @@ class Exporter:
         self.dropped: dict[str, int] = {}
         self.sent = 0
 
-    def put(self, span: Span) -> None:
-        """Queue a span; never waits. One too many is dropped and counted."""
+    def put(self, span: Span | bytes) -> None:
+        """Queue a span; never waits. One too many is dropped and counted.
+
+        Args:
+            span: As bytes, what ``encoded`` returns for one.
+        """
         waiting = self._waiting
         count = len(waiting)
         if count >= QUEUE_MAX:
             self._drop(1, "queue")
             return
-        if _is_long(span):
+        if isinstance(span, bytes) or _is_long(span):
             waiting.append(span)
         elif written := self._written(span):
             waiting.append(written)

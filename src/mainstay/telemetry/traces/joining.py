@@ -83,17 +83,18 @@ def tracing_of(
     rng = Random()
     # Else processes that fork off would go on with the same ids.
     os.register_at_fork(after_in_child=rng.seed)
+    masks = Masks(masker.mapping, masker.text)
     exporter = Exporter(
         connect=lambda: Collector(endpoint),
         resource=partial(_resource, declaration, environ),
-        masks=Masks(masker.mapping, masker.text),
+        masks=masks,
         clock=clock,
         rng=rng,
         events=events,
     )
     atexit.register(exporter.flush, _AT_EXIT_S)
     traces = Traces(
-        put=exporter.put, clock=clock, slow_s=declared.slow_s, route=route,
+        put=exporter.put, masks=masks, clock=clock, slow_s=declared.slow_s, route=route,
         beginning=masker.beginning,
     )  # fmt: skip
     calls = Calls(put=exporter.put, rng=rng, slow_s=declared.slow_s, spans=declared.calls)

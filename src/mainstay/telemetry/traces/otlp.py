@@ -64,8 +64,19 @@ class Masks:
         self.text = text
         self.ready: dict[tuple[str, str | int], bytes] = {}
 
-    def keep(self, key: str, value: str | int, made: bytes) -> bytes:
-        """Return what was made of an attribute, and have it ready for the next time."""
+    def few(self, key: str, value: str | int) -> bytes:
+        """Return an attribute of a span that has few values."""
+        made = self.ready.get((key, value))
+        return self._keep(key, value, _attributes(9, {key: value}, self)) if made is None else made
+
+    def name(self, name: str) -> bytes:
+        """Return the name of a span."""
+        made = self.ready.get(("", name))
+        if made is None:
+            made = self._keep("", name, wire.text(5, self.text(name[:TEXT_CHARS_MAX])))
+        return made
+
+    def _keep(self, key: str, value: str | int, made: bytes) -> bytes:
         if len(self.ready) >= READY_MAX:
             self.ready.clear()
         self.ready[key, value] = made
@@ -87,14 +98,15 @@ def request_of(resource: Attributes, spans: Iterable[bytes], masks: Masks) -> by
 
 def encoded(span: Span, masks: Masks) -> bytes:
     """Return a span as a ``ScopeSpans`` within its ``ResourceSpans``."""
-    return wire.block(2, _scope(span.scope) + wire.block(2, _span(span, masks)))
+    return wire.block(2, scope(span.scope) + wire.block(2, _span(span, masks)))
 
 
 @lru_cache(maxsize=256)
-def _scope(scope: Scope) -> bytes:
-    inner = wire.text(1, scope.name)
-    if scope.version:
-        inner += wire.text(2, scope.version)
+def scope(made_by: Scope) -> bytes:
+    """Return who made spans, as the beginning of a ``ScopeSpans``."""
+    inner = wire.text(1, made_by.name)
+    if made_by.version:
+        inner += wire.text(2, made_by.version)
     return wire.block(1, inner)
 
 
@@ -105,11 +117,11 @@ def _span(span: Span, masks: Masks) -> bytes:
         parts.append(wire.text(3, masks.text(vendors)))
     if span.parent_id is not None:
         parts.append(bytes.fromhex(f"2208{span.parent_id}"))
-    start_ns = _nanos(span.start_s)
+    start_ns = nanos(span.start_s)
     parts += (
-        masks.ready.get(("", span.name)) or _name_of(span.name, masks),
+        masks.name(span.name),
         wire.number(6, span.kind),
-        _times(_START, start_ns, _END, max(start_ns, _nanos(span.end_s))),
+        times(start_ns, max(start_ns, nanos(span.end_s))),
         _own_attributes(span, masks),
     )
     if span.moments:
@@ -120,35 +132,41 @@ def _span(span: Span, masks: Masks) -> bytes:
         message = masks.text(span.message[:TEXT_CHARS_MAX]) if span.status == ERROR else ""
         told = wire.text(2, message) if message else b""
         parts.append(wire.block(15, told + wire.number(3, span.status)))
-    parts.append(wire.fixed32(16, span.flags | _HAS_REMOTE | (_REMOTE if span.remote else 0)))
+    parts.append(flags(span.flags, remote=span.remote))
     return b"".join(parts)
 
 
 _START, _END = wire.tag(7, wire.FIXED64)[0], wire.tag(8, wire.FIXED64)[0]
-_times = struct.Struct("<BQBQ").pack
+_pack_times = struct.Struct("<BQBQ").pack
 
 
-def _name_of(name: str, masks: Masks) -> bytes:
-    return masks.keep("", name, wire.text(5, masks.text(name[:TEXT_CHARS_MAX])))
+def times(start_ns: int, end_ns: int) -> bytes:
+    """Return when a span began and ended, in nanoseconds since 1970."""
+    return _pack_times(_START, start_ns, _END, end_ns)
+
+
+def flags(of_trace: int, *, remote: bool) -> bytes:
+    """Return the flags of a span.
+
+    Args:
+        of_trace: W3C's, of eight bits.
+        remote: Whether its parent is another process's.
+    """
+    return wire.fixed32(16, of_trace | _HAS_REMOTE | (_REMOTE if remote else 0))
 
 
 def _own_attributes(span: Span, masks: Masks) -> bytes:
     """Return the attributes of a span: those of few values first, which are ready mostly."""
     parts: list[bytes] = []
     rest: dict[str, object] = {}
-    ready = masks.ready
+    few = masks.few
     for key, value in span.attributes.items():
         # No bool, which would be found as the number that it equals.
         if key in _FEW and (type(value) is str or type(value) is int):
-            made = ready.get((key, value))
-            parts.append(
-                masks.keep(key, value, _attributes(9, {key: value}, masks))
-                if made is None
-                else made
-            )
+            parts.append(few(key, value))
         elif value == span.span_id and type(value) is str and key == _REQUEST_ID:
             # Of our own making, so that there is nothing to hide.
-            parts.append(wire.block(9, _name(key) + wire.block(2, wire.text(1, value))))
+            parts.append(said(_name(key), value))
         else:
             rest[key] = value
     parts.append(_attributes(9, rest, masks))
@@ -157,7 +175,7 @@ def _own_attributes(span: Span, masks: Masks) -> bytes:
 
 def _moment(moment: Moment, masks: Masks) -> bytes:
     return (
-        wire.fixed64(1, _nanos(moment.at_s))
+        wire.fixed64(1, nanos(moment.at_s))
         + wire.text(2, masks.text(moment.name[:TEXT_CHARS_MAX]))
         + _attributes(3, moment.attributes, masks)
     )
@@ -177,6 +195,23 @@ _HEADS = tuple(
     for size in range(_SHORT_CHARS)
 )
 """What stands between a name and a text of so many bytes: an ``AnyValue`` with a string in it."""
+
+
+_TAG = wire.tag(9, wire.BYTES)
+
+
+def said(name: bytes, value: str) -> bytes:
+    """Return an attribute of a span that is a text.
+
+    Args:
+        name: The attribute's, as the first field of a message.
+        value: Masked.
+    """
+    data = value.encode("utf-8", "replace")
+    size = len(name) + len(data) + _HEAD_BYTES
+    if size < wire.SHORT and len(data) < _SHORT_CHARS:
+        return _TAG + wire.SMALL[size] + name + _HEADS[len(data)] + data
+    return wire.block(9, name + wire.block(2, _any(value)))
 
 
 def _attributes(field: int, attributes: Mapping[str, object], masks: Masks) -> bytes:
@@ -219,7 +254,8 @@ def _any(value: object) -> bytes:
     return wire.text(1, str(value)[:TEXT_CHARS_MAX])
 
 
-def _nanos(at_s: float) -> int:
+def nanos(at_s: float) -> int:
+    """Return a wall time in nanoseconds."""
     # Whole microseconds: a float knows no more of the present.
     return round(at_s * 1e6) * 1000
 

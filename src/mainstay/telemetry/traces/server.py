@@ -17,7 +17,7 @@ OWN = Scope("mainstay")
 Beginning = Callable[[str, int], str]
 """Returns so many characters of a longer text, without its secrets: ``Masker.beginning``."""
 
-_TEXT_MAX = 1024
+TEXT_CHARS_MAX = 1024
 """Characters of a path or an agent's name that are kept. What is longer is masked before it is cut:
 of half a secret nobody could tell any more that it is one."""
 
@@ -44,9 +44,7 @@ def server_span(
         beginning: See there.
     """
     trace = exchange.trace
-    attributes = _attributes(exchange, beginning)
-    if route is not None:
-        attributes["http.route"] = route
+    attributes = _attributes(exchange, route, beginning)
     if kept is not None:
         attributes[KEPT] = kept
     failed = is_error(exchange)
@@ -58,8 +56,7 @@ def server_span(
         name, message = notes.name, notes.message
         status = notes.status or status
     if name is None:
-        method = _method(exchange)
-        name = method if route is None else f"{method} {route}"
+        name = name_of(_method(exchange), route)
     return Span(
         trace.trace_id,
         trace.span_id,
@@ -80,20 +77,24 @@ def server_span(
     )
 
 
+def name_of(method: str, route: str | None) -> str:
+    """Return what a request's span is called, of few values."""
+    return method if route is None else f"{method} {route}"
+
+
 def _method(exchange: Exchange) -> str:
     if exchange.kind == "websocket":
         return "WEBSOCKET"
     return exchange.method if exchange.method in METHODS else "HTTP"
 
 
-def _attributes(exchange: Exchange, beginning: Beginning) -> dict[str, Value]:
+def _attributes(exchange: Exchange, route: str | None, beginning: Beginning) -> dict[str, Value]:
+    """Return what is known, first what many requests share: ``PlainSpans`` writes it likewise."""
     scope, method = exchange.scope, exchange.method
     attributes: dict[str, Value] = {
         "http.request.method": method,
-        "url.path": _bounded(exchange.path, beginning),
-        "url.scheme": scope.get("scheme") or scope.get("wsgi.url_scheme") or "http",
-        "network.protocol.version": _version(scope),
-        "mainstay.request_id": exchange.request_id,
+        "url.scheme": scheme_of(scope),
+        "network.protocol.version": version_of(scope),
     }
     if method not in METHODS:
         # A websocket begins with a GET.
@@ -103,11 +104,15 @@ def _attributes(exchange: Exchange, beginning: Beginning) -> dict[str, Value]:
             attributes["http.request.method_original"] = _bounded(method, beginning)
     if exchange.status:
         attributes["http.response.status_code"] = exchange.status
-    if exchange.client is not None:
-        attributes["client.address"] = exchange.client
+    if route is not None:
+        attributes["http.route"] = route
     agent = exchange.get(b"user-agent")
     if agent is not None:
         attributes["user_agent.original"] = _bounded(agent.decode("latin-1"), beginning)
+    attributes["mainstay.request_id"] = exchange.request_id
+    attributes["url.path"] = _bounded(exchange.path, beginning)
+    if exchange.client is not None:
+        attributes["client.address"] = exchange.client
     error, refusal = exchange.error, exchange.refusal
     if error is not None:
         attributes["error.type"] = error
@@ -119,10 +124,16 @@ def _attributes(exchange: Exchange, beginning: Beginning) -> dict[str, Value]:
 
 
 def _bounded(text: str, beginning: Beginning) -> str:
-    return text if len(text) <= _TEXT_MAX else beginning(text, _TEXT_MAX)
+    return text if len(text) <= TEXT_CHARS_MAX else beginning(text, TEXT_CHARS_MAX)
 
 
-def _version(scope: Any) -> str:
+def scheme_of(scope: Any) -> str:
+    """Return ``http`` or ``https``. Any: a scope or an environ."""
+    said: str = scope.get("scheme") or scope.get("wsgi.url_scheme") or "http"
+    return said
+
+
+def version_of(scope: Any) -> str:
     """Return the version of HTTP. Any: a scope or an environ."""
     said: str = scope.get("http_version") or scope.get("SERVER_PROTOCOL", "HTTP/1.1")[5:]
     return said

@@ -6,7 +6,9 @@ from mainstay.core.clock import Clock
 from mainstay.core.trace import SAMPLED
 from mainstay.service.inbound.exchange import Exchange
 from mainstay.telemetry.traces.keeping import late_reason
-from mainstay.telemetry.traces.notes import CONTEXT_KEY, notes_for, notes_in
+from mainstay.telemetry.traces.notes import CONTEXT_KEY, NOTES_KEY, notes_for, notes_in
+from mainstay.telemetry.traces.otlp import Masks
+from mainstay.telemetry.traces.plain import PlainSpans
 from mainstay.telemetry.traces.raised import EXCEPTION, raised_attributes
 from mainstay.telemetry.traces.server import Beginning, server_span
 from mainstay.telemetry.traces.span import Span
@@ -19,27 +21,33 @@ class Traces:
     """Makes spans and hands them on. An ``Observer`` of a service.
 
     Args:
-        put: Takes a span; never waits, never raises (``Exporter.put``).
+        put: Takes a span, as it is or written out; never waits, never raises (``Exporter.put``).
+        masks: What hides secrets.
         clock: Where wall time comes from.
         slow_s: A request that takes longer is kept.
         route: See there.
         beginning: See there.
+
+    Attributes:
+        slow_s: As given.
     """
 
-    __slots__ = ("_beginning", "_clock", "_put", "_route", "_slow_s")
+    __slots__ = ("_beginning", "_plain", "_put", "_route", "_wall_s", "slow_s")
 
     def __init__(
         self,
         *,
-        put: Callable[[Span], None],
+        put: Callable[[Span | bytes], None],
+        masks: Masks,
         clock: Clock,
         slow_s: float,
         route: Route,
         beginning: Beginning,
     ) -> None:
         self._put = put
-        self._clock = clock
-        self._slow_s = slow_s
+        self._plain = PlainSpans(masks)
+        self._wall_s = clock.wall_s
+        self.slow_s = slow_s
         self._route = route
         self._beginning = beginning
 
@@ -49,35 +57,45 @@ class Traces:
         exchange.scope.pop(CONTEXT_KEY, None)
         kept = None
         if not exchange.trace.flags & SAMPLED:
-            kept = late_reason(exchange, ended_s, self._slow_s)
+            kept = late_reason(exchange, ended_s, self.slow_s)
             if kept is None:
                 return
-        self._keep(exchange, ended_s, kept)
+        self.keep(exchange, ended_s, kept)
 
-    def went_well(self, exchange: Exchange, ended_s: float, *, sampled: int) -> None:
-        """Do what ``ended`` does, for a request over HTTP that did not fail.
+    def keep_plain(
+        self,
+        exchange: Exchange,
+        ended_s: float,
+        route: str | None,
+        ids: tuple[str, str, str | None, int],
+    ) -> None:
+        """Make the span of a request that was sampled; of what has notes, ``keep`` does.
 
         Args:
-            exchange: The request.
+            exchange: See ``PlainSpans.written``, and ``ids`` too.
             ended_s: Monotonic.
-            sampled: Whether its trace is.
+            route: The template that the framework matched, or None.
+            ids: See above.
         """
-        scope = exchange.scope
-        if CONTEXT_KEY in scope:
-            del scope[CONTEXT_KEY]
-        if sampled:
-            self._keep(exchange, ended_s, None)
-        elif (exchange.begun_s or ended_s) - exchange.started_s > self._slow_s:
-            self._keep(exchange, ended_s, "slow")
+        wall_s, scope = self._wall_s(), exchange.scope
+        start_s = wall_s - (ended_s - exchange.started_s)
+        written = None
+        # What vendors say of a trace is read and written with care, and rarely there.
+        if NOTES_KEY not in scope and exchange.get(b"tracestate") is None:
+            written = self._plain.written(exchange, route, ids, start_s, wall_s)
+        if written is None:
+            self.keep(exchange, ended_s, None)
+        else:
+            self._put(written)
 
-    def _keep(self, exchange: Exchange, ended_s: float, kept: str | None) -> None:
-        """Make its span; ``kept`` says why, where it was not sampled."""
+    def keep(self, exchange: Exchange, ended_s: float, kept: str | None) -> None:
+        """Make the span of a request; ``kept`` says why, where it was not sampled."""
         notes = notes_in(exchange.scope)
         self._put(
             server_span(
                 exchange,
                 ended_s=ended_s,
-                wall_s=self._clock.wall_s(),
+                wall_s=self._wall_s(),
                 route=self._route(exchange),
                 notes=notes,
                 kept=kept,
@@ -100,4 +118,4 @@ class Traces:
             return
         notes = notes_for(exchange)
         if notes is not None:
-            notes.moment(EXCEPTION, self._clock.wall_s(), raised_attributes(error))
+            notes.moment(EXCEPTION, self._wall_s(), raised_attributes(error))
