@@ -35,6 +35,7 @@ from mainstay.service.inbound.serving.reloading import Reloader
 from mainstay.service.inbound.serving.signals import take_signals, take_signals_in_a_thread
 from mainstay.service.inbound.serving.stuck import LoopStuck, Stuck, ThreadsStuck
 from mainstay.service.inbound.serving.target import AppUnusable, interface_of, load_app
+from mainstay.service.inbound.serving.turns import Turns
 from mainstay.service.inbound.serving.workers import Workers
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.service.inbound.wsgi.shell import WsgiShell
@@ -200,16 +201,23 @@ def _open_probe_door(
         listener = listen(options.host, options.probe_port)
     except OSError as error:
         raise _cannot_listen(options.host, options.probe_port, error) from error
-    inbound = app.inbound
+    inbound, turns = app.inbound, Turns()
     stuck: Stuck
     if loop is not None:
         stuck = LoopStuck(loop, inbound.now_s)
+        inbound.events.add(turns.heard)
     else:
         assert inbound.admission is not None, "a served WSGI app has places"
         stuck = ThreadsStuck(inbound.admission, inbound.drain, inbound.now_s)
     is_open = Opened(options.host, options.port)
     door = ProbeDoor(
-        inbound.probes, listener, stuck=stuck, is_open=is_open, loop=loop, clock=inbound.clock
+        inbound.probes,
+        listener,
+        stuck=stuck,
+        is_open=is_open,
+        turns=turns,
+        loop=loop,
+        clock=inbound.clock,
     )
     door.start()
 

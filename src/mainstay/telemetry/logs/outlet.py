@@ -70,8 +70,12 @@ def write_at_once(number: int) -> Callable[[bytes], int]:
     Args:
         number: Of the description.
     """
-    # Without declared types, which would double its cost: C takes these as they are.
-    write = ctypes.PyDLL(None)["write"]
+    try:
+        # Without declared types, which would double its cost: C takes these as they are.
+        write = ctypes.PyDLL(None)["write"]
+    except (OSError, AttributeError):
+        # A program that was linked in another way.
+        return partial(os.write, number)
 
     def write_line(data: bytes) -> int:
         taken: int = write(number, data, len(data))

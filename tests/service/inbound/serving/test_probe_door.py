@@ -25,6 +25,7 @@ from mainstay.service.inbound.serving.probe_door import (
     question_of,
 )
 from mainstay.service.inbound.serving.stuck import STUCK_S, LoopStuck, Stuck
+from mainstay.service.inbound.serving.turns import Turns
 from mainstay.service.inbound.stopping.drain import Drain
 from mainstay.testing import VirtualClock
 
@@ -92,6 +93,7 @@ class World:
             listener,
             stuck=stuck,
             is_open=lambda: self.is_open,
+            turns=Turns(),
             loop=loop,
             clock=self.clock,
         )

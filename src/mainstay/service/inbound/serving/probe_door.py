@@ -15,10 +15,9 @@ import errno
 import json
 import selectors
 import socket
-import sys
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from mainstay.core.clock import Clock
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe, Probes, Question
 from mainstay.service.inbound.serving.stuck import Stuck
+from mainstay.service.inbound.serving.turns import Turns
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -37,10 +37,6 @@ CONNECTION_S = 5.0
 """From its beginning to its end: each has one question, and no probe waits so long."""
 
 HEAD_BYTES_MAX = 8192
-
-_HURRY_S = 0.0005
-"""How long the app may hold the interpreter while a probe is answered; Python's own is 5 ms, of
-which an answer would wait through one for each call of the system."""
 
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _EXHAUSTED_S = 0.05
@@ -71,6 +67,7 @@ class ProbeDoor:
         listener: Bound and listening; closed with the door.
         stuck: Asked before each answer.
         is_open: Asked before each answer about traffic: whether the app's own port is open.
+        turns: Hurried while one is answered.
         loop: The app's; None where it has none, as under WSGI.
         clock: For the bounds of connections.
     """
@@ -82,6 +79,7 @@ class ProbeDoor:
         *,
         stuck: Stuck,
         is_open: Callable[[], bool],
+        turns: Turns,
         loop: asyncio.AbstractEventLoop | None,
         clock: Clock,
     ) -> None:
@@ -89,6 +87,7 @@ class ProbeDoor:
         self._listener = listener
         self._stuck = stuck
         self._is_open = is_open
+        self._turns = turns
         self._loop = loop
         self._now_s = clock.monotonic_s
         self._open: OrderedDict[_Talk, None] = OrderedDict()
@@ -117,7 +116,7 @@ class ProbeDoor:
         while not self._ended.is_set():
             # One that waits is looked after when its time is up; others come by themselves.
             ready = self._selector.select(CONNECTION_S if self._open else None)
-            with hurried():
+            with self._turns.hurried():
                 for key, _ in ready:
                     if isinstance(key.data, _Talk):
                         self._hear(key.data)
@@ -140,18 +139,20 @@ class ProbeDoor:
             if error.errno in _EXHAUSTED:
                 self._ended.wait(_EXHAUSTED_S)
             return
-        stream.setblocking(False)  # noqa: FBT003  As above.
         if len(self._open) >= CONNECTIONS_MAX:
             self._end(next(iter(self._open)))
         talk = _Talk(stream, self._now_s() + CONNECTION_S)
         self._open[talk] = None
-        self._selector.register(stream, selectors.EVENT_READ, talk)
-        # The question is there as a rule, and another look for it would be another wait.
+        # The question is there as a rule. Each call of the system is another wait for the
+        # interpreter, so there is none that only others need.
         self._hear(talk)
+        if talk in self._open:
+            self._selector.register(stream, selectors.EVENT_READ, talk)
+            talk.watched = True
 
     def _hear(self, talk: "_Talk") -> None:
         try:
-            data = talk.stream.recv(_READ_BYTES)
+            data = talk.stream.recv(_READ_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -235,12 +236,13 @@ class ProbeDoor:
             return
         # What the kernel does not take at once, nobody reads: it has room for any such answer.
         with contextlib.suppress(OSError):
-            talk.stream.send(written(said, with_body=not talk.is_head))
+            talk.stream.send(written(said, with_body=not talk.is_head), socket.MSG_DONTWAIT)
         self._end(talk)
 
     def _end(self, talk: "_Talk") -> None:
         del self._open[talk]
-        self._selector.unregister(talk.stream)
+        if talk.watched:
+            self._selector.unregister(talk.stream)
         talk.stream.close()
 
     def _end_late(self) -> None:
@@ -258,9 +260,10 @@ class _Talk:
         head: What was heard.
         is_head: Whether only the head of the answer is asked for.
         waits: Whether it waits for checks that are run elsewhere.
+        watched: Whether it is looked at when there is more to hear.
     """
 
-    __slots__ = ("head", "is_head", "stream", "until_s", "waits")
+    __slots__ = ("head", "is_head", "stream", "until_s", "waits", "watched")
 
     def __init__(self, stream: socket.socket, until_s: float) -> None:
         self.stream = stream
@@ -268,6 +271,7 @@ class _Talk:
         self.head = bytearray()
         self.is_head = False
         self.waits = False
+        self.watched = False
 
 
 class Opened:
@@ -310,20 +314,6 @@ def written(said: Said, *, with_body: bool) -> bytes:
         f"content-length: {len(body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + (body if with_body else b"")
-
-
-@contextlib.contextmanager
-def hurried() -> Iterator[None]:
-    """Have threads take turns often for a moment; only one thread of a process does this."""
-    usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(min(usual_s, _HURRY_S))
-    hurry_s = sys.getswitchinterval()
-    try:
-        yield
-    finally:
-        # Somebody else may have changed it meanwhile, and has a reason.
-        if sys.getswitchinterval() == hurry_s:
-            sys.setswitchinterval(usual_s)
 
 
 def listen(host: str, port: int) -> socket.socket:
