@@ -5,8 +5,7 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from mainstay.telemetry.logs.outlet import (
     Outlet,
     _asking_outlet,
     open_outlet,
-    write_at_once,
 )
 from mainstay.telemetry.logs.writer import Writer, stdout_writer
 
@@ -284,23 +282,6 @@ def test_sockets_are_written_to_without_waiting() -> None:
         assert near.getblocking()
         far.close()
         eventually(lambda: not writer.behind)
-
-
-@pytest.mark.parametrize("write_of", [write_at_once, lambda number: partial(os.write, number)])
-def test_a_write_that_lets_nobody_in_says_what_that_of_the_system_does(
-    write_of: Callable[[int], Callable[[bytes], int]],
-) -> None:
-    with pipe() as (reader, number):
-        os.set_blocking(number, False)
-        write = write_of(number)
-        assert write(b"a\0b\n") == 4
-        assert os.read(reader, 100) == b"a\0b\n"
-        assert 0 < write(b"x" * 10_000_000) < 10_000_000
-        with pytest.raises(BlockingIOError):
-            write(b"x")
-        os.close(reader)
-        with pytest.raises(BrokenPipeError):
-            write(b"x")
 
 
 def test_without_a_description_of_its_own_it_asks_before_it_writes() -> None:

@@ -6,7 +6,6 @@ ours alone.
 """
 
 import contextlib
-import ctypes
 import os
 import select
 import socket
@@ -14,6 +13,8 @@ import stat
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
+
+from mainstay.core import at_once
 
 PIPE_BUF = select.PIPE_BUF
 """A pipe takes so many bytes whole or not at all, whoever else writes to it (POSIX)."""
@@ -57,32 +58,8 @@ def open_outlet(number: int) -> Outlet:
     # What may not be opened again (a pipe of another user's, or no /proc) is asked each time.
     with contextlib.suppress(OSError):
         own = os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        return Outlet(write_at_once(own), own, whole=False, close=partial(os.close, own))
+        return Outlet(at_once.writer(own), own, whole=False, close=partial(os.close, own))
     return _asking_outlet(os.dup(number))
-
-
-def write_at_once(number: int) -> Callable[[bytes], int]:
-    """Return ``os.write`` for a description that doesn't block, without a turn for other threads.
-
-    ``os.write`` gives the interpreter's lock away, since it may take long; a thread that wants it
-    has it then, and a line costs two changes of threads. This call never takes long.
-
-    Args:
-        number: Of the description.
-    """
-    try:
-        # Without declared types, which would double its cost: C takes these as they are.
-        write = ctypes.PyDLL(None)["write"]
-    except (OSError, AttributeError):
-        # A program that was linked in another way.
-        return partial(os.write, number)
-
-    def write_line(data: bytes) -> int:
-        taken: int = write(number, data, len(data))
-        # Why not all of it went may be asked anew, of a call that says so.
-        return taken if taken >= 0 else os.write(number, data)
-
-    return write_line
 
 
 def _socket_outlet(number: int) -> Outlet:

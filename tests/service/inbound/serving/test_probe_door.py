@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mainstay.core import at_once
 from mainstay.core.clock import SYSTEM_CLOCK
 from mainstay.core.events import Listeners
 from mainstay.service.inbound.health.board import Board
@@ -72,7 +73,7 @@ def gets_on() -> None:
 class World:
     """A service's probes behind a door."""
 
-    def __init__(self, app: AppLoop | None, listener: socket.socket | None = None) -> None:
+    def __init__(self, app: AppLoop | None) -> None:
         self.clock = VirtualClock()
         self.drain = Drain(delay_s=0, bound_s=20, clock=self.clock, events=Listeners())
         self.drain.started = True
@@ -81,7 +82,7 @@ class World:
             path="/health", service="s", version="1", board=self.board, drain=self.drain
         )
         probes.routes["/metrics"] = FIGURES
-        listener = listen("127.0.0.1", 0) if listener is None else listener
+        listener = listen("127.0.0.1", 0)
         self.port: int = listener.getsockname()[1]
         loop: asyncio.AbstractEventLoop | None = None
         stuck: Stuck = gets_on
@@ -272,26 +273,20 @@ def test_a_question_may_come_in_pieces(world: World) -> None:
         assert wire.recv(64).startswith(b"HTTP/1.1 200 ")
 
 
-class Exhausted(socket.socket):
-    """A listener of a process that has no file left for a while."""
+def test_a_process_without_files_does_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    accept, tries = at_once.accept, []
 
-    tries = 0
-
-    def accept(self) -> tuple[socket.socket, object]:
-        self.tries += 1
-        if self.tries < 4:
+    def accept_the_fourth(listener: socket.socket) -> socket.socket:
+        tries.append(listener)
+        if len(tries) < 4:
             raise OSError(errno.EMFILE, "too many open files")
-        return super().accept()
+        return accept(listener)
 
-
-def test_a_process_without_files_does_not_spin() -> None:
-    listener = Exhausted(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    world = World(None, listener)
+    monkeypatch.setattr(at_once, "accept", accept_the_fourth)
+    world = World(None)
     began_s = SYSTEM_CLOCK.monotonic_s()
     assert world.ask("/health/live")[0] == 200
-    assert listener.tries == 4
+    assert len(tries) == 4
     assert SYSTEM_CLOCK.monotonic_s() - began_s >= 0.1
     world.door.close()
 

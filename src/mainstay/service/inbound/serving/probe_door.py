@@ -21,6 +21,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from mainstay.core import at_once
 from mainstay.core.clock import Clock
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe, Probes, Question
@@ -133,7 +134,7 @@ class ProbeDoor:
 
     def _accept(self) -> None:
         try:
-            stream, _ = self._listener.accept()
+            stream = at_once.accept(self._listener)
         except OSError as error:
             # Who came may have left. Where no file is left, it would be ready at once again.
             if error.errno in _EXHAUSTED:
@@ -152,7 +153,7 @@ class ProbeDoor:
 
     def _hear(self, talk: "_Talk") -> None:
         try:
-            data = talk.stream.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+            data = at_once.receive(talk.stream, _READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -236,14 +237,14 @@ class ProbeDoor:
             return
         # What the kernel does not take at once, nobody reads: it has room for any such answer.
         with contextlib.suppress(OSError):
-            talk.stream.send(written(said, with_body=not talk.is_head), socket.MSG_DONTWAIT)
+            at_once.send(talk.stream, written(said, with_body=not talk.is_head))
         self._end(talk)
 
     def _end(self, talk: "_Talk") -> None:
         del self._open[talk]
         if talk.watched:
             self._selector.unregister(talk.stream)
-        talk.stream.close()
+        at_once.close(talk.stream)
 
     def _end_late(self) -> None:
         now_s = self._now_s()

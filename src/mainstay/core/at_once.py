@@ -1,0 +1,93 @@
+"""Calls of the system that never wait, without a turn for other threads.
+
+Python's own give the interpreter away, since they may take long. A thread that wants it has it
+then, and each call of a busy process becomes two changes of threads. These keep it: so they are for
+what doesn't block. Why one failed, Python's own call is asked, which says so.
+"""
+
+import ctypes
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+
+_FLAGS = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+
+
+def _function(name: str) -> Callable[..., int] | None:
+    try:
+        # Without declared types, which would double its cost: C takes these as they are.
+        found: Callable[..., int] = ctypes.PyDLL(None)[name]
+    except (OSError, AttributeError):
+        # A program that was linked in another way.
+        return None
+    return found
+
+
+_recv, _send, _close, _accept4 = map(_function, ("recv", "send", "close", "accept4"))
+_CLOEXEC = getattr(socket, "SOCK_CLOEXEC", 0)
+
+
+def writer(number: int) -> Callable[[bytes], int]:
+    """Return ``os.write`` to a description that doesn't block.
+
+    Args:
+        number: Of the description.
+    """
+    write = _function("write")
+    if write is None:
+        return partial(os.write, number)
+
+    def write_line(data: bytes) -> int:
+        taken = write(number, data, len(data))
+        return taken if taken >= 0 else os.write(number, data)
+
+    return write_line
+
+
+def accept(listener: socket.socket) -> socket.socket:
+    """Return whoever came first to a listener that doesn't block.
+
+    Raises:
+        OSError: Nobody is there, or there is no room.
+    """
+    if _accept4 is not None and _CLOEXEC:
+        number = _accept4(listener.fileno(), None, None, _CLOEXEC)
+        if number >= 0:
+            return socket.socket(listener.family, listener.type, listener.proto, number)
+    return listener.accept()[0]
+
+
+def receive(stream: socket.socket, bytes_max: int) -> bytes:
+    """Return what has come; empty: the other end has closed.
+
+    Raises:
+        OSError: Nothing has come (BlockingIOError), or the connection is broken.
+    """
+    if _recv is not None:
+        buffer = ctypes.create_string_buffer(bytes_max)
+        taken = _recv(stream.fileno(), buffer, bytes_max, _FLAGS)
+        if taken >= 0:
+            return buffer.raw[:taken]
+    return stream.recv(bytes_max, socket.MSG_DONTWAIT)
+
+
+def send(stream: socket.socket, data: bytes) -> int:
+    """Send what the kernel takes at once; return how much that was.
+
+    Raises:
+        OSError: It takes nothing (BlockingIOError), or the connection is broken.
+    """
+    if _send is not None:
+        taken = _send(stream.fileno(), data, len(data), _FLAGS)
+        if taken >= 0:
+            return taken
+    return stream.send(data, socket.MSG_DONTWAIT)
+
+
+def close(stream: socket.socket) -> None:
+    """Close a connection."""
+    if _close is None:
+        stream.close()
+    else:
+        _close(stream.detach())
