@@ -188,7 +188,7 @@ def _server(server: str, interface: str) -> Callable[[Any, Drain, Options], None
 
 
 def _open_probe_door(
-    app: Any, options: Options, loop: asyncio.AbstractEventLoop | None = None
+    app: Any, options: Options, turns: Turns, loop: asyncio.AbstractEventLoop | None = None
 ) -> None:
     """Answer probes at a port of their own too, where one is given. Any: any framework's app.
 
@@ -201,11 +201,10 @@ def _open_probe_door(
         listener = listen(options.host, options.probe_port)
     except OSError as error:
         raise _cannot_listen(options.host, options.probe_port, error) from error
-    inbound, turns = app.inbound, Turns()
+    inbound = app.inbound
     stuck: Stuck
     if loop is not None:
         stuck = LoopStuck(loop, inbound.now_s)
-        inbound.events.add(turns.heard)
     else:
         assert inbound.admission is not None, "a served WSGI app has places"
         stuck = ThreadsStuck(inbound.admission, inbound.drain, inbound.now_s)
@@ -222,6 +221,14 @@ def _open_probe_door(
     door.start()
 
 
+def _turns_around(app: Any) -> Turns:
+    """Return how often threads take turns around the loop of an app. Any: any framework's app."""
+    turns = Turns()
+    if isinstance(app, AsgiShell):
+        app.inbound.events.add(turns.heard)
+    return turns
+
+
 def _drainable(app: Any, drain: Drain) -> Any:
     return app if isinstance(app, AsgiShell) else Guest(app, drain)
 
@@ -234,6 +241,7 @@ def serve_granian_asgi(app: Any, drain: Drain, options: Options) -> None:
     except ImportError as error:
         raise PartMissing("granian is not installed: pip install 'mainstay[asgi]'") from error
 
+    turns = _turns_around(app)
     if isinstance(app, AsgiShell):
         app.outermost = True
 
@@ -244,7 +252,7 @@ def serve_granian_asgi(app: Any, drain: Drain, options: Options) -> None:
         server = Server(call, interface=_asgi_interface(), **_granian_settings(options))
         loop = asyncio.get_running_loop()
         take_signals(drain, functools.partial(loop.call_soon_threadsafe, server.stop))
-        _open_probe_door(app, options, loop)
+        _open_probe_door(app, options, turns, loop)
         # Granian has logged why.
         with contextlib.suppress(FatalError):
             await server.serve()
@@ -265,9 +273,9 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
         def _check_gil(self) -> None:
             """Serve under the GIL too: WSGI needs one worker, and its threads release it."""
 
-    threads = options.threads
+    threads, turns = options.threads, Turns()
     if isinstance(app, WsgiShell):
-        app, threads = fitted(app, options.threads), options.threads + SERVER_THREADS_MORE
+        app, threads = fitted(app, options.threads, turns), options.threads + SERVER_THREADS_MORE
         crew = Crew()
         workers = Workers(options.threads, options.threads + WORKERS_MORE, late=crew.all_hands)
         lend_answers(mt, workers, crew, app.inbound.probes.routes)
@@ -288,7 +296,7 @@ def serve_granian_wsgi(app: Any, drain: Drain, options: Options) -> None:
     )
     server.on_startup(take_signals)
     server.on_startup(drain.start)
-    _open_probe_door(app, options)
+    _open_probe_door(app, options, turns)
     server.serve(target_loader=lambda: app, wrap_loader=False)
     # There is no lifespan in whose end this would be done.
     drain.finish()
@@ -301,6 +309,8 @@ def serve_uvicorn(app: Any, drain: Drain, options: Options) -> None:
     except ImportError as error:
         raise PartMissing("uvicorn is not installed: pip install uvicorn") from error
 
+    turns = _turns_around(app)
+
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -309,7 +319,7 @@ def serve_uvicorn(app: Any, drain: Drain, options: Options) -> None:
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             """Open the door of probes first: it says that nothing is ready yet."""
-            _open_probe_door(app, options, asyncio.get_running_loop())
+            _open_probe_door(app, options, turns, asyncio.get_running_loop())
             await super().startup(sockets)
 
         def leave(self) -> None:

@@ -9,7 +9,8 @@ import pytest
 from tests.service.inbound.polling import until
 
 from mainstay.service.inbound.admission.events import OverloadBegan, OverloadEnded
-from mainstay.service.inbound.serving.places import SWITCH_INTERVAL_S, WAITING_MAX, fitted
+from mainstay.service.inbound.serving.places import WAITING_MAX, fitted
+from mainstay.service.inbound.serving.turns import OVERLOADED_S, Turns
 from mainstay.service.inbound.wsgi.shell import WsgiShell
 from mainstay.service.service import Service
 from mainstay.spec.inbound import Inbound
@@ -78,7 +79,7 @@ def test_the_app_is_called_in_so_many_threads_and_the_rest_wait(
     make_service: MakeService, shed: Shed | None
 ) -> None:
     app = App()
-    shell = fitted(make_service(inbound=Inbound(shed=shed)).wsgi(app), 2)
+    shell = fitted(make_service(inbound=Inbound(shed=shed)).wsgi(app), 2, Turns())
     asking = Asking(shell)
     for number in range(4):
         asking.ask(f"/{number}")
@@ -97,7 +98,7 @@ def test_the_app_is_called_in_so_many_threads_and_the_rest_wait(
 def test_the_most_important_gets_the_next_thread(make_service: MakeService) -> None:
     shed = Shed(wait_s=60.0, priorities=Priorities(high=("/pay",)))
     app = App()
-    shell = fitted(make_service(inbound=Inbound(shed=shed)).wsgi(app), 1)
+    shell = fitted(make_service(inbound=Inbound(shed=shed)).wsgi(app), 1, Turns())
     asking = Asking(shell)
     asking.ask("/0")
     until(lambda: app.came == ["/0"])
@@ -115,7 +116,7 @@ def test_the_most_important_gets_the_next_thread(make_service: MakeService) -> N
 
 def test_what_is_declared_below_the_threads_holds(make_service: MakeService) -> None:
     shell = make_service(inbound=Inbound(shed=Shed(mode="fixed", limit=3))).wsgi(App())
-    admission = fitted(shell, 16).inbound.admission
+    admission = fitted(shell, 16, Turns()).inbound.admission
     assert admission is not None
     assert admission.stats().limit == 3
 
@@ -124,25 +125,27 @@ def test_what_is_declared_below_the_threads_holds(make_service: MakeService) -> 
     "shed", [Shed(limit=1000, limit_min=50, queue=100_000), Shed(mode="fixed")]
 )
 def test_no_limit_is_above_the_threads(make_service: MakeService, shed: Shed) -> None:
-    admission = fitted(make_service(inbound=Inbound(shed=shed)).wsgi(App()), 16).inbound.admission
+    admission = fitted(
+        make_service(inbound=Inbound(shed=shed)).wsgi(App()), 16, Turns()
+    ).inbound.admission
     assert admission is not None
     assert admission.stats().limit == 16
     assert admission._options.queue <= WAITING_MAX
 
 
 def test_threads_take_turns_more_often_while_there_is_overload(make_service: MakeService) -> None:
-    shell = fitted(make_service().wsgi(App()), 2)
+    shell = fitted(make_service().wsgi(App()), 2, Turns())
     usual_s = sys.getswitchinterval()
-    assert usual_s > SWITCH_INTERVAL_S
+    assert usual_s > OVERLOADED_S
     events: list[tuple[Event, float]] = [
-        (OverloadBegan(at_s=0.0, limit=2, waiting=3), SWITCH_INTERVAL_S),
+        (OverloadBegan(at_s=0.0, limit=2, waiting=3), OVERLOADED_S),
         (OverloadEnded(at_s=1.0, duration_s=1.0, refused=0), usual_s),
     ]
     for event, interval_s in events:
         shell.inbound.events.emit(event)
-        assert sys.getswitchinterval() == pytest.approx(interval_s)
+        assert sys.getswitchinterval() == interval_s
 
 
 def test_where_nothing_is_shed_they_always_do(make_service: MakeService) -> None:
-    fitted(make_service(inbound=Inbound(shed=None)).wsgi(App()), 2)
-    assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S)
+    fitted(make_service(inbound=Inbound(shed=None)).wsgi(App()), 2, Turns())
+    assert sys.getswitchinterval() == OVERLOADED_S

@@ -11,6 +11,7 @@ from tests.service.inbound.polling import until
 
 from mainstay.service.inbound.serving.places import fitted
 from mainstay.service.inbound.serving.stuck import STUCK_S, ThreadsStuck
+from mainstay.service.inbound.serving.turns import Turns
 from mainstay.service.inbound.wsgi.watch import ANSWER_KEY
 from mainstay.service.service import Service
 from mainstay.spec.inbound import Inbound
@@ -25,7 +26,7 @@ class World:
 
     def __init__(self, service: Service, clock: FakeClock) -> None:
         self.clock = clock
-        self.shell = fitted(service.wsgi(self._app), PLACES)
+        self.shell = fitted(service.wsgi(self._app), PLACES, Turns())
         inbound = self.shell.inbound
         assert inbound.admission is not None
         self.stuck = ThreadsStuck(inbound.admission, inbound.drain, inbound.now_s)
