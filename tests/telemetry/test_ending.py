@@ -127,6 +127,10 @@ SAMPLED_CASES: dict[str, tuple[bool, dict[str, Any]]] = {
     "no path of UTF-8": (True, {"path": "/caf\udce9"}),
     "a path as long as is kept": (True, {"path": "/" + "a " * 500}),
     "WSGI": (True, {"scope": {"SERVER_PROTOCOL": "HTTP/1.0", "wsgi.url_scheme": "http"}}),
+    "a version that a client made up": (
+        False,
+        {"scope": {"http_version": "1" * 17, "scheme": "http"}},
+    ),
     "an agent": (True, {"headers": {b"user-agent": b"curl/8 (me@example.com)"}}),
     "a longer path": (False, {"path": "/" + "a " * 513}),
     "a long agent": (False, {"headers": {b"user-agent": b"a " * 513}}),
@@ -150,6 +154,36 @@ def test_a_span_is_written_as_it_would_be_encoded(
         each.traces.ended(*arrived(header=CALLER % 1, **changed))
     assert [isinstance(span, bytes) for span in one.spans] == [False, is_plain, is_plain]
     assert one.written() == each.written()
+
+
+def test_two_who_ask_for_the_ids_at_once_get_the_same() -> None:
+    """A thread of the app asks for its trace in the midst of the end."""
+    world = World()
+    world.ending.ended(*arrived())
+    exchange, ended_s = arrived()
+
+    class Asks(Random):
+        asked = False
+
+        def getrandbits(self, k: int, /) -> int:
+            if not self.asked:
+                self.asked = True
+                assert len(exchange.trace.span_id) == 16
+            return super().getrandbits(k)
+
+    exchange.rng = Asks(3)
+    world.ending.ended(exchange, ended_s)
+    assert world.kept.last()["span_id"] == exchange.trace.span_id == exchange.part()
+
+
+def test_a_span_that_cannot_be_written_loses_no_line() -> None:
+    """A clock that begins near 1970, as on a machine without one of its own."""
+    world = World()
+    world.traces._wall_s = lambda: 0.001
+    for _ in range(3):
+        world.ending.ended(*arrived(header=CALLER % 1))
+    assert len(world.kept.lines()) == len(world.spans) == 3
+    assert all(isinstance(span, Span) for span in world.spans)
 
 
 def test_what_was_noted_is_in_the_span() -> None:
@@ -197,11 +231,18 @@ def test_the_level_holds_whenever_it_is_changed() -> None:
 
 
 @pytest.mark.parametrize("header", [CALLER % 0, CALLER % 1, None])
-def test_where_nobody_traces_no_exemplar_leads_to_a_trace(header: bytes | None) -> None:
+@pytest.mark.parametrize("asked", [False, True])
+def test_where_nobody_traces_no_exemplar_leads_to_a_trace(
+    header: bytes | None,
+    asked: bool,  # noqa: FBT001  A parameter of the test.
+) -> None:
     world = World()
     ending = Ending(traces=None, requests=world.requests, line=world.line)
     for _ in range(2):
-        ending.ended(*arrived(header=header))
+        exchange, ended_s = arrived(header=header)
+        if asked:
+            assert len(exchange.trace.trace_id) == 32
+        ending.ended(exchange, ended_s)
     assert world.registry.exemplars() == {}
     assert len(world.kept.lines()) == 2
 

@@ -25,7 +25,7 @@ def _function(name: str) -> Callable[..., int] | None:
 
 
 _recv, _send, _close, _accept4 = map(_function, ("recv", "send", "close", "accept4"))
-_CLOEXEC = getattr(socket, "SOCK_CLOEXEC", 0)
+_FLAGS_OF_NEW = getattr(socket, "SOCK_CLOEXEC", 0) | getattr(socket, "SOCK_NONBLOCK", 0)
 
 
 def writer(number: int) -> Callable[[bytes], int]:
@@ -48,21 +48,33 @@ def writer(number: int) -> Callable[[bytes], int]:
 def accept(listener: socket.socket) -> socket.socket:
     """Return whoever came first to a listener that doesn't block.
 
+    Returns:
+        A connection that doesn't block, and that no program inherits.
+
     Raises:
         OSError: Nobody is there, or there is no room.
     """
-    if _accept4 is not None and _CLOEXEC:
-        number = _accept4(listener.fileno(), None, None, _CLOEXEC)
+    if _accept4 is not None and _FLAGS_OF_NEW:
+        number = _accept4(listener.fileno(), None, None, _FLAGS_OF_NEW)
         if number >= 0:
-            return socket.socket(listener.family, listener.type, listener.proto, number)
-    return listener.accept()[0]
+            # Said in its type too, or Python would wait before its own calls for as long as is
+            # usual in this process.
+            kind = listener.type | socket.SOCK_NONBLOCK
+            return socket.socket(listener.family, kind, listener.proto, number)
+    stream, _ = listener.accept()
+    stream.setblocking(False)  # noqa: FBT003  The standard library's.
+    return stream
 
 
 def receive(stream: socket.socket, bytes_max: int) -> bytes:
-    """Return what has come; empty: the other end has closed.
+    """Return what has come; empty: the other end has closed, or the connection is broken.
+
+    Args:
+        stream: One that doesn't block.
+        bytes_max: So much of it.
 
     Raises:
-        OSError: Nothing has come (BlockingIOError), or the connection is broken.
+        OSError: Nothing has come (BlockingIOError).
     """
     if _recv is not None:
         buffer = ctypes.create_string_buffer(bytes_max)
@@ -74,6 +86,10 @@ def receive(stream: socket.socket, bytes_max: int) -> bytes:
 
 def send(stream: socket.socket, data: bytes) -> int:
     """Send what the kernel takes at once; return how much that was.
+
+    Args:
+        stream: One that doesn't block.
+        data: Of which so much is sent as there is room for.
 
     Raises:
         OSError: It takes nothing (BlockingIOError), or the connection is broken.

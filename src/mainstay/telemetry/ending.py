@@ -4,9 +4,10 @@ What most requests are (answered by the app, without an error, seen before) is l
 all three. Any other goes through each of them, which knows all cases by itself.
 """
 
+from functools import partial
 from typing import NamedTuple
 
-from mainstay.core.trace import SAMPLED, new_span_id, parse_traceparent
+from mainstay.core.trace import SAMPLED, parse_traceparent
 from mainstay.service.inbound.exchange import TRACE_KEY, Exchange
 from mainstay.telemetry.logs.access import AccessLine
 from mainstay.telemetry.logs.levels import INFO
@@ -55,8 +56,16 @@ class Ending:
         self._traces = traces
         self._requests = requests
         self._line = line
-        # Traces first, since exemplars are of what is kept.
-        self._each = tuple(one.ended for one in (traces, requests, line) if one is not None)
+        # Traces first, since exemplars are of what is kept, and there are none without them.
+        counted = None
+        if requests is not None:
+            counted = partial(requests.count, trace_id=None) if traces is None else requests.ended
+        each = (
+            None if traces is None else traces.ended,
+            counted,
+            None if line is None else line.ended,
+        )
+        self._each = tuple(tell for tell in each if tell is not None)
         self._sorts: dict[tuple[str, str | None, str | None, int], _Sort] = {}
 
     def ended(self, exchange: Exchange, ended_s: float) -> None:
@@ -104,10 +113,7 @@ class Ending:
             header = exchange.get(b"traceparent")
             parsed = None if header is None else parse_traceparent(header)
             if parsed is not None:
-                span_id = exchange.span_id
-                if span_id is None:
-                    span_id = exchange.span_id = new_span_id(exchange.rng)
-                return parsed[0], span_id, parsed[1], parsed[2]
+                return parsed[0], exchange.part(), parsed[1], parsed[2]
         return exchange.trace[:4]
 
     def _learn(self, exchange: Exchange, scheme: str | None, route: str | None) -> None:

@@ -3,6 +3,8 @@ import errno
 import fcntl
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -282,6 +284,37 @@ def test_sockets_are_written_to_without_waiting() -> None:
         assert near.getblocking()
         far.close()
         eventually(lambda: not writer.behind)
+
+
+_INTERRUPTED = """
+import os, signal
+from mainstay.telemetry.logs.outlet import Outlet
+from mainstay.telemetry.logs.writer import Writer
+
+class Interrupt(Exception):
+    pass
+
+def interrupt(*_):
+    raise Interrupt
+
+signal.signal(signal.SIGALRM, interrupt)
+writer = Writer(Outlet(len, -1, whole=False, close=lambda: None))
+for _ in range(300):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0001)
+        while True:
+            writer.write(b"x")
+    except Interrupt:
+        assert not writer._lock._is_owned()
+"""
+
+
+def test_a_handler_of_a_signal_that_raises_leaves_no_lock_taken() -> None:
+    """In a process of its own, since the timer of this one is in use."""
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_without_a_description_of_its_own_it_asks_before_it_writes() -> None:

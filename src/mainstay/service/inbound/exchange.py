@@ -9,13 +9,14 @@ from random import Random
 from typing import Any, ClassVar
 
 from mainstay.core.alarm import Alarm
-from mainstay.core.trace import Trace, arrive
+from mainstay.core.trace import Trace, arrive, new_span_id
 from mainstay.service.inbound.problems.refusal import Refusal
 
 EXCHANGE_KEY = "mainstay.exchange"
 """Where the exchange stands in a scope or environ."""
 
 TRACE_KEY = "mainstay.trace"
+PART_KEY = "mainstay.part"
 
 LEFT_STATUS = 499
 """The client left before there was a status (nginx's number for it)."""
@@ -117,13 +118,22 @@ class Exchange(Alarm):
                 get(b"traceparent"),
                 get(b"tracestate"),
                 get(b"baggage"),
-                span_id=self.span_id,
+                span_id=self.part(),
                 request_id=self.request_id,
                 below=self.below,
             )
             # Of two threads that ask at once, both get the first one's.
             trace = self.scope.setdefault(TRACE_KEY, trace)
         return trace
+
+    def part(self) -> str:
+        """Return the id of its own part of its trace, made when first asked for."""
+        span_id = self.span_id
+        if span_id is None:
+            # Of two threads that ask at once, both get the first one's.
+            span_id = self.scope.setdefault(PART_KEY, new_span_id(self.rng))
+            self.span_id = span_id
+        return span_id
 
     @property
     def has_nonce(self) -> bool:

@@ -14,6 +14,9 @@ from mainstay.telemetry.traces.span import SERVER
 _SORTS_MAX = 1024
 """Sorts of requests that are remembered; then all are forgotten."""
 
+_VERSION_CHARS_MAX = 16
+"""Of HTTP's; a server that takes whatever a client says must fill no memory with it."""
+
 _AGENT = "user_agent.original"
 _ID, _PATH, _CLIENT = "mainstay.request_id", "url.path", "client.address"
 _EACH = {_ID: "a", _PATH: "/", _CLIENT: "b"}
@@ -61,10 +64,15 @@ class PlainSpans:
             None where it is none of those that are written here: its texts are long.
         """
         scope, path, client = exchange.scope, exchange.path, exchange.client
-        agent = exchange.get(b"user-agent")
-        if not self._is_open or len(path) > TEXT_CHARS_MAX or len(agent or b"") > TEXT_CHARS_MAX:
+        agent, version = exchange.get(b"user-agent"), version_of(scope)
+        if (
+            not self._is_open
+            or len(path) > TEXT_CHARS_MAX
+            or len(version) > _VERSION_CHARS_MAX
+            or (agent is not None and len(agent) > TEXT_CHARS_MAX)
+        ):
             return None
-        sort = exchange.method, scheme_of(scope), route, exchange.status, version_of(scope)
+        sort = exchange.method, scheme_of(scope), route, exchange.status, version
         named, shared = self._sorts.get(sort) or self._learn(sort)
         trace_id, span_id, parent_id, flags = ids
         text, request_id = self._masks.text, exchange.request_id

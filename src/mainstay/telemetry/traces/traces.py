@@ -1,6 +1,7 @@
 """``Traces``: the spans of one service, made from its exchanges and events."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from mainstay.core.clock import Clock
 from mainstay.core.trace import SAMPLED
@@ -82,7 +83,9 @@ class Traces:
         written = None
         # What vendors say of a trace is read and written with care, and rarely there.
         if NOTES_KEY not in scope and exchange.get(b"tracestate") is None:
-            written = self._plain.written(exchange, route, ids, start_s, wall_s)
+            # What can't be written so, the exporter finds out too, and counts.
+            with suppress(Exception, SystemExit):
+                written = self._plain.written(exchange, route, ids, start_s, wall_s)
         if written is None:
             self.keep(exchange, ended_s, None)
         else:

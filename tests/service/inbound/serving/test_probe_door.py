@@ -6,9 +6,10 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from tests.service.inbound.polling import until
 
 from mainstay.core import at_once
 from mainstay.core.clock import SYSTEM_CLOCK
@@ -74,6 +75,7 @@ class World:
     """A service's probes behind a door."""
 
     def __init__(self, app: AppLoop | None) -> None:
+        self.complaints: list[str] = []
         self.clock = VirtualClock()
         self.drain = Drain(delay_s=0, bound_s=20, clock=self.clock, events=Listeners())
         self.drain.started = True
@@ -89,16 +91,21 @@ class World:
         if app is not None:
             loop, stuck = app.loop, LoopStuck(app.loop, self.clock.monotonic_s)
         self.is_open = True
+        self.look: Callable[[], bool] = lambda: self.is_open
         self.door = ProbeDoor(
             probes,
             listener,
             stuck=stuck,
-            is_open=lambda: self.is_open,
+            is_open=self._looked,
             turns=Turns(),
             loop=loop,
             clock=self.clock,
+            complain=self.complaints.append,
         )
         self.door.start()
+
+    def _looked(self) -> bool:
+        return self.look()
 
     def ask(self, path: str, method: str = "GET") -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=GENEROUS_S)
@@ -174,6 +181,81 @@ def test_a_port_is_looked_at_until_it_is_open() -> None:
         assert is_open(), "although nobody takes the callers in"
     callers[0].close()
     assert is_open(), "who has been seen once is not asked for again"
+
+
+def test_who_was_ended_in_the_same_round_is_not_heard_again() -> None:
+    """The door is busy with one while checks for another end, and that one leaves."""
+    world, checked, looked, go_on = World(None), *(threading.Event() for _ in range(3))
+    world.board.add(
+        Check(name="c", run=lambda: checked.wait(GENEROUS_S), critical=True, timeout_s=60.0)
+    )
+    with world.connect() as leaves, world.connect() as holds:
+        leaves.sendall(b"GET /health/ready HTTP/1.1\r\n\r\n")
+        until(lambda: any(talk.waits for talk in list(world.door._open)))
+
+        def look() -> bool:
+            looked.set()
+            return go_on.wait(GENEROUS_S)
+
+        world.look = look
+        holds.sendall(b"GET /health/startup HTTP/1.1\r\n\r\n")
+        assert looked.wait(GENEROUS_S)
+        checked.set()
+        until(lambda: len(world.door._done) == 1)
+        leaves.close()
+        go_on.set()
+        assert holds.recv(64).startswith(b"HTTP/1.1 200 ")
+    assert world.ask("/health/live")[0] == 200
+    world.door.close()
+    assert world.complaints == []
+
+
+def test_one_probe_that_breaks_something_ends_alone(world: World) -> None:
+    def look() -> bool:
+        raise ValueError("broken")
+
+    world.look = look
+    with pytest.raises(http.client.HTTPException):
+        world.ask("/health/ready")
+    with pytest.raises(http.client.HTTPException):
+        world.ask("/health/ready")
+    assert world.ask("/health/live")[0] == 200
+    assert world.complaints == ["mainstay: a probe is not answered, by a ValueError\n"]
+
+
+@pytest.mark.parametrize("more", [b"{}", None])
+def test_who_waits_for_checks_is_answered_whatever_follows(more: bytes | None) -> None:
+    world, checked = World(None), threading.Event()
+    world.board.add(
+        Check(name="c", run=lambda: checked.wait(GENEROUS_S), critical=True, timeout_s=60.0)
+    )
+    with world.connect() as wire:
+        wire.sendall(b"GET /health/ready HTTP/1.1\r\n\r\n")
+        until(lambda: any(talk.waits for talk in list(world.door._open)))
+        if more is None:
+            wire.shutdown(socket.SHUT_WR)
+        else:
+            wire.sendall(more)
+        assert world.ask("/health/live")[0] == 200
+        checked.set()
+        assert wire.recv(64).startswith(b"HTTP/1.1 200 ")
+    world.door.close()
+
+
+def test_a_default_timeout_of_the_app_holds_nobody_up(world: World) -> None:
+    socket.setdefaulttimeout(GENEROUS_S)
+    try:
+        with world.connect():
+            until(lambda: len(world.door._open) == 1)
+            began_s = SYSTEM_CLOCK.monotonic_s()
+            assert world.ask("/health/live")[0] == 200
+            assert SYSTEM_CLOCK.monotonic_s() - began_s < GENEROUS_S / 2
+    finally:
+        socket.setdefaulttimeout(None)
+
+
+def test_where_a_look_is_not_possible_the_port_is_not_called_open() -> None:
+    assert not Opened("no-such-name.invalid", 80)()
 
 
 def test_a_busy_loop_holds_no_probe_up(world: World, app: AppLoop) -> None:

@@ -51,13 +51,19 @@ def test_a_probe_is_hurried_whatever_begins_and_ends_meanwhile(
     assert sys.getswitchinterval() == after_s
 
 
-def test_what_somebody_else_sets_stays() -> None:
+def test_what_somebody_else_sets_is_the_usual_one_from_then_on() -> None:
     turns = Turns()
     with turns.hurried():
         sys.setswitchinterval(0.02)
     assert sys.getswitchinterval() == 0.02
     turns.heard(BEGAN)
+    assert sys.getswitchinterval() == OVERLOADED_S
+    turns.heard(ENDED)
     assert sys.getswitchinterval() == 0.02
+    sys.setswitchinterval(0.01)
+    with turns.hurried():
+        assert sys.getswitchinterval() == HURRIED_S
+    assert sys.getswitchinterval() == 0.01
 
 
 def test_who_takes_turns_more_often_anyway_is_left_alone() -> None:

@@ -6,6 +6,7 @@ time, their lock, and tasks and threads that wait.
 
 import asyncio
 import threading
+from collections import deque
 from dataclasses import replace
 from random import Random
 
@@ -50,9 +51,27 @@ class Admission:
     """
 
     __slots__ = (
-        "_acquire", "_bounds", "_calm_s", "_clock", "_events", "_in_flight", "_limiter", "_lock",
-        "_news", "_options", "_overload", "_pressure", "_priorities", "_queue", "_refused",
-        "_release", "_rng", "_told", "fixed_priority", "priority_of",
+        "_acquire",
+        "_bounds",
+        "_calm_s",
+        "_clock",
+        "_events",
+        "_in_flight",
+        "_limiter",
+        "_lock",
+        "_news",
+        "_options",
+        "_overload",
+        "_pressure",
+        "_priorities",
+        "_queue",
+        "_refused",
+        "_release",
+        "_rng",
+        "_telling",
+        "_told",
+        "fixed_priority",
+        "priority_of",
     )  # fmt: skip
 
     def __init__(
@@ -77,7 +96,8 @@ class Admission:
         self._refused = [0] * NOBODY
         # (since when, refused before) while overload is told; events to tell outside the lock.
         self._overload: tuple[float, int] | None = None
-        self._news: list[Event] = []
+        self._news: deque[Event] = deque()
+        self._telling = threading.Lock()
 
     def fit(self, *, places: int, waiting: int) -> None:
         """Bound all of it by what the server has. Called before the first request.
@@ -330,8 +350,11 @@ class Admission:
                 )
 
     def _tell(self) -> None:
-        """Emit what happened; never under the lock, since a listener may take its time."""
-        with self._lock:
-            news, self._news = self._news, []
-        for event in news:
-            self._events.emit(event)
+        """Emit what happened, in its order; never under the lock: a listener may take its time."""
+        # Who comes while another thread tells leaves that to it, and it looks again afterwards.
+        while self._news and self._telling.acquire(blocking=False):
+            try:
+                while self._news:
+                    self._events.emit(self._news.popleft())
+            finally:
+                self._telling.release()

@@ -87,7 +87,8 @@ class Flight(Exchange):
             return NOTHING
         kind = message["type"]
         if kind == "http.response.start":
-            self.status = status = message["status"]
+            # An enumeration is equal to a number, and not written as one.
+            self.status = status = int(message["status"])
             if status >= _ERRORS_FROM and self._is_held(message):
                 # Its client has nothing yet, and so its deadline holds on.
                 self.held = [message]

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from mainstay.core import at_once
 from mainstay.core.clock import Clock
+from mainstay.core.complaint import complain
 from mainstay.service.inbound.health.document import HEALTH_TYPE
 from mainstay.service.inbound.health.probes import ALLOWED_METHODS, Probe, Probes, Question
 from mainstay.service.inbound.serving.stuck import Stuck
@@ -71,6 +72,7 @@ class ProbeDoor:
         turns: Hurried while one is answered.
         loop: The app's; None where it has none, as under WSGI.
         clock: For the bounds of connections.
+        complain: Writes a text to stderr; must not raise.
     """
 
     def __init__(
@@ -83,7 +85,10 @@ class ProbeDoor:
         turns: Turns,
         loop: asyncio.AbstractEventLoop | None,
         clock: Clock,
+        complain: Callable[[str], object] = complain,
     ) -> None:
+        self._complain = complain
+        self._complained = False
         self._probes = probes
         self._listener = listener
         self._stuck = stuck
@@ -115,12 +120,11 @@ class ProbeDoor:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            # One that waits is looked after when its time is up; others come by themselves.
-            ready = self._selector.select(CONNECTION_S if self._open else None)
+            ready = self._selector.select(self._left_s())
             with self._turns.hurried():
                 for key, _ in ready:
                     if isinstance(key.data, _Talk):
-                        self._hear(key.data)
+                        self._attend(key.data)
                     elif key.fileobj is self._listener:
                         self._accept()
                     else:
@@ -144,23 +148,42 @@ class ProbeDoor:
             self._end(next(iter(self._open)))
         talk = _Talk(stream, self._now_s() + CONNECTION_S)
         self._open[talk] = None
-        # The question is there as a rule. Each call of the system is another wait for the
-        # interpreter, so there is none that only others need.
-        self._hear(talk)
-        if talk in self._open:
-            self._selector.register(stream, selectors.EVENT_READ, talk)
-            talk.watched = True
+        # The question is there as a rule.
+        self._attend(talk)
+
+    def _attend(self, talk: "_Talk") -> None:
+        """Hear one, and look at it again if there is more to come; whatever it breaks, it alone."""
+        try:
+            self._hear(talk)
+            # Each call of the system is another wait, so there is none that only others need.
+            if talk in self._open and not talk.watched and not talk.is_over:
+                self._selector.register(talk.stream, selectors.EVENT_READ, talk)
+                talk.watched = True
+        except Exception as error:  # noqa: BLE001  The thread answers everybody else.
+            self._end(talk)
+            if not self._complained:
+                self._complained = True
+                self._complain(f"mainstay: a probe is not answered, by a {type(error).__name__}\n")
 
     def _hear(self, talk: "_Talk") -> None:
+        if talk not in self._open:
+            # One before it in the same round has ended it.
+            return
         try:
             data = at_once.receive(talk.stream, _READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
             data = b""
+        if talk.waits:
+            # What follows its question is not asked for. Whether somebody is still there who hears,
+            # the answer finds out.
+            if not data:
+                talk.is_over = True
+                self._unwatch(talk)
+            return
         talk.head += data
-        if not data or talk.waits:
-            # It left, or says more than one question.
+        if not data:
             self._end(talk)
         elif b"\r\n\r\n" in talk.head:
             self._answer(talk)
@@ -241,10 +264,20 @@ class ProbeDoor:
         self._end(talk)
 
     def _end(self, talk: "_Talk") -> None:
-        del self._open[talk]
+        if talk in self._open:
+            del self._open[talk]
+            self._unwatch(talk)
+            at_once.close(talk.stream)
+
+    def _unwatch(self, talk: "_Talk") -> None:
         if talk.watched:
+            talk.watched = False
             self._selector.unregister(talk.stream)
-        at_once.close(talk.stream)
+
+    def _left_s(self) -> float | None:
+        """Return how long the oldest one still has; None where nobody is there."""
+        oldest = next(iter(self._open), None)
+        return None if oldest is None else max(0.0, oldest.until_s - self._now_s())
 
     def _end_late(self) -> None:
         now_s = self._now_s()
@@ -262,9 +295,10 @@ class _Talk:
         is_head: Whether only the head of the answer is asked for.
         waits: Whether it waits for checks that are run elsewhere.
         watched: Whether it is looked at when there is more to hear.
+        is_over: Whether its client says nothing more.
     """
 
-    __slots__ = ("head", "is_head", "stream", "until_s", "waits", "watched")
+    __slots__ = ("head", "is_head", "is_over", "stream", "until_s", "waits", "watched")
 
     def __init__(self, stream: socket.socket, until_s: float) -> None:
         self.stream = stream
@@ -272,7 +306,7 @@ class _Talk:
         self.head = bytearray()
         self.is_head = False
         self.waits = False
-        self.watched = False
+        self.watched = self.is_over = False
 
 
 class Opened:
@@ -291,10 +325,15 @@ class Opened:
     def __call__(self) -> bool:
         """Look; on its own host, a port that is not open is told of at once."""
         if not self._seen:
-            with socket.socket(self._family) as asks:
+            # Without a file or a name for it, nobody can tell.
+            with contextlib.suppress(OSError), socket.socket(self._family) as asks:
                 asks.settimeout(_LOOK_S)
-                # One that leaves its callers waiting is open too.
-                self._seen = asks.connect_ex(self._address) in (0, errno.EAGAIN)
+                found = asks.connect_ex(self._address)
+                # Who leaves callers waiting is open too. A port that clients are given, and that
+                # nobody listens at, may happen to be the one that asks itself.
+                self._seen = found == errno.EAGAIN or (
+                    found == 0 and asks.getsockname() != asks.getpeername()
+                )
         return self._seen
 
 

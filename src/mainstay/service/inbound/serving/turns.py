@@ -28,7 +28,7 @@ _HALF_MICROSECOND_S = 5e-7
 class Turns:
     """Sets the interval of this process; one object does. Safe for threads.
 
-    What somebody else sets meanwhile has a reason, and stays.
+    What somebody else sets meanwhile has a reason: from then on that is the usual one.
     """
 
     __slots__ = ("_hurried", "_lock", "_overloaded", "_set_s", "_usual_s")
@@ -62,8 +62,9 @@ class Turns:
 
     def _set(self) -> None:
         with self._lock:
-            if sys.getswitchinterval() != self._set_s:
-                return
+            found_s = sys.getswitchinterval()
+            if found_s not in (self._set_s, OVERLOADED_S, HURRIED_S):
+                self._usual_s = found_s
             wanted_s = self._usual_s
             if self._overloaded:
                 wanted_s = min(wanted_s, OVERLOADED_S)
