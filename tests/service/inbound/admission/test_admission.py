@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -188,6 +189,30 @@ async def test_without_a_queue_a_place_that_got_free_is_taken_all_the_same() -> 
     assert not gate.enter(second)
     gate.leave(first, clock.monotonic_s())
     assert await gate.wait(second) is None
+
+
+def test_what_happens_is_told_in_its_order_whoever_tells_it() -> None:
+    """The end of an overload comes in a second thread while the first one tells its beginning."""
+    recorder = Recorder()
+    gate = admission(ONE, VirtualClock(), recorder)
+    began = OverloadBegan(at_s=0.0, limit=1, waiting=1)
+    ended = OverloadEnded(at_s=0.0, duration_s=1.0, refused=0)
+    heard: list[object] = []
+
+    def hear(event: object) -> None:
+        if event is began:
+            gate._news.append(ended)
+            other = threading.Thread(target=gate._tell)
+            other.start()
+            other.join(60)
+            assert not other.is_alive()
+            assert heard == []
+        heard.append(event)
+
+    gate._events.add(hear)
+    gate._news.append(began)
+    gate._tell()
+    assert heard == [began, ended]
 
 
 @virtual_time

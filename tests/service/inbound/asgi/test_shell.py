@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,23 @@ async def test_a_client_that_leaves_is_no_answer(make_service: MakeService, line
 
     await make_service().asgi(app)(scope_of("http"), _nothing, _silent)
     assert (lines.parsed[0]["status"], lines.parsed[0]["client"]) == (499, None)
+
+
+class Status(int, Enum):
+    """As frameworks let an app say it; equal to a number, and shown by its name."""
+
+    OK = 200
+
+
+async def test_a_status_may_be_an_enumeration(make_service: MakeService, lines: "Lines") -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": Status.OK, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    wrapped = make_service().asgi(app)
+    for _ in range(2):
+        await wrapped(scope_of("http"), _nothing, _silent)
+    assert [line["status"] for line in lines.parsed] == [200, 200]
 
 
 @pytest.mark.parametrize("entered", [False, True])
