@@ -123,7 +123,7 @@ def jobs() -> dict[str, tuple[Job, "Traced | None"]]:
         "request, unsampled": (lambda: traces.ended(dropped, 5.02), None),
         "request, sampled": (lambda: traces.ended(taken, 5.02), None),
         "request, sampled, went well: written out": (
-            lambda: traces.keep_plain(taken, 5.02, "/items/{id}", taken.trace[:4]),
+            lambda: traces.went_well(taken, 5.02, "/items/{id}", taken.trace[:4]),
             None,
         ),
         "user's span, unsampled": (span_of(tracer), dropped),

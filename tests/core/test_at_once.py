@@ -13,9 +13,8 @@ from mainstay.core import at_once
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once as most programs have it, and once where C has no such functions to call."""
     if request.param == "given away":
-        for name in ("_recv", "_send", "_close", "_accept4"):
+        for name in ("_recv", "_send", "_write", "_close", "_accept4"):
             monkeypatch.setattr(at_once, name, None)
-        monkeypatch.setattr(at_once, "_function", lambda _name: None)
 
 
 @pytest.fixture

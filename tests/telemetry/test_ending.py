@@ -173,7 +173,7 @@ def test_two_who_ask_for_the_ids_at_once_get_the_same() -> None:
 
     exchange.rng = Asks(3)
     world.ending.ended(exchange, ended_s)
-    assert world.kept.last()["span_id"] == exchange.trace.span_id == exchange.part()
+    assert world.kept.last()["span_id"] == exchange.trace.span_id == exchange.own_span_id()
 
 
 def test_a_span_that_cannot_be_written_loses_no_line() -> None:

@@ -24,7 +24,8 @@ def _function(name: str) -> Callable[..., int] | None:
     return found
 
 
-_recv, _send, _close, _accept4 = map(_function, ("recv", "send", "close", "accept4"))
+_recv, _send, _write, _close = map(_function, ("recv", "send", "write", "close"))
+_accept4 = _function("accept4")
 _FLAGS_OF_NEW = getattr(socket, "SOCK_CLOEXEC", 0) | getattr(socket, "SOCK_NONBLOCK", 0)
 
 
@@ -34,7 +35,7 @@ def writer(number: int) -> Callable[[bytes], int]:
     Args:
         number: Of the description.
     """
-    write = _function("write")
+    write = _write
     if write is None:
         return partial(os.write, number)
 

@@ -16,7 +16,6 @@ from mainstay.telemetry.metrics.cells import Exemplar, HistogramCell
 from mainstay.telemetry.metrics.counting.requests import RequestMetrics
 from mainstay.telemetry.route import UNMATCHED, matched_route
 from mainstay.telemetry.traces.keeping import SERVER_ERROR
-from mainstay.telemetry.traces.notes import CONTEXT_KEY
 from mainstay.telemetry.traces.traces import Traces
 
 _SORTS_MAX = 4096
@@ -86,13 +85,7 @@ class Ending:
         # Only what is kept stands for others.
         sampled = 0 if traces is None else flags & SAMPLED
         if traces is not None:
-            # It leads to the exchange, which leads to the scope: a circle for the collector.
-            if CONTEXT_KEY in scope:
-                del scope[CONTEXT_KEY]
-            if sampled:
-                traces.keep_plain(exchange, ended_s, route, ids)
-            elif (exchange.begun_s or ended_s) - exchange.started_s > traces.slow_s:
-                traces.keep(exchange, ended_s, "slow")
+            traces.went_well(exchange, ended_s, route, ids)
         if cell is not None:
             took_s = ended_s - exchange.started_s
             cell.observe(took_s)
@@ -113,7 +106,7 @@ class Ending:
             header = exchange.get(b"traceparent")
             parsed = None if header is None else parse_traceparent(header)
             if parsed is not None:
-                return parsed[0], exchange.part(), parsed[1], parsed[2]
+                return parsed[0], exchange.own_span_id(), parsed[1], parsed[2]
         return exchange.trace[:4]
 
     def _learn(self, exchange: Exchange, scheme: str | None, route: str | None) -> None:

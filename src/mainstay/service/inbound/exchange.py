@@ -16,7 +16,7 @@ EXCHANGE_KEY = "mainstay.exchange"
 """Where the exchange stands in a scope or environ."""
 
 TRACE_KEY = "mainstay.trace"
-PART_KEY = "mainstay.part"
+SPAN_KEY = "mainstay.span"
 
 LEFT_STATUS = 499
 """The client left before there was a status (nginx's number for it)."""
@@ -118,7 +118,7 @@ class Exchange(Alarm):
                 get(b"traceparent"),
                 get(b"tracestate"),
                 get(b"baggage"),
-                span_id=self.part(),
+                span_id=self.own_span_id(),
                 request_id=self.request_id,
                 below=self.below,
             )
@@ -126,12 +126,12 @@ class Exchange(Alarm):
             trace = self.scope.setdefault(TRACE_KEY, trace)
         return trace
 
-    def part(self) -> str:
+    def own_span_id(self) -> str:
         """Return the id of its own part of its trace, made when first asked for."""
         span_id = self.span_id
         if span_id is None:
             # Of two threads that ask at once, both get the first one's.
-            span_id = self.scope.setdefault(PART_KEY, new_span_id(self.rng))
+            span_id = self.scope.setdefault(SPAN_KEY, new_span_id(self.rng))
             self.span_id = span_id
         return span_id
 

@@ -28,12 +28,9 @@ class Traces:
         slow_s: A request that takes longer is kept.
         route: See there.
         beginning: See there.
-
-    Attributes:
-        slow_s: As given.
     """
 
-    __slots__ = ("_beginning", "_plain", "_put", "_route", "_wall_s", "slow_s")
+    __slots__ = ("_beginning", "_plain", "_put", "_route", "_slow_s", "_wall_s")
 
     def __init__(
         self,
@@ -48,7 +45,7 @@ class Traces:
         self._put = put
         self._plain = PlainSpans(masks)
         self._wall_s = clock.wall_s
-        self.slow_s = slow_s
+        self._slow_s = slow_s
         self._route = route
         self._beginning = beginning
 
@@ -58,27 +55,34 @@ class Traces:
         exchange.scope.pop(CONTEXT_KEY, None)
         kept = None
         if not exchange.trace.flags & SAMPLED:
-            kept = late_reason(exchange, ended_s, self.slow_s)
+            kept = late_reason(exchange, ended_s, self._slow_s)
             if kept is None:
                 return
-        self.keep(exchange, ended_s, kept)
+        self._keep(exchange, ended_s, kept)
 
-    def keep_plain(
+    def went_well(
         self,
         exchange: Exchange,
         ended_s: float,
         route: str | None,
         ids: tuple[str, str, str | None, int],
     ) -> None:
-        """Make the span of a request that was sampled; of what has notes, ``keep`` does.
+        """Do what ``ended`` does, for a request over HTTP that did not fail, and for less.
 
         Args:
-            exchange: See ``PlainSpans.written``, and ``ids`` too.
+            exchange: See ``PlainSpans.written``; it may have notes.
             ended_s: Monotonic.
             route: The template that the framework matched, or None.
-            ids: See above.
+            ids: See ``PlainSpans.written``.
         """
-        wall_s, scope = self._wall_s(), exchange.scope
+        scope = exchange.scope
+        if CONTEXT_KEY in scope:
+            del scope[CONTEXT_KEY]
+        if not ids[3] & SAMPLED:
+            if (exchange.begun_s or ended_s) - exchange.started_s > self._slow_s:
+                self._keep(exchange, ended_s, "slow")
+            return
+        wall_s = self._wall_s()
         start_s = wall_s - (ended_s - exchange.started_s)
         written = None
         # What vendors say of a trace is read and written with care, and rarely there.
@@ -87,11 +91,11 @@ class Traces:
             with suppress(Exception, SystemExit):
                 written = self._plain.written(exchange, route, ids, start_s, wall_s)
         if written is None:
-            self.keep(exchange, ended_s, None)
+            self._keep(exchange, ended_s, None)
         else:
             self._put(written)
 
-    def keep(self, exchange: Exchange, ended_s: float, kept: str | None) -> None:
+    def _keep(self, exchange: Exchange, ended_s: float, kept: str | None) -> None:
         """Make the span of a request; ``kept`` says why, where it was not sampled."""
         notes = notes_in(exchange.scope)
         self._put(

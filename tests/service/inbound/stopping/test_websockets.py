@@ -160,11 +160,8 @@ async def test_an_app_that_only_sends_is_told_by_its_send() -> None:
     """After a grace of a quarter of the bound, 5 s at most, the client gets the close frame."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await accept(receive, send)
         try:
-            while True:
-                await send({"type": "websocket.send", "text": "tick"})
-                await asyncio.sleep(0.3)
+            await ticks(scope, receive, send)
         except OSError as error:
             heard.append(type(error))
 
@@ -177,24 +174,32 @@ async def test_an_app_that_only_sends_is_told_by_its_send() -> None:
     assert server.close == (6, 1012)
 
 
+class Slow(Server):
+    """Takes its time over close frames, as for a client that is far away."""
+
+    def __init__(self, close_s: float) -> None:
+        super().__init__()
+        self._close_s = close_s
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.close":
+            await asyncio.sleep(self._close_s)
+        await super().send(message)
+
+
+async def ticks(scope: Any, receive: Any, send: Any) -> None:
+    """Send until the socket is closed."""
+    await accept(receive, send)
+    while True:
+        await send({"type": "websocket.send", "text": "tick"})
+        await asyncio.sleep(0.3)
+
+
 @virtual_time
 async def test_an_app_that_ends_while_its_client_is_told_takes_nothing_back() -> None:
-    """The close frame takes its time; meanwhile the app finds that its socket is closed."""
-
-    class Slow(Server):
-        async def send(self, message: Any) -> None:
-            if message["type"] == "websocket.close":
-                await asyncio.sleep(0.5)
-            await super().send(message)
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await accept(receive, send)
-        while True:
-            await send({"type": "websocket.send", "text": "tick"})
-            await asyncio.sleep(0.3)
-
-    server = Slow()
-    task = server.serve(app)
+    """Meanwhile the app finds that its socket is closed."""
+    server = Slow(0.5)
+    task = server.serve(ticks)
     await asyncio.sleep(1)
     server.drain.dismiss()
     await task
@@ -203,21 +208,8 @@ async def test_an_app_that_ends_while_its_client_is_told_takes_nothing_back() ->
 
 @virtual_time
 async def test_a_close_frame_that_never_gets_through_holds_up_nobody_for_long() -> None:
-    class Stuck(Server):
-        async def send(self, message: Any) -> None:
-            if message["type"] == "websocket.close":
-                await asyncio.sleep(3600)
-            await super().send(message)
-
-    server = Stuck()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await accept(receive, send)
-        while True:
-            await send({"type": "websocket.send", "text": "tick"})
-            await asyncio.sleep(0.3)
-
-    task = server.serve(app)
+    server = Slow(3600)
+    task = server.serve(ticks)
     await asyncio.sleep(1)
     server.drain.dismiss()
     await task

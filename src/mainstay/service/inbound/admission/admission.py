@@ -51,27 +51,9 @@ class Admission:
     """
 
     __slots__ = (
-        "_acquire",
-        "_bounds",
-        "_calm_s",
-        "_clock",
-        "_events",
-        "_in_flight",
-        "_limiter",
-        "_lock",
-        "_news",
-        "_options",
-        "_overload",
-        "_pressure",
-        "_priorities",
-        "_queue",
-        "_refused",
-        "_release",
-        "_rng",
-        "_telling",
-        "_told",
-        "fixed_priority",
-        "priority_of",
+        "_acquire", "_bounds", "_calm_s", "_clock", "_events", "_in_flight", "_limiter", "_lock",
+        "_news", "_options", "_overload", "_pressure", "_priorities", "_queue", "_refused",
+        "_release", "_rng", "_telling", "_told", "fixed_priority", "priority_of",
     )  # fmt: skip
 
     def __init__(
