@@ -308,19 +308,24 @@ def main() -> None:
         return
     for name, took_us in spans_us.items():
         print(f"{name:34} {took_us:7.2f} µs")
+    short = False
     for mine, theirs, bound in (
         ("user's span, unsampled", "SDK's span, unsampled", UNSAMPLED_US_MAX),
         ("user's span, sampled", "SDK's span, sampled", SAMPLED_US_MAX),
     ):
         ratio = spans_us[theirs] / spans_us[mine]
+        short = short or spans_us[mine] > bound
         print(f"{mine}: {ratio:.1f} x as fast as the SDK; at most {bound:.0f} µs")
     # Ours is written out by whoever ends it, the SDK's in its thread.
     whole_us = spans_us["user's span, sampled"] + spans_us["encode a request's span, masked"]
+    short = short or whole_us > SAMPLED_US_MAX
     print(f"user's span, sampled, and written out: {whole_us:.2f} µs")
     for name, took_us in requests_us.items():
         slower = took_us / requests_us["there"]
+        short = short or slower > SLOWER_MAX
         print(f"a request, collector {name:12} {took_us:7.2f} µs, {slower:.3f} of there")
     print(f"at most {SLOWER_MAX}; a full queue holds {queue:.0f} KiB")
+    raise SystemExit(1 if short else 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What ``serve`` is told on its command line."""
 
 import argparse
+import socket
 from dataclasses import dataclass
 
 from mainstay.spec.kinds.units import UnitError, duration_s
@@ -15,7 +16,7 @@ class Options:
 
     Attributes:
         app: ``module:attribute``; with ``()`` at its end the attribute is called.
-        host: Address to listen on.
+        host: Address to listen on; of a name, the first that it stands for.
         port: Port to listen on.
         server: ``granian`` or ``uvicorn``.
         interface: ``auto``, ``asgi`` or ``wsgi``.
@@ -45,7 +46,7 @@ def parse(argv: list[str] | None) -> Options:
     )
     parser.add_argument("--app", required=True, help="module:attribute; () calls it first")
     parser.add_argument("--port", required=True, type=_port)
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", type=_host, help="an address, or a name")
     parser.add_argument("--server", default="granian", choices=("granian", "uvicorn"))
     parser.add_argument("--interface", default="auto", choices=("auto", "asgi", "wsgi"))
     parser.add_argument("--threads", default=16, type=_threads, help="of a WSGI app, 1 to 512")
@@ -64,6 +65,15 @@ def parse(argv: list[str] | None) -> Options:
         drain_delay_s=given.drain_delay,
         probe_port=given.probe_port,
     )
+
+
+def _host(text: str) -> str:
+    """Return an address: servers differ in whether they take names."""
+    try:
+        found = socket.getaddrinfo(text, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise argparse.ArgumentTypeError(f"not an address, and no name of one: {text}") from error
+    return str(found[0][4][0])
 
 
 def _port(text: str) -> int:
