@@ -10,6 +10,7 @@ from tests.contract.stores.servers import LONG_S, until
 from tests.contract.stores.servers import Valkey as Server
 from tests.contract.valkey.askers import Tasks
 from tests.contract.valkey.conftest import Connect
+from tests.forking import fork
 
 from mainstay.core.errors import PolicyMisused, StoreRefused, StoreUnavailable
 from mainstay.state.valkey import Script, Valkey
@@ -229,7 +230,7 @@ def test_a_forked_child_has_connections_of_its_own(server: Server) -> None:
     """Parent and child ask at once; neither hears the other's answers."""
     valkey = Valkey(server.url, timeout_s=PATIENT_S)
     assert valkey.call("ECHO", "before") == b"before"
-    child = os.fork()
+    child = fork()
     if child == 0:
         wrong = 2
         try:

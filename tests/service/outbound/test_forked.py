@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
-from tests.service.outbound.forking import in_child
+from tests.forking import in_child
 
 from mainstay import (
     AttemptTimeout,

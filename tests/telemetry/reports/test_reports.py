@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.forking import fork
 from tests.telemetry.masking import corpus
 from tests.telemetry.reports.receiver import Receiver, receiving
 from tests.telemetry.traces.kit import Heard, exchange, within
@@ -285,7 +286,7 @@ def test_a_process_that_forks_off_sends_its_own_reports_and_no_others() -> None:
         reports = make(receiver.dsn)
         for _ in range(3):
             reports.capture(raised("of the parent"))
-        child = os.fork()
+        child = fork()
         if child == 0:
             reports.capture(raised("of the child"))
             reports.close(LONG_S)

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.forking import fork
 from tests.telemetry.traces.kit import MASKS, Heard, span
 from tests.telemetry.traces.receiver import Receiver, attributes_of, receiving
 
@@ -309,7 +310,7 @@ def test_a_process_that_forks_off_sends_its_own_spans_and_no_others() -> None:
         exporter.put(span(name="parent"))
         _until(lambda: exporter._sending)
         exporter.put(span(name="waits"))
-        child = os.fork()
+        child = fork()
         if child == 0:
             exporter.put(span(name="child"))
             os._exit(0 if exporter.flush(LONG_S) and exporter.sent == 1 else 1)

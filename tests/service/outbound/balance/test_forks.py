@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.forking import in_child
 from tests.service.outbound.balance.three import THREE, active
-from tests.service.outbound.forking import in_child
 
 from mainstay.service.outbound.balance import Balancer, DnsEndpoints, OnDemandBalancer
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.forking import fork
 
 from mainstay.telemetry.metrics.names import Kind
 from mainstay.telemetry.metrics.sharing import folder as folder_module
@@ -190,7 +191,7 @@ def test_a_forked_child_is_another_process_and_its_parent_lives_on(tmp_path: Pat
     parent, observer = made(tmp_path), made(tmp_path)
     parent.tell(counted(3))
     before = parent.name
-    child = os.fork()
+    child = fork()
     if not child:
         # What happens here is seen by the parent through the exit status alone.
         parent.forget()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.forking import fork
 
 from mainstay.telemetry.metrics.exposition.endpoint import FiguresUnavailable
 from mainstay.telemetry.metrics.registry import Registry
@@ -105,13 +106,13 @@ def test_a_real_child_begins_with_nothing_and_adds_to_its_parent(
 ) -> None:
     parent = make(shared=False)
     parent.orders.inc(3)
-    child = os.fork()
+    child = fork()
     if not child:
         # What happens here is seen by the parent through its figures alone.
         parent.orders.inc(4)
         parent.sharing.close()
         os._exit(0)
-    os.waitpid(child, 0)
+    assert os.waitpid(child, 0)[1] == 0
     assert parent.asked() == 7
 
 
