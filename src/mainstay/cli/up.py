@@ -1,6 +1,7 @@
 """`mainstay up [PATH]`."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from mainstay.cli.asking import ask
 from mainstay.cli.parts import need
 from mainstay.cli.showing import print_status
 from mainstay.cli.telling import print_line, quiet, tell
-from mainstay.control.api.client import listening
+from mainstay.control.api.client import DaemonGone, listening
 from mainstay.control.api.wire import Json
 from mainstay.control.engines.local.folder import lock_holder, prepare
 from mainstay.core.clock import SystemClock, pause
@@ -28,6 +29,9 @@ APPEAR_S: Final = 20.0
 
 LOOK_S: Final = 0.03
 """Between two looks for it."""
+
+END_S: Final = 10.0
+"""A daemon that has closed its socket has ended by then: what it started first, then itself."""
 
 SILENCE_S: Final = 180.0
 """The longest that nothing may happen while a system starts: longer than any start timeout here."""
@@ -99,9 +103,12 @@ def in_background(root: Path, env: str | None, on_event: Callable[[Json], None])
     # Two who start at once: one daemon runs, and applying to it what it has changes nothing.
     try:
         return ask(state, "wait", timeout_s=SILENCE_S, on_event=on_event) if ours else apply()
-    except EngineRefused as error:
-        if ours and daemon.poll() is not None:
-            raise why_it_ended(state) from error
+    except DaemonGone as error:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # Its last words are complete when it has ended, a moment after its socket.
+            daemon.wait(END_S)
+            if ours:
+                raise why_it_ended(state) from error
         raise
 
 

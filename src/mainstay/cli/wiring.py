@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -19,26 +19,21 @@ from mainstay.control.engines.local import folder, ports, records
 from mainstay.control.engines.local.counts import ReplicaCounts
 from mainstay.control.engines.local.engine import LocalEngine
 from mainstay.control.engines.local.happenings import RecordTrouble, SystemReady
+from mainstay.control.engines.local.internal_ports import InternalPorts
 from mainstay.control.engines.local.keeping import record_of, wishes_of
 from mainstay.control.engines.local.launching import HOST, Launchpad
+from mainstay.control.engines.local.proxy import ProxyLauncher, ProxyProcess
 from mainstay.control.monitor import Monitor
 from mainstay.control.overview import public_url, service_statuses
 from mainstay.control.processes.ends import running
 from mainstay.control.processes.identity import ProcessIdentity, alive
-from mainstay.control.processes.process import (
-    LocalProcess,
-    ShimSpec,
-    SpawnFailed,
-    adopt,
-    launch,
-    sweep,
-)
+from mainstay.control.processes.process import adopt, sweep
 from mainstay.control.processes.wire import to_wire
 from mainstay.control.status import ProcessStatus, SystemStatus
 from mainstay.control.traces.local import LocalTraces
 from mainstay.control.traces.ring import FOLDER as TRACES
 from mainstay.core.clock import SystemClock
-from mainstay.core.errors import EngineRefused
+from mainstay.core.errors import EdgeRefused, EngineRefused
 from mainstay.core.events import Listener, Listeners
 from mainstay.edge.envoy.envoy import compile_edge
 from mainstay.edge.envoy.resources import Resources
@@ -50,64 +45,8 @@ from mainstay.spec.load import load_system
 LOOK_S: Final = 1.0
 """Between two looks at whether the state folder is still there."""
 
-EDGE_LOG_BYTES_MAX: Final = 64 * 2**20
-"""Of one file of the proxy's access log; four are kept."""
-
-
-class ProxyProcess:
-    """A process of the local engine, as the edge wants it."""
-
-    def __init__(self, process: LocalProcess) -> None:
-        self.process = process
-
-    @property
-    def pid(self) -> int:
-        """The proxy itself, not its shim."""
-        return self.process.pid
-
-    async def wait(self) -> None:
-        """Return when the process is gone."""
-        await self.process.exited()
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the process."""
-        self.process.signal(number)
-
-
-class ProxyLauncher:
-    """Starts the proxy as a process of the local engine, and remembers which it is.
-
-    Args:
-        state: ``.mainstay/``.
-        changed: Called when there is a new process to record.
-    """
-
-    def __init__(self, state: Path, changed: Callable[[], None]) -> None:
-        self._state = state
-        self._changed = changed
-        self.present: LocalProcess | None = None
-        self.launches = 0
-
-    async def launch(self, name: str, argv: Sequence[str]) -> ProxyProcess:
-        """Start ``argv``; raises OSError if that fails."""
-        try:
-            self.present = await launch(
-                ShimSpec(
-                    name=name,
-                    argv=tuple(argv),
-                    cwd=str(self._state),
-                    # Nothing of the daemon's environment: secrets in it are not the proxy's.
-                    env=(("PATH", os.defpath),),
-                    log_path=str(self._state / "logs" / f"{name}.log"),
-                    end_path=str(self._state / "ends" / f"{name}.json"),
-                    log_bytes_max=EDGE_LOG_BYTES_MAX,
-                )
-            )
-        except SpawnFailed as error:
-            raise OSError(str(error)) from error
-        self.launches += 1
-        self._changed()
-        return ProxyProcess(self.present)
+EDGE_STARTS_MAX: Final = 3
+"""Of the proxy, where others take its ports in the moment before it listens."""
 
 
 class Site:
@@ -135,7 +74,7 @@ class Site:
         self._listeners = Listeners()
         self._listeners.add(on_event)
         self._counts = ReplicaCounts(self._state / "run")
-        self._internal_ports: dict[str, int] = {}
+        self._internal = InternalPorts(self._ports)
         self._system = self._load(env, environ)
         self._launcher = ProxyLauncher(self._state, self._save)
         self._edge = EdgeRuntime(
@@ -171,7 +110,7 @@ class Site:
         folder.prepare(self._state)
         with folder.SystemLock(self._state / "lock") as lock:
             found = await self._survivors()
-            self._claim_ports(found)
+            self._claim_ports(running=found.edge is not None)
             await self._serve(found, lock)
             (self._state / "state.json").unlink(missing_ok=True)
 
@@ -202,7 +141,7 @@ class Site:
             self._listeners.emit(RecordTrouble(at_s=self._clock.wall_s(), reason=loaded.trouble))
         record = loaded.record or records.Record(boot_id=records.boot_id(), system="")
         found = records.survivors(record, boot_id=records.boot_id(), alive=alive)
-        self._internal_ports = dict(record.internal_ports)
+        self._internal.recall(record.internal_ports)
         self._wishes = wishes_of(record)
         if found.rebooted:
             return found
@@ -213,22 +152,16 @@ class Site:
             await sweep(identity)
         return found
 
-    def _claim_ports(self, found: records.Survivors) -> None:
-        """Give every service that others call its internal port; refuse public ones in use."""
-        if found.edge is None:
-            for service, port in tuple(self._internal_ports.items()):
-                if not ports.is_free(HOST, port):
-                    del self._internal_ports[service]
-            refuse_taken_ports(self._system, known=frozenset())
-        self._complete_internal_ports(self._system)
+    def _claim_ports(self, *, running: bool) -> None:
+        """Give every service that others call its internal port; refuse public ones in use.
 
-    def _complete_internal_ports(self, system: System) -> None:
-        for member in system.members:
-            for _, dependency in member.declaration.dependencies:
-                if dependency.service is not None:
-                    port = self._internal_ports.get(dependency.service) or self._ports.free()
-                    self._internal_ports[dependency.service] = port
-                    self._ports.taken(port)
+        Args:
+            running: Whether the ports are held by a proxy that an earlier daemon left.
+        """
+        if not running:
+            self._internal.take_back(self._internal.held_by_others())
+            refuse_taken_ports(self._system, known=frozenset())
+        self._internal.give(self._system)
 
     async def _serve(self, found: records.Survivors, lock: folder.SystemLock) -> None:
         daemon = Daemon(
@@ -261,13 +194,29 @@ class Site:
             task.cancel()
 
     async def _begin_edge(self, identity: ProcessIdentity | None) -> None:
-        resources = self._resources(self._system, self._engine.topology())
         process = adopt(identity) if identity is not None else None
-        if process is None:
-            await self._edge.start(resources)
+        if process is not None:
+            self._launcher.present = process
+            await self._edge.adopt(ProxyProcess(process), self._resources_now())
             return
-        self._launcher.present = process
-        await self._edge.adopt(ProxyProcess(process), resources)
+        for others in reversed(range(EDGE_STARTS_MAX)):
+            try:
+                await self._edge.start(self._resources_now())
+            except EdgeRefused:
+                if not others or not self._move():
+                    raise
+            else:
+                return
+
+    def _move(self) -> bool:
+        """Leave the internal ports that somebody took between the look at them and the start."""
+        before = self._internal.known
+        self._claim_ports(running=False)
+        if self._internal.known == before:
+            return False
+        wishes = {held.member.name: held.wishes for held in self._engine.services}
+        self._engine.apply(self._system, self._launchpad(), wishes)
+        return True
 
     async def _leave_when_lost(self, daemon: Daemon, lock: folder.SystemLock) -> None:
         """End the system when its state folder was deleted: nobody could find it any more."""
@@ -301,16 +250,22 @@ class Site:
         environ = self._environ if environ is None else environ
         system = self._load(env, environ)
         refuse_taken_ports(system, known=public_ports(self._system))
-        self._complete_internal_ports(system)
-        await self._edge.push(self._resources(system, self._engine.topology()))
+        new = self._internal.give(system)
+        try:
+            await self._edge.push(self._resources(system, self._engine.topology()))
+        except EdgeRefused:
+            # One of them may be why.
+            self._internal.take_back(new)
+            raise
         self._system, self._env, self._environ = system, env, environ
         self._engine.apply(system, self._launchpad())
 
     def _launchpad(self) -> Launchpad:
+        known = self._internal.known
         urls = {
             member.name: f"{member.declaration.edge.protocol}://{HOST}:{port}"
             for member in self._system.members
-            if (port := self._internal_ports.get(member.name)) is not None
+            if (port := known.get(member.name)) is not None
         }
         return Launchpad(
             state=self._state,
@@ -320,10 +275,13 @@ class Site:
             door=self._traces.door,
         )
 
+    def _resources_now(self) -> Resources:
+        return self._resources(self._system, self._engine.topology())
+
     def _resources(self, system: System, topology: Topology) -> Resources:
         declared = {member.name for member in system.members}
         internal = tuple(
-            sorted((name, port) for name, port in self._internal_ports.items() if name in declared)
+            sorted((name, port) for name, port in self._internal.known.items() if name in declared)
         )
         return compile_edge(system, replace(topology, internal_ports=internal))
 
@@ -334,7 +292,7 @@ class Site:
             system=self._system.name,
             boot_id=records.boot_id(),
             edge=edge.identity if edge is not None else None,
-            internal_ports=self._internal_ports,
+            internal_ports=self._internal.known,
         )
         try:
             records.save(self._state / "state.json", record)
@@ -366,7 +324,7 @@ class Site:
             else None,
             edge_trouble=self._engine.edge_trouble or self._monitor.silence,
             services=service_statuses(
-                self._engine, self._monitor, self._clock, self._internal_ports
+                self._engine, self._monitor, self._clock, self._internal.known
             ),
         )
         return {**to_wire(status), "settled": status.settled}

@@ -1,6 +1,6 @@
 """Puts together what `mainstay status` shows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mainstay.control.engines.local.engine import LocalEngine
 from mainstay.control.engines.local.plan import Phase
@@ -15,7 +15,7 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  Compared with, not bou
 
 
 def service_statuses(
-    engine: LocalEngine, monitor: Monitor, clock: Clock, internal_ports: dict[str, int]
+    engine: LocalEngine, monitor: Monitor, clock: Clock, internal_ports: Mapping[str, int]
 ) -> tuple[ServiceStatus, ...]:
     """Return the status of every service, in declared order."""
     return tuple(

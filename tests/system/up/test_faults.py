@@ -4,10 +4,19 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import psutil
 import pytest
 from tests.system.up.site import Site, eventually
+
+from mainstay.cli import up
+from mainstay.cli.place import state_of
+from mainstay.cli.telling import quiet
+from mainstay.control.engines.local.folder import prepare
+from mainstay.core.errors import EngineRefused
 
 pytestmark = pytest.mark.system
 
@@ -71,6 +80,42 @@ def test_a_port_in_use_names_its_holder_and_starts_nothing(site: Site) -> None:
         assert done.returncode == 1
         assert f"web: port {site.port} is held by process {os.getpid()}" in done.stderr
         assert not site.processes()
+
+
+LEAVES = """
+import socket, sys, time
+from pathlib import Path
+from mainstay.cli.place import control_socket, state_of
+from mainstay.control.engines.local.folder import SystemLock
+from mainstay.core.sockets import make_room
+
+state = state_of(Path(sys.argv[1]))
+with SystemLock(state / "lock"), socket.socket(socket.AF_UNIX) as server:
+    make_room(control_socket(state))
+    server.bind(str(control_socket(state)))
+    server.listen()
+    server.accept()
+    server.accept()[0].close()
+    time.sleep(0.5)
+    sys.exit("mainstay: the disk is full")
+"""
+
+
+def test_a_daemon_that_goes_away_has_the_last_word(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket is closed a moment before it has ended."""
+    state = state_of(site.folder)
+    prepare(state)
+
+    def start(root: Path, _env: str | None) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-c", LEAVES, str(root)]
+        with (state / "daemon.err").open("wb") as errors:
+            return subprocess.Popen(words, stderr=errors)
+
+    monkeypatch.setattr(up, "start_daemon", start)
+    with pytest.raises(EngineRefused, match=r"^the disk is full$"):
+        up.in_background(site.folder, None, quiet)
 
 
 def test_a_replica_that_fails_every_request_is_ejected(wrapped: Site) -> None:

@@ -20,6 +20,13 @@ class DaemonSilent(EngineRefused):
     """The daemon listens, but does not take the request: it is stopped, or it hangs."""
 
 
+class DaemonGone(EngineRefused):
+    """The daemon went away before it had answered."""
+
+    def __init__(self) -> None:
+        super().__init__("the daemon went away before it had answered")
+
+
 def call(
     path: Path,
     command: str,
@@ -45,7 +52,8 @@ def call(
     Raises:
         NotRunning: Nobody listens there.
         DaemonSilent: Somebody listens, but does not take the request.
-        MainstayError: What the daemon answered, or EngineRefused if it went away or fell silent.
+        DaemonGone: It went away.
+        MainstayError: What the daemon answered, or EngineRefused if it fell silent.
     """
     request = wire.encode({"command": command, "arguments": arguments})
     if len(request) > wire.REQUEST_BYTES_MAX:
@@ -71,8 +79,8 @@ def call(
                 raise DaemonSilent("the daemon does not take the request") from error
             raise EngineRefused(f"the daemon did not answer for {timeout_s:.0f} s") from error
         except ConnectionError as error:
-            raise EngineRefused("the daemon went away before it had answered") from error
-    raise EngineRefused("the daemon went away before it had answered")
+            raise DaemonGone from error
+    raise DaemonGone
 
 
 def listening(path: Path) -> bool:
