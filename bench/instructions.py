@@ -32,7 +32,7 @@ def in_server(name: str, server: str, seconds: float) -> Spent:
     """Return what one request costs the process of a real server, by several connections."""
     with receiving() as receiver, served(name, server, receiver) as one:
         drive(one.port, seconds)
-        with Counters(one.process.pid) as counters:
+        with Counters(one.pid) as counters:
             before = counters.read()
             answered, _ = drive(one.port, seconds)
             return (counters.read() - before).per(answered)

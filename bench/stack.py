@@ -2,15 +2,17 @@
 
 Each app runs bare, wrapped, and under the whole stack: the wrapper, an access line to a pipe that
 is read, metrics, and traces at 10 % over OTLP to a receiver (and, where they are installed, under
-what others use for all of that), in a server of its own with one worker. All servers stand by, and
-rounds alternate between them, so that what the machine does beside hurts all alike. Of ten
-requests, the caller of one has decided that its trace is sampled, and of the others that it isn't.
-Load comes from this process over 32 connections, each with one request at a time. The CPU of a
-request is what the server's process used in a round, by the kernel's count, through the requests
-that it answered.
+what others use for all of that), in a server of its own with one worker. The pipe is read by what
+reads it under ``mainstay up``; with ``--lines cat`` by a program that takes each line when it
+comes, as other supervisors do. All servers stand by, and rounds alternate between them, so that
+what the machine does beside hurts all alike. Of ten requests, the caller of one has decided that
+its trace is sampled, and of the others that it isn't. Load comes from this process over 32
+connections, each with one request at a time. The CPU of a request is what the server's process used
+in a round, by the kernel's count, through the requests that it answered.
 """
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -19,10 +21,12 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mainstay.control.processes.process import ShimSpec, launch
 from mainstay.core.clock import SystemClock, pause
 
 CLOCK = SystemClock()
@@ -62,14 +66,14 @@ class Served:
     """A server with one of the apps, and what was measured of it."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    pid: int
     port: int
     rates: list[float] = field(default_factory=list)
     cpu_us: list[float] = field(default_factory=list)
 
     def cpu_s(self) -> float:
         """Return the CPU that its process has used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def round(self, seconds: float) -> None:
@@ -112,11 +116,12 @@ def drive(port: int, seconds: float) -> tuple[int, float]:
 
 
 @contextlib.contextmanager
-def served(name: str, server: str, receiver: int) -> Iterator[Served]:
+def served(name: str, server: str, receiver: int, lines: str = "mainstay") -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = {
+    # Mainstay's server wraps nothing by itself, and is Granian with one worker.
+    words = {
         "uvicorn": ["-m", "uvicorn", "stack_apps:app", "--port", str(port), "--http", "httptools",
                     "--loop", "uvloop", "--no-access-log", "--log-level", "warning"],
         "granian": ["-m", "mainstay.service.inbound.serve", "--app", "stack_apps:app",
@@ -124,21 +129,43 @@ def served(name: str, server: str, receiver: int) -> Iterator[Served]:
     }[server]  # fmt: skip
     otlp = f"http://127.0.0.1:{receiver}"
     environ = {**os.environ, "BENCH_APP": name, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp}
-    # Mainstay's server wraps nothing by itself, and is Granian with one worker. Lines go to a pipe,
-    # as under any supervisor.
-    reader = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    process = subprocess.Popen(
-        [sys.executable, *command], cwd=HERE, env=environ, stdout=reader.stdin
-    )
-    try:
+    with {"mainstay": kept, "cat": thrown_away}[lines]([sys.executable, *words], environ) as pid:
         for _ in range(200):
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port)).close()
                 break
-            if process.poll() is not None:
+            if not Path(f"/proc/{pid}/stat").exists():
                 raise SystemExit(f"{name} did not start")
             pause(0.05)
-        yield Served(name, process, port)
+        yield Served(name, pid, port)
+
+
+@contextlib.contextmanager
+def kept(command: list[str], environ: dict[str, str]) -> Iterator[int]:
+    """Run a command as ``mainstay up`` runs a replica; yield its pid."""
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
+        order = ShimSpec(
+            name="stack",
+            argv=tuple(command),
+            cwd=str(HERE),
+            env=tuple(environ.items()),
+            log_path=f"{folder}/log",
+            end_path=f"{folder}/end.json",
+        )
+        process = runner.run(launch(order))
+        try:
+            yield process.pid
+        finally:
+            runner.run(process.stop(30))
+
+
+@contextlib.contextmanager
+def thrown_away(command: list[str], environ: dict[str, str]) -> Iterator[int]:
+    """Run a command whose lines another process takes one by one; yield its pid."""
+    reader = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=HERE, env=environ, stdout=reader.stdin)
+    try:
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)
@@ -176,6 +203,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--peers", action="store_true", help="also under what others use")
+    parser.add_argument("--lines", default="mainstay", help="who reads them; or cat")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = {}
@@ -187,7 +215,8 @@ def main() -> None:
         with contextlib.ExitStack() as stack:
             receiver = stack.enter_context(receiving())
             all_ = [
-                stack.enter_context(served(f"{framework}-{how}", server, receiver)) for how in hows
+                stack.enter_context(served(f"{framework}-{how}", server, receiver, options.lines))
+                for how in hows
             ]
             for one in all_:
                 drive(one.port, 1.0)

@@ -11,6 +11,7 @@ import pytest
 from mainstay.control.processes.logfiles import last_bytes, log_files
 from mainstay.control.processes.process import launch
 from mainstay.control.processes.shim import family
+from mainstay.control.processes.shim.owner import REST_S
 
 if TYPE_CHECKING:
     from tests.system.process.conftest import Place, Until
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.system
 linux = pytest.mark.skipif(not family.LINUX, reason="limits of another process, as on Linux")
 KIB = 1024
+
+LINES = """
+import os, time
+began = time.monotonic()
+for number in range(3000):
+    os.write(1, b"%d\\n" % number)
+    time.sleep(0.0002)
+os.write(1, b"%f seconds\\n" % (time.monotonic() - began))
+time.sleep(300)
+"""
 
 
 async def test_a_log_is_rotated_within_its_bound(place: "Place") -> None:
@@ -68,6 +79,28 @@ async def test_the_shim_stays_small_however_fast_the_app_writes(
     grown = psutil.Process(process.shim_pid).memory_info().rss - before
     assert grown < 4 * 2**20
     await process.stop(10)
+
+
+@linux
+async def test_an_app_that_says_a_line_at_a_time_does_not_wake_the_shim_for_each(
+    place: "Place", until: "Until"
+) -> None:
+    process = await launch(place.python(LINES))
+    await until(lambda: place.text().endswith(" seconds\n"))
+    text = place.text().splitlines()
+    assert text[:-1] == [str(number) for number in range(3000)]
+    rests = float(text[-1].split()[0]) / REST_S
+    woken = psutil.Process(process.shim_pid).num_ctx_switches().voluntary
+    # It waits for a line, and then once more for others.
+    assert woken < 3 * rests + 100
+    await process.stop(10)
+
+
+async def test_a_death_is_told_while_the_shim_rests(place: "Place") -> None:
+    """The last lines of an app are read, though they came with its end."""
+    process = await launch(place.python("import os\nos.write(1, b'first\\n')\nos._exit(3)"))
+    assert (await process.wait()).exit_code == 3
+    assert place.text() == "first\n"
 
 
 @linux

@@ -4,6 +4,7 @@ One thread, one loop over two descriptors: the child's output, and the signals t
 wait is bounded but the one for a child that is alive and well.
 """
 
+import fcntl
 import os
 import select
 import time  # noqa: TID251  This program cannot import core/clock.py: it runs without Mainstay.
@@ -28,6 +29,15 @@ FLUSH_S = 1.0
 """Someone who holds the output open, but is no child of ours, keeps us no longer than this."""
 
 CHUNK_BYTES = 65536
+
+REST_S = 0.01
+"""So long further output gathers in the pipe after a piece of it. A child that says a line for each
+of ten thousand requests a second would wake us for each, and pay for that itself."""
+
+PIPE_BYTES = 2**18
+"""Of output that may gather, where the system can: of 64 MiB that Linux gives to the pipes of one
+user. Elsewhere it is 64 KiB, and whoever fills that is read without a rest."""
+
 _ORDER_FD = 0
 _LOOK_S = 0.02
 
@@ -44,7 +54,7 @@ class Shim:
 
     __slots__ = (
         "_began_s", "_bytes_over", "_log", "_look_at_s", "_open", "_order", "_output_fd", "_pid",
-        "_poller", "_signal_fd", "_status",
+        "_poller", "_rested", "_resting", "_signal_fd", "_status",
     )  # fmt: skip
 
     def __init__(self, order: Order, *, pid: int, output_fd: int, signal_fd: int) -> None:
@@ -60,12 +70,17 @@ class Shim:
         self._poller = select.poll()
         self._poller.register(output_fd, select.POLLIN)
         self._poller.register(signal_fd, select.POLLIN)
+        # Looks at signals alone; and whether to rest is said by the last piece of output.
+        self._resting = select.poll()
+        self._resting.register(signal_fd, select.POLLIN)
+        self._rested = True
 
     def own(self) -> dict[str, object]:
         """Return how the child ended, as fields of its record, once its whole family is gone."""
         bounded = self._order.memory_max_bytes is not None
         self._reap()  # It may have ended before its death could wake us.
         while self._status is None:
+            self._rest()
             self._turn(MEMORY_LOOK_S if bounded else None)
             if bounded and self._status is None:
                 self._bound_memory()
@@ -88,12 +103,20 @@ class Shim:
             data = os.read(self._output_fd, CHUNK_BYTES)
         except BlockingIOError:
             return
+        self._rested = len(data) in {0, CHUNK_BYTES}
         if data:
             self._log.write(data, now_s=time.monotonic())
         else:
             # Closed by the child and everyone else, while it may well live on.
             self._open = False
             self._poller.unregister(self._output_fd)
+
+    def _rest(self) -> None:
+        """Let output gather for a moment after a piece of it, unless a signal or a death comes."""
+        if not self._rested:
+            self._rested = True
+            if self._resting.poll(REST_S * 1000):
+                self._heed()
 
     def _heed(self) -> None:
         """Pass signals on to the child alone; the rest of its group is the child's to end."""
@@ -192,6 +215,7 @@ def main() -> int:
     signal_fd = signals.listen()
     output_fd, child_fd = os.pipe()
     os.set_blocking(output_fd, False)
+    _widen(output_fd)
     try:
         pid = child.start(order, child_fd)
     except child.ChildNotStarted as error:
@@ -219,6 +243,14 @@ def _read_order() -> bytes:
         if size > ORDER_BYTES_MAX:
             break
     return b"".join(pieces)
+
+
+def _widen(pipe_fd: int) -> None:
+    try:
+        fcntl.fcntl(pipe_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (AttributeError, OSError):
+        # Not Linux, or this user's pipes have as much as they may.
+        return
 
 
 def _report(line: str) -> bool:
