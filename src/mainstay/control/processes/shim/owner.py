@@ -80,8 +80,9 @@ class Shim:
         bounded = self._order.memory_max_bytes is not None
         self._reap()  # It may have ended before its death could wake us.
         while self._status is None:
-            self._rest()
             self._turn(MEMORY_LOOK_S if bounded else None)
+            if self._status is None:
+                self._rest()
             if bounded and self._status is None:
                 self._bound_memory()
         left_behind = self._end_leftovers()
