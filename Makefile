@@ -58,6 +58,7 @@ bench-telemetry: $(BENCH)/.done  ## Measure lines, metrics, spans, and what a co
 	@$(BENCH)/bin/python bench/traces.py
 	@$(BENCH)/bin/python bench/collectors.py
 	@$(BENCH)/bin/python bench/local_view.py
+	@$(BENCH)/bin/python bench/replica_lines.py
 
 bench-inbound: $(BENCH)/.done  ## Measure overload, probes and rate limits; take half an hour and touch nothing.
 	@$(BENCH)/bin/python bench/overload.py
