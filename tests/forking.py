@@ -14,9 +14,15 @@ def fork() -> int:
     What other tests left may belong to threads, which the child has not. A call of gRPC that was
     collected there ended one child of three by a crash or for ever.
     """
-    child = os.fork()
+    parent = os.getpid()
+    # Before it, since hooks of Python run first of all in the child.
+    gc.freeze()
+    try:
+        child = os.fork()
+    finally:
+        if os.getpid() == parent:
+            gc.unfreeze()
     if not child:
-        gc.freeze()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(CHILD_S)
     return child

@@ -20,7 +20,7 @@ from mainstay.cli.outcome import report
 from mainstay.cli.place import state_of
 from mainstay.cli.wiring import Site
 from mainstay.control.daemon import event_json
-from mainstay.core.errors import ConfigInvalid, MainstayError
+from mainstay.core.errors import AlreadyRunning, ConfigInvalid, MainstayError
 from mainstay.core.events import Event, Listener
 
 LOG_BYTES_MAX: Final = 4 * 2**20
@@ -35,6 +35,9 @@ def command(root: Path, env: str | None) -> None:
     try:
         site = Site(root, env=env, environ=dict(os.environ), on_event=logging_to(state_of(root)))
         asyncio.run(site.run())
+    except AlreadyRunning:
+        # That is no news to whoever started two, and those are the other one's last words.
+        sys.exit(1)
     except MainstayError as error:
         report(error, as_json=False)
         sys.exit(2 if isinstance(error, ConfigInvalid) else 1)

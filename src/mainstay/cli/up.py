@@ -103,11 +103,11 @@ def in_background(root: Path, env: str | None, on_event: Callable[[Json], None])
     # Two who start at once: one daemon runs, and applying to it what it has changes nothing.
     try:
         return ask(state, "wait", timeout_s=SILENCE_S, on_event=on_event) if ours else apply()
-    except DaemonGone as error:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            # Its last words are complete when it has ended, a moment after its socket.
-            daemon.wait(END_S)
-            if ours:
+    except (DaemonGone, NotRunning) as error:
+        if ours:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # Its last words are complete when it has ended, a moment after its socket.
+                daemon.wait(END_S)
                 raise why_it_ended(state) from error
         raise
 
@@ -118,7 +118,7 @@ def start_daemon(root: Path, env: str | None) -> subprocess.Popen[bytes]:
     if env is not None:
         words += ["--env", env]
     errors = place.state_of(root) / "daemon.err"
-    descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(  # noqa: S603  Our own interpreter and module.
             words,

@@ -26,7 +26,7 @@ from mainstay.control.engines.local.proxy import ProxyLauncher, ProxyProcess
 from mainstay.control.monitor import Monitor
 from mainstay.control.overview import public_url, service_statuses
 from mainstay.control.processes.ends import running
-from mainstay.control.processes.identity import ProcessIdentity, alive
+from mainstay.control.processes.identity import alive
 from mainstay.control.processes.process import adopt, sweep
 from mainstay.control.processes.wire import to_wire
 from mainstay.control.status import ProcessStatus, SystemStatus
@@ -45,8 +45,8 @@ from mainstay.spec.load import load_system
 LOOK_S: Final = 1.0
 """Between two looks at whether the state folder is still there."""
 
-EDGE_STARTS_MAX: Final = 3
-"""Of the proxy, where others take its ports in the moment before it listens."""
+EDGE_TRIES_MAX: Final = 3
+"""To begin with the proxy, where others take its ports in the moment before it listens."""
 
 
 class Site:
@@ -75,6 +75,8 @@ class Site:
         self._listeners.add(on_event)
         self._counts = ReplicaCounts(self._state / "run")
         self._internal = InternalPorts(self._ports)
+        # One change of the declaration at a time; the beginning is one.
+        self._changing = asyncio.Lock()
         self._system = self._load(env, environ)
         self._launcher = ProxyLauncher(self._state, self._save)
         self._edge = EdgeRuntime(
@@ -110,8 +112,8 @@ class Site:
         folder.prepare(self._state)
         with folder.SystemLock(self._state / "lock") as lock:
             found = await self._survivors()
-            self._claim_ports(running=found.edge is not None)
-            await self._serve(found, lock)
+            given = self._claim_ports(has_proxy=found.edge is not None)
+            await self._serve(found, given, lock)
             (self._state / "state.json").unlink(missing_ok=True)
 
     async def route(self, topology: Topology) -> None:
@@ -152,18 +154,23 @@ class Site:
             await sweep(identity)
         return found
 
-    def _claim_ports(self, *, running: bool) -> None:
+    def _claim_ports(self, *, has_proxy: bool) -> frozenset[str]:
         """Give every service that others call its internal port; refuse public ones in use.
 
         Args:
-            running: Whether the ports are held by a proxy that an earlier daemon left.
+            has_proxy: Whether the ports are held by a proxy that an earlier daemon left.
+
+        Returns:
+            The services that had no port.
         """
-        if not running:
+        if not has_proxy:
             self._internal.take_back(self._internal.held_by_others())
             refuse_taken_ports(self._system, known=frozenset())
-        self._internal.give(self._system)
+        return self._internal.give(self._system)
 
-    async def _serve(self, found: records.Survivors, lock: folder.SystemLock) -> None:
+    async def _serve(
+        self, found: records.Survivors, given: frozenset[str], lock: folder.SystemLock
+    ) -> None:
         daemon = Daemon(
             engine=self._engine,
             proxy=self,
@@ -177,11 +184,14 @@ class Site:
             loop.add_signal_handler(number, daemon.leave)
         server = ControlServer(control_socket(self._state), daemon.handlers)
         await self._traces.start()
+        # First of all, since whatever comes next is written down with it.
+        self._launcher.present = adopt(found.edge) if found.edge is not None else None
         self._engine.apply(self._system, self._launchpad(), self._wishes)
         self._engine.adopt(found.replicas)
         try:
-            await server.start()
-            await self._begin_edge(found.edge)
+            async with self._changing:
+                await server.start()
+                await self._begin_edge(given)
             beside = [
                 asyncio.create_task(self._announce()),
                 asyncio.create_task(self._leave_when_lost(daemon, lock)),
@@ -193,25 +203,37 @@ class Site:
         for task in beside:
             task.cancel()
 
-    async def _begin_edge(self, identity: ProcessIdentity | None) -> None:
-        process = adopt(identity) if identity is not None else None
-        if process is not None:
-            self._launcher.present = process
-            await self._edge.adopt(ProxyProcess(process), self._resources_now())
-            return
-        for others in reversed(range(EDGE_STARTS_MAX)):
+    async def _begin_edge(self, given: frozenset[str]) -> None:
+        """Start the proxy, or go on with the one that runs.
+
+        Args:
+            given: Services whose internal port the one that runs does not have yet.
+        """
+        process = self._launcher.present
+        for others in reversed(range(EDGE_TRIES_MAX)):
+            resources = self._resources(self._system, self._engine.topology())
             try:
-                await self._edge.start(self._resources_now())
+                if process is None:
+                    await self._edge.start(resources)
+                elif self._edge.process is None:
+                    await self._edge.adopt(ProxyProcess(process), resources)
+                else:
+                    await self._edge.push(resources)
             except EdgeRefused:
-                if not others or not self._move():
+                if not others or not self._move(given, has_proxy=process is not None):
                     raise
             else:
                 return
 
-    def _move(self) -> bool:
-        """Leave the internal ports that somebody took between the look at them and the start."""
+    def _move(self, given: frozenset[str], *, has_proxy: bool) -> bool:
+        """Leave internal ports that somebody took since one looked at them; False: there is none.
+
+        Of a proxy that runs, those that it does not have yet: which of them it is, it doesn't say.
+        """
         before = self._internal.known
-        self._claim_ports(running=False)
+        if has_proxy:
+            self._internal.take_back(given)
+        self._claim_ports(has_proxy=has_proxy)
         if self._internal.known == before:
             return False
         wishes = {held.member.name: held.wishes for held in self._engine.services}
@@ -247,18 +269,21 @@ class Site:
 
     async def _renew(self, env: str | None, environ: Mapping[str, str] | None) -> None:
         """Follow the declarations as they are now; see ``Daemon.renew``."""
-        environ = self._environ if environ is None else environ
-        system = self._load(env, environ)
-        refuse_taken_ports(system, known=public_ports(self._system))
-        new = self._internal.give(system)
-        try:
-            await self._edge.push(self._resources(system, self._engine.topology()))
-        except EdgeRefused:
-            # One of them may be why.
-            self._internal.take_back(new)
-            raise
-        self._system, self._env, self._environ = system, env, environ
-        self._engine.apply(system, self._launchpad())
+        async with self._changing:
+            environ = self._environ if environ is None else environ
+            system = self._load(env, environ)
+            refuse_taken_ports(system, known=public_ports(self._system))
+            given = self._internal.give(system)
+            try:
+                await self._edge.push(self._resources(system, self._engine.topology()))
+            except BaseException:
+                # The last declaration holds on; and one of these ports may be why.
+                self._internal.take_back(given)
+                raise
+            # Who comes back later may find the port that was its own taken.
+            self._internal.keep(system)
+            self._system, self._env, self._environ = system, env, environ
+            self._engine.apply(system, self._launchpad())
 
     def _launchpad(self) -> Launchpad:
         known = self._internal.known
@@ -274,9 +299,6 @@ class Site:
             urls=urls,
             door=self._traces.door,
         )
-
-    def _resources_now(self) -> Resources:
-        return self._resources(self._system, self._engine.topology())
 
     def _resources(self, system: System, topology: Topology) -> Resources:
         declared = {member.name for member in system.members}

@@ -118,6 +118,26 @@ def test_a_daemon_that_goes_away_has_the_last_word(
         up.in_background(site.folder, None, quiet)
 
 
+def test_a_daemon_that_ended_before_it_was_asked_has_the_last_word(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = state_of(site.folder)
+    prepare(state)
+
+    def start(_root: Path, _env: str | None) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-c", "import sys; sys.exit('mainstay: the disk is full')"]
+        with (state / "daemon.err").open("wb") as errors:
+            return subprocess.Popen(words, stderr=errors)
+
+    def answered(_socket: Path, daemon: subprocess.Popen[bytes], _state: Path) -> bool:
+        return daemon.wait(60) == 1
+
+    monkeypatch.setattr(up, "start_daemon", start)
+    monkeypatch.setattr(up, "until_it_answers", answered)
+    with pytest.raises(EngineRefused, match=r"^the disk is full$"):
+        up.in_background(site.folder, None, quiet)
+
+
 def test_a_replica_that_fails_every_request_is_ejected(wrapped: Site) -> None:
     wrapped.up()
     (wrapped.folder / "fail-web-2").touch()

@@ -2,20 +2,24 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
 
 import psutil
 import pytest
-from tests.system.up.site import Site
+from tests.system.up.site import Site, eventually
 
 from mainstay.cli import wiring
 from mainstay.cli.place import control_socket, state_of
 from mainstay.control.api.client import call
 from mainstay.control.api.wire import Json
+from mainstay.control.engines.local.folder import lock_holder
 from mainstay.control.engines.local.ports import Ports
 from mainstay.core.errors import EdgeRefused
 from mainstay.edge.envoy.resources import Resources
@@ -76,56 +80,143 @@ def answers(status: Json, service: str, dependency: str) -> bool:
     return bool(replicas)
 
 
+@asynccontextmanager
+async def running(site: Site) -> AsyncIterator[wiring.Site]:
+    """Run a system in this process, as its daemon would, and end it."""
+    one = wiring.Site(site.folder, env=None, environ=dict(os.environ), on_event=lambda _: None)
+    life = asyncio.create_task(one.run())
+    try:
+        while one._edge.process is None:
+            if life.done():
+                await life
+            await asyncio.sleep(0.02)
+        yield one
+        await asked(site, "down")
+        await life
+    finally:
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)
+
+
+def taken(thief: socket.socket, port: int = 0) -> int:
+    """Have somebody listen on a port, and return it."""
+    thief.bind(("127.0.0.1", port))
+    thief.listen()
+    found: int = thief.getsockname()[1]
+    return found
+
+
+def add_stock(site: Site) -> None:
+    declared(site, "stock", "")
+    declared(site, "store", calls("stock"))
+    site.declare("name: pair\nsystem: [web, store, stock]\n")
+
+
 async def test_a_port_that_somebody_took_meanwhile_is_left_to_him(
     pair: Site, thief: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = wiring.Site(pair.folder, env=None, environ=dict(os.environ), on_event=lambda _: None)
     began: list[int] = []
     start = EdgeRuntime.start
 
     async def start_late(self: EdgeRuntime, resources: Resources) -> None:
-        port = running._internal.known["store"]
+        (port,) = (
+            listener["address"]["socket_address"]["port_value"]
+            for listener in json.loads(json.dumps(resources.listeners))
+            if listener["address"]["socket_address"]["port_value"] != pair.port
+        )
         if not began:
-            thief.bind(("127.0.0.1", port))
-            thief.listen()
+            taken(thief, port)
         began.append(port)
         await start(self, resources)
 
     monkeypatch.setattr(EdgeRuntime, "start", start_late)
-    life = asyncio.create_task(running.run())
-    while not began[1:] or running._edge.process is None:
-        assert not life.done(), life.exception()
-        await asyncio.sleep(0.02)
-    status = await asked(pair, "wait")
-    assert status["settled"] is True
-    assert began[0] != began[1]
-    assert await asyncio.to_thread(answers, status, "web", "store")
-    await asked(pair, "down")
-    await life
+    async with running(pair):
+        status = await asked(pair, "wait")
+        assert status["settled"] is True
+        assert len(set(began)) == 2
+        assert await asyncio.to_thread(answers, status, "web", "store")
 
 
 async def test_a_port_that_was_taken_as_a_service_came_is_not_tried_again(
     pair: Site, thief: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    thief.bind(("127.0.0.1", 0))
-    thief.listen()
-    running = wiring.Site(pair.folder, env=None, environ=dict(os.environ), on_event=lambda _: None)
-    life = asyncio.create_task(running.run())
-    while running._edge.process is None:
-        assert not life.done(), life.exception()
-        await asyncio.sleep(0.02)
-    await asked(pair, "wait")
-    declared(pair, "stock", "")
-    declared(pair, "store", calls("stock"))
-    pair.declare("name: pair\nsystem: [web, store, stock]\n")
-    free = Ports.free
-    with monkeypatch.context() as patched:
-        patched.setattr(Ports, "free", lambda _: thief.getsockname()[1])
-        with pytest.raises(EdgeRefused, match="already in use"):
-            await asked(pair, "apply")
-    assert Ports.free is free
-    status = await asked(pair, "apply")
-    assert status["settled"] is True
-    assert await asyncio.to_thread(answers, status, "store", "stock")
-    await asked(pair, "down")
-    await life
+    port = taken(thief)
+    async with running(pair):
+        await asked(pair, "wait")
+        add_stock(pair)
+        with monkeypatch.context() as patched:
+            patched.setattr(Ports, "free", lambda _: port)
+            with pytest.raises(EdgeRefused, match="already in use"):
+                await asked(pair, "apply")
+        status = await asked(pair, "apply")
+        assert status["settled"] is True
+        assert await asyncio.to_thread(answers, status, "store", "stock")
+
+
+async def test_a_service_that_comes_back_leaves_its_old_port_to_whoever_has_it(
+    pair: Site, thief: socket.socket
+) -> None:
+    async with running(pair) as daemon:
+        add_stock(pair)
+        await asked(pair, "apply")
+        port = daemon._internal.known["stock"]
+        declared(pair, "store", "")
+        pair.declare("name: pair\nsystem: [web, store]\n")
+        await asked(pair, "apply")
+        taken(thief, port)
+        add_stock(pair)
+        status = await asked(pair, "apply")
+        assert daemon._internal.known["stock"] != port
+        assert await asyncio.to_thread(answers, status, "store", "stock")
+
+
+async def test_a_change_that_is_refused_takes_nothing_from_the_next_one(
+    pair: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law: changes of the declaration happen one after the other."""
+    pushed, gate, push = asyncio.Event(), asyncio.Event(), EdgeRuntime.push
+
+    async def refuse_first(self: EdgeRuntime, resources: Resources) -> None:
+        if not pushed.is_set():
+            pushed.set()
+            await gate.wait()
+            raise EdgeRefused("not today")
+        await push(self, resources)
+
+    async with running(pair) as daemon:
+        await asked(pair, "wait")
+        add_stock(pair)
+        monkeypatch.setattr(EdgeRuntime, "push", refuse_first)
+        first = asyncio.create_task(daemon._renew(None, None))
+        await pushed.wait()
+        second = asyncio.create_task(daemon._renew(None, None))
+        await asyncio.sleep(0)
+        gate.set()
+        with pytest.raises(EdgeRefused, match="not today"):
+            await first
+        await second
+        status = await asked(pair, "wait")
+        assert await asyncio.to_thread(answers, status, "store", "stock")
+
+
+async def test_whoever_takes_a_proxy_over_leaves_a_taken_port_too(
+    pair: Site, thief: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await asyncio.to_thread(pair.up)
+    os.kill(before["daemon"]["pid"], signal.SIGKILL)
+    lock = state_of(pair.folder) / "lock"
+    await asyncio.to_thread(eventually, lambda: lock_holder(lock) is None)
+    add_stock(pair)
+    port, free = taken(thief), Ports.free
+    gave: list[int] = []
+
+    def free_later(self: Ports) -> int:
+        gave.append(port if not gave else free(self))
+        return gave[-1]
+
+    monkeypatch.setattr(Ports, "free", free_later)
+    async with running(pair) as daemon:
+        status = await asked(pair, "wait")
+        assert status["proxy"]["pid"] == before["proxy"]["pid"]
+        assert gave[0] == port != daemon._internal.known["stock"]
+        assert await asyncio.to_thread(answers, status, "store", "stock")

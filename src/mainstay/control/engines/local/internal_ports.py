@@ -7,7 +7,7 @@ from mainstay.spec.declaration import System
 
 
 class InternalPorts:
-    """Gives a port to each service that others call, which keeps it from then on.
+    """Gives a port to each service that others call, which keeps it as long as it is declared.
 
     Args:
         ports: Hands out free ones.
@@ -46,8 +46,12 @@ class InternalPorts:
             self._ports.taken(port)
         return new
 
+    def keep(self, system: System) -> None:
+        """Forget the ports of services that a system does not have."""
+        self.take_back(self._known.keys() - {member.name for member in system.members})
+
     def take_back(self, services: Iterable[str]) -> None:
-        """Forget the ports of services at which nobody has called yet."""
+        """Forget the ports of some services."""
         for service in services:
             self._ports.released(self._known.pop(service))
 

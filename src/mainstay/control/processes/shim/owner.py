@@ -34,9 +34,12 @@ REST_S = 0.01
 """So long further output gathers in the pipe after a piece of it. A child that says a line for each
 of ten thousand requests a second would wake us for each, and pay for that itself."""
 
-PIPE_BYTES = 2**18
+HASTE_PIECES = 32
+"""A child that has filled a piece is quicker than that: so many are read without a rest."""
+
+PIPE_BYTES = 2**17
 """Of output that may gather, where the system can: of 64 MiB that Linux gives to the pipes of one
-user. Elsewhere it is 64 KiB, and whoever fills that is read without a rest."""
+user. Elsewhere a pipe may hold 8 KiB, and nothing gathers."""
 
 _ORDER_FD = 0
 _LOOK_S = 0.02
@@ -50,14 +53,17 @@ class Shim:
         pid: The child.
         output_fd: Reads the child's output; not blocking.
         signal_fd: Reads the signals that reach us, a byte each.
+        rests: Whether the pipe has room for what comes during a rest.
     """
 
     __slots__ = (
-        "_began_s", "_bytes_over", "_log", "_look_at_s", "_open", "_order", "_output_fd", "_pid",
-        "_poller", "_rested", "_resting", "_signal_fd", "_status",
+        "_began_s", "_bytes_over", "_haste", "_log", "_look_at_s", "_open", "_order", "_output_fd",
+        "_pid", "_poller", "_resting", "_rests", "_signal_fd", "_status", "_tired",
     )  # fmt: skip
 
-    def __init__(self, order: Order, *, pid: int, output_fd: int, signal_fd: int) -> None:
+    def __init__(
+        self, order: Order, *, pid: int, output_fd: int, signal_fd: int, rests: bool
+    ) -> None:
         self._order = order
         self._pid = pid
         self._output_fd = output_fd
@@ -70,10 +76,13 @@ class Shim:
         self._poller = select.poll()
         self._poller.register(output_fd, select.POLLIN)
         self._poller.register(signal_fd, select.POLLIN)
-        # Looks at signals alone; and whether to rest is said by the last piece of output.
+        # Looks at signals alone.
         self._resting = select.poll()
         self._resting.register(signal_fd, select.POLLIN)
-        self._rested = True
+        self._rests = rests
+        # A piece of output was read since the last rest; and so many more go without one.
+        self._tired = False
+        self._haste = 0
 
     def own(self) -> dict[str, object]:
         """Return how the child ended, as fields of its record, once its whole family is gone."""
@@ -104,7 +113,9 @@ class Shim:
             data = os.read(self._output_fd, CHUNK_BYTES)
         except BlockingIOError:
             return
-        self._rested = len(data) in {0, CHUNK_BYTES}
+        self._tired = self._rests and bool(data)
+        if len(data) == CHUNK_BYTES:
+            self._haste = HASTE_PIECES
         if data:
             self._log.write(data, now_s=time.monotonic())
         else:
@@ -114,10 +125,13 @@ class Shim:
 
     def _rest(self) -> None:
         """Let output gather for a moment after a piece of it, unless a signal or a death comes."""
-        if not self._rested:
-            self._rested = True
-            if self._resting.poll(REST_S * 1000):
-                self._heed()
+        if not self._tired:
+            return
+        self._tired = False
+        if self._haste:
+            self._haste -= 1
+        elif self._resting.poll(REST_S * 1000):
+            self._heed()
 
     def _heed(self) -> None:
         """Pass signals on to the child alone; the rest of its group is the child's to end."""
@@ -216,7 +230,7 @@ def main() -> int:
     signal_fd = signals.listen()
     output_fd, child_fd = os.pipe()
     os.set_blocking(output_fd, False)
-    _widen(output_fd)
+    rests = _widen(output_fd)
     try:
         pid = child.start(order, child_fd)
     except child.ChildNotStarted as error:
@@ -230,7 +244,7 @@ def main() -> int:
         # The one who asked died before it could learn of the child: nobody would ever use it.
         os.killpg(pid, signals.KILL)
     order.env.clear()
-    end = Shim(order, pid=pid, output_fd=output_fd, signal_fd=signal_fd).own()
+    end = Shim(order, pid=pid, output_fd=output_fd, signal_fd=signal_fd, rests=rests).own()
     liferecord.write(order.end_path, identity | end)
     code, number = end["exit_code"], end["signal"]
     return code if isinstance(code, int) else 128 + int(str(number))
@@ -246,12 +260,14 @@ def _read_order() -> bytes:
     return b"".join(pieces)
 
 
-def _widen(pipe_fd: int) -> None:
+def _widen(pipe_fd: int) -> bool:
+    """Have a pipe hold ``PIPE_BYTES``; return False where that can't be."""
     try:
         fcntl.fcntl(pipe_fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     except (AttributeError, OSError):
         # Not Linux, or this user's pipes have as much as they may.
-        return
+        return False
+    return True
 
 
 def _report(line: str) -> bool:
