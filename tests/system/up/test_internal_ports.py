@@ -100,6 +100,8 @@ async def running(site: Site) -> AsyncIterator[wiring.Site]:
 
 def taken(thief: socket.socket, port: int = 0) -> int:
     """Have somebody listen on a port, and return it."""
+    # As a server: connections of somebody before that are only closing don't hold it.
+    thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     thief.bind(("127.0.0.1", port))
     thief.listen()
     found: int = thief.getsockname()[1]
