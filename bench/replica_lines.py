@@ -11,12 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from mainstay.control.processes.logfiles import last_bytes
 from mainstay.control.processes.process import LocalProcess, ShimSpec, launch
 from mainstay.core.clock import SystemClock, pause
 
 CLOCK = SystemClock()
-TICKS = os.sysconf("SC_CLK_TCK")
 LINE_BYTES = 350
 WRITES = f"""
 import os, sys, time
@@ -30,15 +31,11 @@ while True:
 """
 
 
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def seen(process: LocalProcess, log: Path) -> tuple[float, float, float, int]:
     """Return the time, both CPU's and the last line that has been read."""
     line = int(last_bytes(log, bytes_max=2 * LINE_BYTES).split(b"\n")[-2])
-    return CLOCK.monotonic_s(), cpu_s(process.shim_pid), cpu_s(process.pid), line
+    shim = psutil.Process(process.shim_pid).cpu_times()
+    return CLOCK.monotonic_s(), shim.user + shim.system, process.cpu_s(), line
 
 
 def main() -> None:

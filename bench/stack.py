@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--peers", action="store_true", help="also under what others use")
-    parser.add_argument("--lines", default="mainstay", help="who reads them; or cat")
+    parser.add_argument("--lines", choices=("mainstay", "cat"), default="mainstay")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = {}

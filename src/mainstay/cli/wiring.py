@@ -163,6 +163,7 @@ class Site:
         Returns:
             The services that had no port.
         """
+        self._internal.keep(self._system)
         if not has_proxy:
             self._internal.take_back(self._internal.held_by_others())
             refuse_taken_ports(self._system, known=frozenset())

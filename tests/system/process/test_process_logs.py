@@ -96,13 +96,6 @@ async def test_an_app_that_says_a_line_at_a_time_does_not_wake_the_shim_for_each
     await process.stop(10)
 
 
-async def test_a_death_is_told_while_the_shim_rests(place: "Place") -> None:
-    """The last lines of an app are read, though they came with its end."""
-    process = await launch(place.python("import os\nos.write(1, b'first\\n')\nos._exit(3)"))
-    assert (await process.wait()).exit_code == 3
-    assert place.text() == "first\n"
-
-
 @linux
 async def test_a_full_disk_never_reaches_the_app_and_is_told_later(
     place: "Place", until: "Until"

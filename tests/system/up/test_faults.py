@@ -101,19 +101,24 @@ with SystemLock(state / "lock"), socket.socket(socket.AF_UNIX) as server:
 """
 
 
-def test_a_daemon_that_goes_away_has_the_last_word(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its socket is closed a moment before it has ended."""
+def prepared(site: Site, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Have a program started in the place of the daemon of a site."""
     state = state_of(site.folder)
     prepare(state)
 
     def start(root: Path, _env: str | None) -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-c", LEAVES, str(root)]
+        words = [sys.executable, "-c", program, str(root)]
         with (state / "daemon.err").open("wb") as errors:
             return subprocess.Popen(words, stderr=errors)
 
     monkeypatch.setattr(up, "start_daemon", start)
+
+
+def test_a_daemon_that_goes_away_has_the_last_word(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket is closed a moment before it has ended."""
+    prepared(site, monkeypatch, LEAVES)
     with pytest.raises(EngineRefused, match=r"^the disk is full$"):
         up.in_background(site.folder, None, quiet)
 
@@ -121,18 +126,11 @@ def test_a_daemon_that_goes_away_has_the_last_word(
 def test_a_daemon_that_ended_before_it_was_asked_has_the_last_word(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = state_of(site.folder)
-    prepare(state)
-
-    def start(_root: Path, _env: str | None) -> subprocess.Popen[bytes]:
-        words = [sys.executable, "-c", "import sys; sys.exit('mainstay: the disk is full')"]
-        with (state / "daemon.err").open("wb") as errors:
-            return subprocess.Popen(words, stderr=errors)
+    prepared(site, monkeypatch, "import sys; sys.exit('mainstay: the disk is full')")
 
     def answered(_socket: Path, daemon: subprocess.Popen[bytes], _state: Path) -> bool:
         return daemon.wait(60) == 1
 
-    monkeypatch.setattr(up, "start_daemon", start)
     monkeypatch.setattr(up, "until_it_answers", answered)
     with pytest.raises(EngineRefused, match=r"^the disk is full$"):
         up.in_background(site.folder, None, quiet)

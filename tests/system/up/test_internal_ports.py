@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -23,6 +22,7 @@ from mainstay.control.engines.local.folder import lock_holder
 from mainstay.control.engines.local.ports import Ports
 from mainstay.core.errors import EdgeRefused
 from mainstay.edge.envoy.resources import Resources
+from mainstay.edge.running.moves import address_of
 from mainstay.edge.running.runtime import EdgeRuntime
 from mainstay.spec.address import url_variable
 
@@ -35,11 +35,7 @@ LONG_S = 60.0
 def pair(site: Site) -> Site:
     """Two services, of which one calls the other; not yet started."""
     site.declare("name: pair\nsystem: [web, store]\n")
-    declared(
-        site,
-        "web",
-        f"edge: {site.port}\ndependencies: {{store: {{service: store, timeout: 2s}}}}\n",
-    )
+    declared(site, "web", f"edge: {site.port}\n{calls('store')}")
     declared(site, "store", "")
     return site
 
@@ -121,11 +117,8 @@ async def test_a_port_that_somebody_took_meanwhile_is_left_to_him(
     start = EdgeRuntime.start
 
     async def start_late(self: EdgeRuntime, resources: Resources) -> None:
-        (port,) = (
-            listener["address"]["socket_address"]["port_value"]
-            for listener in json.loads(json.dumps(resources.listeners))
-            if listener["address"]["socket_address"]["port_value"] != pair.port
-        )
+        addresses = map(address_of, resources.listeners)
+        (port,) = {address.port for address in addresses if address} - {pair.port}
         if not began:
             taken(thief, port)
         began.append(port)

@@ -23,7 +23,7 @@ class InternalPorts:
         return dict(self._known)
 
     def recall(self, known: Iterable[tuple[str, int]]) -> None:
-        """Take what an earlier daemon gave."""
+        """Take ports that were given, by an earlier daemon too."""
         for service, port in known:
             self._known[service] = port
             self._ports.taken(port)
@@ -40,11 +40,10 @@ class InternalPorts:
             for _, dependency in member.declaration.dependencies
             if dependency.service is not None
         }
-        new = frozenset(called - self._known.keys())
-        for service in sorted(new):
-            port = self._known[service] = self._ports.free()
-            self._ports.taken(port)
-        return new
+        # All or none.
+        given = {service: self._ports.free() for service in called - self._known.keys()}
+        self.recall(given.items())
+        return frozenset(given)
 
     def keep(self, system: System) -> None:
         """Forget the ports of services that a system does not have."""
